@@ -1,0 +1,1 @@
+"""What every process shares: pure values, the store, and the verbs on it."""

@@ -1,0 +1,148 @@
+"""All settings, with their defaults, read once from the environment (contract 3)."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from urllib.parse import urlsplit
+
+import platformdirs
+
+from shared.errors import ConfigError
+
+APP = Path(__file__).resolve().parent.parent
+MAX_PORT = 65535
+
+
+def default_data(app: Path = APP) -> Path:
+    """`data/` beside the code in a checkout, else the platform's user data folder."""
+    if (app / "pyproject.toml").is_file():
+        return app / "data"
+    return platformdirs.user_data_path("openruntime")
+
+
+@dataclass(frozen=True)
+class Config:
+    """One process's settings. Paths are absolute; nothing is created by reading them."""
+
+    data: Path
+    database: Path
+    broker: str = "sqlite"
+    host: str = "127.0.0.1"
+    port: int = 8080
+    max_attempts: int = 8
+    public_hosts: tuple[str, ...] = ()
+    cors_origins: tuple[str, ...] = ()
+    behind_proxy: bool = False
+    environment: Mapping[str, str] = field(default_factory=dict, repr=False)
+
+    @property
+    def token_file(self) -> Path:
+        """The owner's bearer token, 0600."""
+        return self.data / "token"
+
+    @property
+    def broker_file(self) -> Path:
+        return self.data / "broker.sqlite3"
+
+    @property
+    def worktrees(self) -> Path:
+        """One folder per task, named by its id."""
+        return self.data / "worktrees"
+
+    @property
+    def attempts(self) -> Path:
+        """One attempt directory per attempt, named by its id."""
+        return self.data / "attempts"
+
+    @property
+    def repositories(self) -> Path:
+        """Git directories of our own: captures, and the agents' private ones."""
+        return self.data / "repositories"
+
+    @property
+    def url(self) -> str:
+        host = f"[{self.host}]" if ":" in self.host else self.host
+        return f"http://{host}:{self.port}"
+
+    def environ(self) -> dict[str, str]:
+        """The variables that hand these settings to a child process of ours."""
+        named = {
+            "OPENRUNTIME_DATA": str(self.data),
+            "OPENRUNTIME_DB": str(self.database),
+            "OPENRUNTIME_BROKER": self.broker,
+            "OPENRUNTIME_HOST": self.host,
+            "PORT": str(self.port),
+            "OPENRUNTIME_MAX_ATTEMPTS": str(self.max_attempts),
+            "OPENRUNTIME_BEHIND_PROXY": "1" if self.behind_proxy else "",
+        }
+        return {**self.environment, **{name: value for name, value in named.items() if value}}
+
+
+def from_env(environ: Mapping[str, str] | None = None, *, data: str | Path | None = None) -> Config:
+    """Read the settings from `environ` (the process's own by default); `data` overrides OPENRUNTIME_DATA.
+
+    Raises ConfigError with one sentence that names the variable.
+    """
+    env = dict(os.environ if environ is None else environ)
+    folder = _absolute(data or env.get("OPENRUNTIME_DATA") or default_data())
+    database = env.get("OPENRUNTIME_DB") or env.get("MANAGED_AGENTS_DB")
+    return Config(
+        data=folder,
+        database=_absolute(database) if database else folder / "openruntime.sqlite3",
+        broker=_broker(env.get("OPENRUNTIME_BROKER", "")),
+        host=_host(env.get("OPENRUNTIME_HOST", "")),
+        port=_whole(env, "PORT", 8080, low=0, high=MAX_PORT),
+        max_attempts=_whole(env, "OPENRUNTIME_MAX_ATTEMPTS", 8, low=1, high=10_000),
+        public_hosts=_listed(env.get("OPENRUNTIME_PUBLIC_HOSTS", "")),
+        cors_origins=tuple(_origin(item) for item in _listed(env.get("OPENRUNTIME_CORS_ORIGINS", ""))),
+        behind_proxy=env.get("OPENRUNTIME_BEHIND_PROXY", "") == "1",
+        environment=env,
+    )
+
+
+def is_loopback(host: str) -> bool:
+    """Whether a server bound to `host` is reachable from this machine only."""
+    return host in ("localhost", "::1") or host.startswith("127.")
+
+
+def _absolute(path: str | Path) -> Path:
+    return Path(os.path.abspath(Path(path).expanduser()))  # resolve() would follow a link the user chose
+
+
+def _listed(text: str) -> tuple[str, ...]:
+    return tuple(item.strip() for item in text.split(",") if item.strip())
+
+
+def _whole(env: Mapping[str, str], name: str, default: int, *, low: int, high: int) -> int:
+    text = env.get(name, "").strip()
+    if not text:
+        return default
+    if not (text.isascii() and text.isdigit() and low <= int(text) <= high):
+        raise ConfigError(f"{name} must be a whole number from {low} to {high}, not {text!r}.")
+    return int(text)
+
+
+def _broker(text: str) -> str:
+    value = text.strip() or "sqlite"
+    if value != "sqlite" and urlsplit(value).scheme not in ("redis", "rediss", "unix"):
+        raise ConfigError(f"OPENRUNTIME_BROKER must be 'sqlite' or a redis:// address, not {value!r}.")
+    return value
+
+
+def _host(text: str) -> str:
+    value = text.strip() or "127.0.0.1"
+    if any(mark in value for mark in "/@ ,") or (value.count(":") == 1):
+        raise ConfigError(f"OPENRUNTIME_HOST must be one host name or address, not {value!r}.")
+    return value.strip("[]")
+
+
+def _origin(text: str) -> str:
+    parts = urlsplit(text)
+    if parts.scheme not in ("http", "https") or not parts.netloc or parts.path not in ("", "/"):
+        raise ConfigError(
+            f"OPENRUNTIME_CORS_ORIGINS must list origins such as https://a.example, not {text!r}."
+        )
+    return f"{parts.scheme}://{parts.netloc}"
