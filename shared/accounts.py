@@ -1,0 +1,92 @@
+"""Who may speak: the owner's token, one-time sign-in links, and browser logins."""
+
+from __future__ import annotations
+
+import hashlib
+import hmac
+import os
+import secrets
+from datetime import timedelta
+from pathlib import Path
+
+from shared.clock import now
+from shared.config import Config
+from shared.store.database import prepare_folder, transaction
+from shared.store.models import Login, LoginLink
+
+LINK_SECONDS = 5 * 60
+LOGIN_DAYS = 30
+
+
+def owner_token(config: Config) -> str:
+    """The owner's bearer token, made at first start; 256 bits in a file only the owner can read."""
+    try:
+        return _read(config.token_file)
+    except FileNotFoundError:
+        prepare_folder(config.data)
+        draft = config.token_file.with_name(f"token.{os.getpid()}")
+        with os.fdopen(os.open(draft, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "w") as file:
+            file.write("or_owner_" + secrets.token_urlsafe(32) + "\n")
+        try:
+            #: A link, not a rename: of two processes that start together, the first one's token stays.
+            os.link(draft, config.token_file)
+        except FileExistsError:
+            pass
+        finally:
+            draft.unlink()
+        return _read(config.token_file)
+
+
+def is_owner(config: Config, presented: str) -> bool:
+    """Whether `presented` is the owner's token, in constant time."""
+    return hmac.compare_digest(digest(presented), digest(owner_token(config)))
+
+
+def mint_link() -> str:
+    """A token for one sign-in within five minutes; only its hash is kept."""
+    token = secrets.token_urlsafe(32)
+    with transaction():
+        LoginLink.delete().where(LoginLink.expires_at < now()).execute()
+        LoginLink.create(hash=digest(token), expires_at=now() + timedelta(seconds=LINK_SECONDS))
+    return token
+
+
+def redeem(token: str) -> bool:
+    """Use up a sign-in link; False when it is unknown, used or expired."""
+    with transaction():
+        used = LoginLink.delete().where(LoginLink.hash == digest(token), LoginLink.expires_at > now())
+        return bool(used.execute())
+
+
+def sign_in() -> tuple[str, str]:
+    """Open a browser login; returns its cookie value and its CSRF token."""
+    cookie, csrf = secrets.token_urlsafe(32), secrets.token_urlsafe(32)
+    with transaction():
+        Login.delete().where(Login.expires_at < now()).execute()
+        Login.create(
+            hash=digest(cookie), csrf=csrf, created_at=now(), expires_at=now() + timedelta(days=LOGIN_DAYS)
+        )
+    return cookie, csrf
+
+
+def login(cookie: str) -> Login | None:
+    """The live login behind a cookie."""
+    return Login.get_or_none(Login.hash == digest(cookie), Login.expires_at > now())
+
+
+def sign_out(cookie: str) -> None:
+    with transaction():
+        Login.delete().where(Login.hash == digest(cookie)).execute()
+
+
+def digest(token: str) -> str:
+    """SHA-256: enough for secrets of 256 random bits."""
+    return hashlib.sha256(token.encode("utf-8", "surrogatepass")).hexdigest()
+
+
+def _read(path: Path) -> str:
+    text = path.read_text().strip()
+    if not text:
+        path.unlink()
+        raise FileNotFoundError(path)
+    return text

@@ -1,0 +1,254 @@
+"""What a worker does with an attempt: claim it, record its progress, end it. Every write carries its epoch."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+from shared import commands, timeline
+from shared.clock import now, to_micros
+from shared.commands import CommandKind
+from shared.doorbell import Bell, ring
+from shared.events import Category, Draft, Kind
+from shared.lifecycle import LIVE, Status, StopReason, sources
+from shared.store.database import raw, transaction
+from shared.store.models import Approval, Attempt, Command, Task
+
+#: How often an attempt whose agent never started is tried again by itself (reliability P4).
+CLAIMS = 3
+CLAIM = """
+UPDATE attempt SET status = 'running', worker = :worker, epoch = epoch + 1, claims = claims + 1,
+       started_at = coalesce(started_at, :at)
+WHERE id = (SELECT a.id FROM attempt a JOIN task t ON t.number = a.task
+            WHERE a.status = 'queued' AND a.finished_at IS NULL
+            ORDER BY t.priority DESC, a.queued_at LIMIT 1)
+  AND (SELECT count(*) FROM attempt WHERE status = 'running' AND finished_at IS NULL) < :capacity
+RETURNING id
+"""
+
+
+@dataclass(frozen=True)
+class Ending:
+    """How an attempt ended, as its supervision saw it."""
+
+    status: Status
+    exit_status: str | None = None
+    exit_code: int | None = None
+    signal: int | None = None
+    stop_reason: str | None = None
+    blocked_reason: str | None = None
+    summary: str | None = None
+    runtime_millis: int = 0
+    drafts: Sequence[Draft] = ()
+
+
+@dataclass
+class Progress:
+    """What one attempt adds to a batch: events, and the log offset they came from, in one transaction."""
+
+    attempt_id: str
+    task_number: int
+    epoch: int
+    log_offset: int
+    reader_state: str | None = None
+    runner_state: str | None = None
+    drafts: list[Draft] = field(default_factory=list)
+    status: Status | None = None
+    session_id: str | None = None
+    cost: Mapping[str, int] | None = None
+
+
+def claim_next(worker: str, capacity: int) -> Attempt | None:
+    """Claim the next queued attempt by priority, then age; None when none waits or every slot is taken.
+
+    `capacity` counts running attempts of the whole host; one that waits for a person holds no slot.
+    """
+    with transaction():
+        row = (
+            raw().execute(CLAIM, {"worker": worker, "capacity": capacity, "at": to_micros(now())}).fetchone()
+        )
+        if row is None:
+            return None
+        attempt = Attempt.get_by_id(row[0])
+        Task.update(status=Status.RUNNING, updated_at=now()).where(Task.number == attempt.task_id).execute()
+        ring(Bell.CHANGE)
+        return attempt
+
+
+def owned(attempt: Attempt) -> Any:
+    """The guard of every write of a claim holder: same epoch, not ended."""
+    return (Attempt.id == attempt.id) & (Attempt.epoch == attempt.epoch) & Attempt.finished_at.is_null()
+
+
+def release(attempt: Attempt, reason: str) -> bool:
+    """Give back an attempt whose agent never started; after the third claim it fails instead."""
+    if attempt.claims >= CLAIMS:
+        return start_failed(attempt, reason)
+    with transaction():
+        freed = Attempt.update(status=Status.QUEUED, worker=None).where(owned(attempt)).execute()
+        if freed:
+            Task.update(status=Status.QUEUED).where(Task.number == attempt.task_id).execute()
+            ring(Bell.ATTEMPT, attempt.id)
+        return bool(freed)
+
+
+def adopt(attempt: Attempt, worker: str) -> Attempt | None:
+    """Take over the attempt of a dead worker; None when another one was faster."""
+    with transaction():
+        taken = (
+            Attempt.update(worker=worker, epoch=Attempt.epoch + 1)
+            .where(owned(attempt), Attempt.worker == attempt.worker)
+            .execute()
+        )
+        return Attempt.get_by_id(attempt.id) if taken else None
+
+
+def orphans(live: Sequence[str]) -> list[Attempt]:
+    """Claimed attempts whose worker is not among the live ones."""
+    query = Attempt.select().where(Attempt.status.in_(list(LIVE)), Attempt.finished_at.is_null())
+    return [attempt for attempt in query if attempt.worker not in live]
+
+
+def queued_count() -> int:
+    return int(Attempt.select().where(Attempt.status == Status.QUEUED, Attempt.finished_at.is_null()).count())
+
+
+def commit_identity(attempt: Attempt, identity: Mapping[str, Any], **fields: Any) -> bool:
+    """Record the shim before the agent may start; False when the claim is lost or a stop came first."""
+    with transaction():
+        stopped = Command.get_or_none(
+            Command.attempt == attempt.id, Command.kind == CommandKind.STOP, Command.finished_at.is_null()
+        )
+        if stopped is not None:
+            return False
+        return bool(Attempt.update(identity=dict(identity), **fields).where(owned(attempt)).execute())
+
+
+def place(attempt: Attempt, drafts: Sequence[Draft], **fields: Any) -> None:
+    """Record where the attempt runs (worktree, execution workspace, branch …) on its task."""
+    with transaction():
+        Task.update(**fields).where(Task.number == attempt.task_id).execute()
+        Attempt.update(execution_workspace=fields.get("execution_workspace")).where(owned(attempt)).execute()
+        timeline.append(attempt.task_id, drafts, attempt.id)
+
+
+def note(attempt: Attempt, drafts: Sequence[Draft]) -> None:
+    """Add events to the attempt's timeline."""
+    with transaction():
+        timeline.append(attempt.task_id, drafts, attempt.id)
+
+
+def record(batch: Sequence[Progress]) -> set[str]:
+    """Commit a batch of progress in one transaction; returns the ids whose claim is lost (fenced)."""
+    fenced: set[str] = set()
+    with transaction():
+        connection = raw()
+        for item in batch:
+            changed = connection.execute(
+                "UPDATE attempt SET log_offset = ?, reader_state = ?, runner_state = coalesce(?, runner_state),"
+                " status = coalesce(?, status), runner_session_id = coalesce(?, runner_session_id)"
+                " WHERE id = ? AND epoch = ? AND finished_at IS NULL",
+                (
+                    item.log_offset,
+                    item.reader_state,
+                    item.runner_state,
+                    item.status,
+                    item.session_id,
+                    item.attempt_id,
+                    item.epoch,
+                ),
+            ).rowcount
+            if not changed:
+                fenced.add(item.attempt_id)
+                continue
+            if item.status or item.session_id:
+                connection.execute(
+                    "UPDATE task SET status = coalesce(?, status), runner_session_id = coalesce(?, runner_session_id)"
+                    " WHERE number = ?",
+                    (item.status, item.session_id, item.task_number),
+                )
+            if item.cost is not None:
+                spend(item.attempt_id, item.task_number, item.cost)
+            timeline.append(item.task_number, item.drafts, item.attempt_id)
+            if item.status is Status.NEEDS_INPUT:
+                ring(Bell.ATTEMPT)
+    return fenced
+
+
+def spend(attempt_id: str, task_number: int, cost: Mapping[str, int]) -> None:
+    """Set what an attempt has spent, and sum its task's ledger anew; inside the caller's transaction."""
+    Attempt.update(cost=dict(cost)).where(Attempt.id == attempt_id).execute()
+    total: dict[str, int] = {}
+    for row in Attempt.select(Attempt.cost, Attempt.runtime_millis).where(Attempt.task == task_number):
+        for key, value in row.cost.items():
+            total[key] = total.get(key, 0) + int(value)
+        total["runtime_millis"] = total.get("runtime_millis", 0) + row.runtime_millis
+    Task.update(ledger=total).where(Task.number == task_number).execute()
+
+
+def finish(attempt: Attempt, ending: Ending) -> bool:
+    """End an attempt, with its last events, in one transaction; False when the claim is lost.
+
+    A stop that was accepted is applied by it; other steering commands expire, pending approvals are cancelled.
+    """
+    with transaction():
+        ended = (
+            Attempt.update(
+                status=ending.status,
+                exit_status=ending.exit_status,
+                exit_code=ending.exit_code,
+                signal=ending.signal,
+                stop_reason=ending.stop_reason,
+                blocked_reason=ending.blocked_reason,
+                summary=ending.summary,
+                runtime_millis=ending.runtime_millis,
+                finished_at=now(),
+            )
+            .where(owned(attempt))
+            .execute()
+        )
+        if not ended:
+            return False
+        timeline.append(attempt.task_id, ending.drafts, attempt.id)
+        Task.update(
+            status=ending.status, stop_reason=ending.stop_reason, live_attempt=None, updated_at=now()
+        ).where(
+            Task.number == attempt.task_id,
+            Task.status.in_(sources(ending.status)),
+            Task.live_attempt == attempt.id,
+        ).execute()
+        row = Attempt.get_by_id(attempt.id)
+        spend(attempt.id, attempt.task_id, row.cost)
+        Command.update(state=commands.State.APPLIED, result={}, finished_at=now()).where(
+            Command.attempt == attempt.id, Command.kind == CommandKind.STOP, Command.finished_at.is_null()
+        ).execute()
+        commands.expire_for(attempt.id)
+        Approval.update(status="cancelled", decided_at=now()).where(
+            Approval.attempt == attempt.id, Approval.status == "pending"
+        ).execute()
+        ring(Bell.ATTEMPT)
+        return True
+
+
+def start_failed(attempt: Attempt, reason: str) -> bool:
+    """End an attempt whose agent could not be started, with the reason in plain words."""
+    failed = {
+        "category": Category.ATTEMPT_START_FAILED,
+        "attempt_id": attempt.id,
+        "attempt_number": attempt.attempt_number,
+        "error": reason,
+    }
+    draft = Draft(Kind.ERROR, f"The attempt could not start: {reason}", failed)
+    return finish(attempt, Ending(Status.FAILED, blocked_reason=reason, summary=reason, drafts=[draft]))
+
+
+def stopped_before_start(attempt: Attempt) -> bool:
+    """End an attempt that a stop reached before its agent started."""
+    command = Command.get_or_none(
+        Command.attempt == attempt.id, Command.kind == CommandKind.STOP, Command.finished_at.is_null()
+    )
+    reason = command.body.get("reason", StopReason.USER) if command else StopReason.USER
+    stopped = {"category": Category.ATTEMPT_STOPPED, "attempt_id": attempt.id, "reason": reason}
+    draft = Draft(Kind.LIFECYCLE, "Stopped before it started", stopped)
+    return finish(attempt, Ending(Status.STOPPED, stop_reason=reason, drafts=[draft]))

@@ -1,0 +1,148 @@
+"""Accepted commands: a row before the answer, and one end each — applied, ignored, expired, refused or redirected."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Mapping
+from enum import StrEnum
+from typing import Any
+from uuid import uuid4
+
+from shared.clock import from_micros, now, to_micros
+from shared.doorbell import Bell, ring
+from shared.store.database import transaction
+from shared.store.models import Attempt, Command, Task
+
+#: How often a waiting request looks at its row; the answer is one primary-key read.
+LOOK_SECONDS = 0.005
+#: A command nobody took for this long is rung again (broker.md 3).
+QUIET_SECONDS = 2.0
+
+
+class CommandKind(StrEnum):
+    """What a worker can be asked; `start` is not among them: a queued attempt asks for itself."""
+
+    REPLY = "reply"
+    CLOSE_INPUT = "close-input"
+    INTERRUPT = "interrupt"
+    STOP = "stop"
+    DECIDE = "decide"
+    CAPTURE = "capture"
+    PREVIEW = "preview"
+    MERGE = "merge"
+    CLEANUP = "cleanup"
+    INSPECT = "inspect"
+
+
+class State(StrEnum):
+    ACCEPTED = "accepted"
+    TAKEN = "taken"
+    APPLIED = "applied"
+    IGNORED = "ignored"
+    EXPIRED = "expired"
+    REFUSED = "refused"
+    REDIRECTED = "redirected"
+
+
+#: These are carried out inside the attempt's supervision; the others by any worker.
+STEERING = frozenset(
+    {CommandKind.REPLY, CommandKind.CLOSE_INPUT, CommandKind.INTERRUPT, CommandKind.STOP, CommandKind.DECIDE}
+)
+OPEN = (State.ACCEPTED, State.TAKEN)
+
+
+def accept(
+    task: Task,
+    kind: CommandKind,
+    body: Mapping[str, Any] | None = None,
+    attempt: Attempt | None = None,
+    id: str | None = None,
+) -> Command:
+    """Record a command inside the caller's transaction, and ring for it after the commit."""
+    at = now()
+    command = Command.create(
+        id=id or str(uuid4()),
+        task=task.number,
+        attempt=attempt.id if attempt else None,
+        kind=kind,
+        body=dict(body or {}),
+        accepted_at=at,
+        rung_at=at,
+    )
+    ring(Bell.COMMAND, command.id, attempt.worker if attempt else None)
+    return command
+
+
+def take(command_id: str, worker: str) -> Command | None:
+    """Claim a command for this worker; None when it is taken or finished."""
+    with transaction():
+        taken = (
+            Command.update(state=State.TAKEN, worker=worker, taken_at=now())
+            .where(Command.id == command_id, Command.state == State.ACCEPTED)
+            .execute()
+        )
+        return Command.get_by_id(command_id) if taken else None
+
+
+def finish(command_id: str, state: State, result: Mapping[str, Any] | None = None) -> bool:
+    """End an open command; False when it has already ended."""
+    with transaction():
+        ended = (
+            Command.update(state=state, result=dict(result or {}), finished_at=now())
+            .where(Command.id == command_id, Command.state.in_(OPEN))
+            .execute()
+        )
+        ring(Bell.CHANGE)
+        return bool(ended)
+
+
+def release(worker: str) -> int:
+    """Put a dead worker's taken commands back."""
+    with transaction():
+        return int(
+            Command.update(state=State.ACCEPTED, worker=None)
+            .where(Command.state == State.TAKEN, Command.worker == worker)
+            .execute()
+        )
+
+
+def expire_for(attempt_id: str) -> None:
+    """End every open steering command of an attempt that has ended."""
+    Command.update(
+        state=State.EXPIRED, result={"detail": "The attempt ended before this arrived."}, finished_at=now()
+    ).where(Command.attempt == attempt_id, Command.state.in_(OPEN), Command.kind.in_(STEERING)).execute()
+
+
+def waiting_for(attempt_ids: list[str]) -> list[Command]:
+    """Accepted steering commands of these attempts, oldest first."""
+    return list(
+        Command.select()
+        .where(Command.attempt.in_(attempt_ids), Command.state == State.ACCEPTED, Command.kind.in_(STEERING))
+        .order_by(Command.accepted_at)
+    )
+
+
+def pending(task: Task) -> Command | None:
+    """The newest command of a task that has not ended."""
+    query = Command.select().where(Command.task == task.number, Command.finished_at.is_null())
+    return query.order_by(Command.accepted_at.desc()).first()
+
+
+def wait(command_id: str, timeout_seconds: float) -> Command:
+    """The command once it has ended, or as it stands when the time is up."""
+    deadline = time.monotonic() + timeout_seconds
+    while True:
+        command = Command.get_by_id(command_id)
+        if command.finished_at is not None or time.monotonic() >= deadline:
+            return command
+        time.sleep(LOOK_SECONDS)
+
+
+def ring_again() -> int:
+    """Ring for every accepted command that stayed quiet; returns how many."""
+    quiet = from_micros(to_micros(now()) - int(QUIET_SECONDS * 1_000_000))
+    found = list(Command.select().where(Command.state == State.ACCEPTED, Command.rung_at < quiet).limit(500))
+    for command in found:
+        Command.update(rung_at=now()).where(Command.id == command.id).execute()
+        ring(Bell.COMMAND, command.id)
+    return len(found)

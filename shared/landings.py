@@ -1,0 +1,119 @@
+"""Captures of what an attempt changed, and how they land: kept in the store, so a diff outlives its worktree."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+from uuid import uuid4
+
+from shared import commands, timeline
+from shared.clock import now
+from shared.commands import CommandKind
+from shared.errors import Conflict
+from shared.events import Draft, Kind
+from shared.lifecycle import Status
+from shared.store.database import transaction
+from shared.store.models import Capture, Command, Landing, Task
+from shared.tasks import get
+
+
+def request_work(task: Task, kind: CommandKind, body: Mapping[str, Any] | None = None) -> Command:
+    """Ask a worker for something that touches the task's repository: capture, preview, merge, cleanup."""
+    with transaction():
+        task = get(task.id)
+        if kind in (CommandKind.MERGE, CommandKind.CLEANUP):
+            _require_at_rest(task, kind)
+        return commands.accept(task, kind, body)
+
+
+def _require_at_rest(task: Task, kind: CommandKind) -> None:
+    verb = "merged" if kind is CommandKind.MERGE else "cleaned up"
+    if task.live_attempt is not None:
+        raise Conflict(f"The task is {task.status}; it can be {verb} once it has ended.")
+    if kind is CommandKind.MERGE and task.worktree_path is None:
+        raise Conflict("The task has no worktree; there is nothing to merge.")
+    if kind is CommandKind.MERGE and task.worktree_merged_at is not None:
+        raise Conflict("The task's changes are already merged.")
+
+
+def merged(task: Task, message: str) -> None:
+    """Record that the task's capture has landed: the task is completed."""
+    with transaction():
+        Task.update(worktree_merged_at=now(), status=Status.COMPLETED, stop_reason=None).where(
+            Task.number == task.number
+        ).execute()
+        timeline.append(task.number, [Draft(Kind.LIFECYCLE, message)])
+
+
+def cleaned(task: Task, message: str) -> None:
+    """Record that the worktree is gone."""
+    with transaction():
+        Task.update(worktree_cleaned_at=now()).where(Task.number == task.number).execute()
+        timeline.append(task.number, [Draft(Kind.LIFECYCLE, message)])
+
+
+@dataclass(frozen=True)
+class CaptureRecord:
+    """What a worker captured, ready to be kept; `files` are JSON objects, `patch` is bytes."""
+
+    base_oid: str
+    head_oid: str
+    tree_oid: str
+    stat: str
+    files: list[dict[str, Any]]
+    patch: bytes
+    truncated: bool
+    flags: list[str]
+    fingerprint: str | None = None
+
+
+def keep_capture(task: Task, record: CaptureRecord, attempt_id: str | None = None) -> Capture:
+    """Store a capture, unless the latest one already holds the same tree; returns the latest."""
+    with transaction():
+        last = latest_capture(task)
+        if last is not None and (last.tree_oid, last.base_oid) == (record.tree_oid, record.base_oid):
+            return last
+        kept = Capture.create(
+            id=str(uuid4()), task=task.number, attempt=attempt_id, captured_at=now(), **vars(record)
+        )
+        shown = record.stat if record.files else ""
+        Task.update(diff_stat=shown).where(Task.number == task.number).execute()
+        return kept
+
+
+def latest_capture(task: Task) -> Capture | None:
+    return Capture.select().where(Capture.task == task.number).order_by(Capture.captured_at.desc()).first()
+
+
+def begin_landing(
+    task: Task, capture: Capture, strategy: str, target: str | None, intent: Mapping[str, Any]
+) -> Landing:
+    """Record the intent before the first ref moves, so that a crash can be completed (P17)."""
+    with transaction():
+        return Landing.create(
+            id=str(uuid4()),
+            task=task.number,
+            capture=capture.id,
+            strategy=strategy,
+            target_branch=target,
+            state="prepared",
+            intent=dict(intent),
+            created_at=now(),
+        )
+
+
+def end_landing(landing: Landing, state: str, **fields: Any) -> None:
+    """Close a landing as `landed` or `refused`."""
+    with transaction():
+        Landing.update(state=state, finished_at=now(), **fields).where(Landing.id == landing.id).execute()
+
+
+def unfinished_landings() -> list[Landing]:
+    return list(Landing.select().where(Landing.finished_at.is_null()))
+
+
+def last_landing(task: Task) -> Landing | None:
+    """The newest landing of a task that went through."""
+    query = Landing.select().where(Landing.task == task.number, Landing.state == "landed")
+    return query.order_by(Landing.created_at.desc()).first()

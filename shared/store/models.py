@@ -1,0 +1,264 @@
+"""The store's tables as Peewee models, without behaviour: the verbs stand one folder up."""
+
+from __future__ import annotations
+
+import json
+from datetime import datetime
+from typing import Any
+
+import peewee
+
+from shared.clock import from_micros, to_micros
+from shared.lifecycle import Status
+from shared.store.database import database
+
+
+class InstantField(peewee.BigIntegerField):
+    """An aware UTC datetime, stored as microseconds."""
+
+    def db_value(self, value: datetime | int | None) -> int | None:
+        return to_micros(value) if isinstance(value, datetime) else value
+
+    def python_value(self, value: int | None) -> datetime | None:
+        return None if value is None else from_micros(value)
+
+
+class JSONText(peewee.TextField):
+    """A JSON value, stored as text."""
+
+    def db_value(self, value: Any) -> str | None:
+        return None if value is None else json.dumps(value, ensure_ascii=False, separators=(",", ":"))
+
+    def python_value(self, value: str | None) -> Any:
+        return None if value is None else json.loads(value)
+
+
+class StatusField(peewee.TextField):
+    """One of the seven status words."""
+
+    def python_value(self, value: str | None) -> Status | None:
+        return None if value is None else Status(value)
+
+
+class Table(peewee.Model):
+    class Meta:
+        database = database
+        legacy_table_names = False
+
+
+class Workspace(Table):
+    id = peewee.TextField(primary_key=True)
+    path = peewee.TextField(unique=True)
+    name = peewee.TextField()
+    defaults = JSONText(default=dict)
+    created_at = InstantField()
+    updated_at = InstantField()
+
+
+class Task(Table):
+    number = peewee.AutoField()
+    id = peewee.TextField(unique=True)
+    title = peewee.TextField()
+    prompt = peewee.TextField()
+    runner = peewee.TextField()
+    command = peewee.TextField()
+    workspace = peewee.TextField()
+    status = StatusField()
+    stop_reason = peewee.TextField(null=True)
+    budget_minutes = peewee.IntegerField()
+    preset = peewee.TextField()
+    policy = JSONText()
+    effective_policy = JSONText(null=True)
+    policy_report = JSONText(default=dict)
+    options = JSONText(default=dict)
+    labels = JSONText(default=list)
+    priority = peewee.IntegerField(default=0)
+    base_ref = peewee.TextField(null=True)
+    target_branch = peewee.TextField(null=True)
+    branch = peewee.TextField(null=True)
+    base_commit = peewee.TextField(null=True)
+    worktree = JSONText(null=True)
+    worktree_path = peewee.TextField(null=True)
+    execution_workspace = peewee.TextField(null=True)
+    runner_session_id = peewee.TextField(null=True)
+    diff_stat = peewee.TextField(null=True)
+    ledger = JSONText(default=dict)
+    live_attempt = peewee.TextField(null=True)
+    last_seq = peewee.IntegerField(default=0)
+    approved_at = InstantField(null=True)
+    worktree_merged_at = InstantField(null=True)
+    worktree_cleaned_at = InstantField(null=True)
+    archived_at = InstantField(null=True)
+    created_at = InstantField()
+    updated_at = InstantField()
+
+
+class Attempt(Table):
+    id = peewee.TextField(primary_key=True)
+    task_id: int
+    task = peewee.ForeignKeyField(Task, column_name="task", backref="attempts", on_delete="CASCADE")
+    attempt_number = peewee.IntegerField()
+    runner = peewee.TextField()
+    status = StatusField()
+    stop_reason = peewee.TextField(null=True)
+    blocked_reason = peewee.TextField(null=True)
+    resume = peewee.BooleanField(default=False)
+    message = peewee.TextField(null=True)
+    execution_workspace = peewee.TextField(null=True)
+    runner_session_id = peewee.TextField(null=True)
+    queued_at = InstantField()
+    claims = peewee.IntegerField(default=0)
+    worker = peewee.TextField(null=True)
+    epoch = peewee.IntegerField(default=0)
+    identity = JSONText(null=True)
+    log_offset = peewee.IntegerField(default=0)
+    reader_state = JSONText(null=True)
+    runner_state = JSONText(null=True)
+    started_at = InstantField(null=True)
+    finished_at = InstantField(null=True)
+    exit_status = peewee.TextField(null=True)
+    exit_code = peewee.IntegerField(null=True)
+    signal = peewee.IntegerField(null=True)
+    summary = peewee.TextField(null=True)
+    runtime_millis = peewee.IntegerField(default=0)
+    cost = JSONText(default=dict)
+
+
+class Event(Table):
+    position = peewee.AutoField()
+    task_id: int
+    task = peewee.ForeignKeyField(Task, column_name="task", on_delete="CASCADE")
+    seq = peewee.IntegerField()
+    attempt = peewee.TextField(null=True)
+    kind = peewee.TextField()
+    message = peewee.TextField()
+    metadata = JSONText(null=True)
+    created_at = InstantField()
+
+
+class Command(Table):
+    id = peewee.TextField(primary_key=True)
+    task_id: int
+    task = peewee.ForeignKeyField(Task, column_name="task", on_delete="CASCADE")
+    attempt = peewee.TextField(null=True)
+    kind = peewee.TextField()
+    body = JSONText(default=dict)
+    state = peewee.TextField(default="accepted")
+    result = JSONText(null=True)
+    worker = peewee.TextField(null=True)
+    accepted_at = InstantField()
+    rung_at = InstantField()
+    taken_at = InstantField(null=True)
+    finished_at = InstantField(null=True)
+
+
+class Approval(Table):
+    id = peewee.TextField(primary_key=True)
+    task_id: int
+    task = peewee.ForeignKeyField(Task, column_name="task", on_delete="CASCADE")
+    attempt = peewee.TextField()
+    request = peewee.TextField()
+    status = peewee.TextField(default="pending")
+    tool = peewee.TextField()
+    title = peewee.TextField()
+    command = peewee.TextField(null=True)
+    input = JSONText(default=dict)
+    cwd = peewee.TextField(null=True)
+    risk = JSONText(default=list)
+    rule = peewee.TextField(null=True)
+    choices = JSONText(default=list)
+    scope = peewee.TextField(null=True)
+    note = peewee.TextField(null=True)
+    updated_input = JSONText(null=True)
+    decided_by = peewee.TextField(null=True)
+    created_at = InstantField()
+    decided_at = InstantField(null=True)
+    delivered_at = InstantField(null=True)
+
+
+class Capture(Table):
+    id = peewee.TextField(primary_key=True)
+    task_id: int
+    task = peewee.ForeignKeyField(Task, column_name="task", on_delete="CASCADE")
+    attempt = peewee.TextField(null=True)
+    base_oid = peewee.TextField()
+    head_oid = peewee.TextField()
+    tree_oid = peewee.TextField()
+    stat = peewee.TextField()
+    files = JSONText()
+    flags = JSONText(default=list)
+    patch = peewee.BlobField()
+    truncated = peewee.BooleanField(default=False)
+    fingerprint = peewee.TextField(null=True)
+    captured_at = InstantField()
+
+
+class Landing(Table):
+    id = peewee.TextField(primary_key=True)
+    task_id: int
+    task = peewee.ForeignKeyField(Task, column_name="task", on_delete="CASCADE")
+    capture = peewee.TextField()
+    strategy = peewee.TextField()
+    target_branch = peewee.TextField(null=True)
+    state = peewee.TextField()
+    intent = JSONText()
+    commit_oid = peewee.TextField(null=True)
+    previous_oid = peewee.TextField(null=True)
+    backup_ref = peewee.TextField(null=True)
+    created_at = InstantField()
+    finished_at = InstantField(null=True)
+
+
+class Worker(Table):
+    id = peewee.TextField(primary_key=True)
+    host = peewee.TextField()
+    pid = peewee.IntegerField()
+    version = peewee.TextField()
+    started_at = InstantField()
+    seen_at = InstantField()
+
+
+class Runner(Table):
+    name = peewee.TextField(primary_key=True)
+    available = peewee.BooleanField()
+    command = peewee.TextField()
+    version = peewee.TextField(null=True)
+    detail = peewee.TextField(null=True)
+    capabilities = JSONText(default=dict)
+    seen_at = InstantField()
+
+
+class Idempotency(Table):
+    key = peewee.TextField(primary_key=True)
+    body_hash = peewee.TextField()
+    task_id = peewee.TextField()
+    created_at = InstantField()
+
+
+class LoginLink(Table):
+    hash = peewee.TextField(primary_key=True)
+    expires_at = InstantField()
+
+
+class Login(Table):
+    hash = peewee.TextField(primary_key=True)
+    csrf = peewee.TextField()
+    created_at = InstantField()
+    expires_at = InstantField()
+
+
+TABLES = (
+    Workspace,
+    Task,
+    Attempt,
+    Event,
+    Command,
+    Approval,
+    Capture,
+    Landing,
+    Worker,
+    Runner,
+    Idempotency,
+    LoginLink,
+    Login,
+)

@@ -1,0 +1,320 @@
+"""What a person does with a task: create, approve, start, steer, stop.
+
+Each verb is one guarded UPDATE with its events and its command in one transaction (rule 2); what a worker does
+with an attempt stands in `shared.attempts`, landing and cleanup in `shared.landings`.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+from uuid import UUID, uuid4
+
+from shared import commands, fleet, policy, timeline, workspaces
+from shared.clock import now
+from shared.commands import CommandKind
+from shared.doorbell import Bell, ring
+from shared.errors import BadRequest, Conflict, NotFound, NotReady, PolicyViolation, Refused, WrongShape
+from shared.events import Category, Draft, Kind
+from shared.lifecycle import ENDED, LIVE, Status, StopReason
+from shared.policy import Policy
+from shared.store.database import transaction
+from shared.store.models import Attempt, Command, Task
+
+DEFAULT_BUDGET_MINUTES = 15
+BUDGET_MINUTES = (1, 240)
+
+
+@dataclass(frozen=True)
+class NewTask:
+    """A task as a client asks for it; `policy` holds only the keys that override the preset."""
+
+    title: str
+    prompt: str
+    runner: str
+    command: str | None = None
+    workspace: str | None = None
+    budget_minutes: int | None = None
+    policy: Mapping[str, Any] | None = None
+    preset: str | None = None
+    priority: int = 0
+    labels: tuple[str, ...] = ()
+    base_ref: str | None = None
+    target_branch: str | None = None
+    #: verify, env, depends_on, pty, mode, model …: what the runner and the worker read
+    options: Mapping[str, Any] = field(default_factory=dict)
+
+
+def get(task_id: str) -> Task:
+    """The task with this UUID; raises BadRequest for a malformed id, NotFound for an unknown one."""
+    try:
+        wanted = str(UUID(task_id))
+    except ValueError:
+        raise BadRequest(f"The id {task_id!r} is not a UUID.") from None
+    task = Task.get_or_none(Task.id == wanted)
+    if task is None:
+        raise NotFound("Task not found.")
+    return task
+
+
+def create(new: NewTask, home: Path) -> Task:
+    """Record a task; the checks stand in the reference system's order, and a refusal leaves nothing behind."""
+    title = new.title.strip()
+    if not title:
+        raise BadRequest("A task needs a title.")
+    workspace = str(workspaces.resolve(new.workspace, home))
+    command = _command_of(new)
+    defaults = workspaces.defaults_for(workspace)
+    preset = new.preset or defaults.get("preset") or "default"
+    if preset not in policy.PRESETS and preset != "custom":
+        raise WrongShape(f"There is no preset {preset!r}.", field="preset")
+    wanted = policy.from_json(new.policy or {}, policy.PRESETS.get(preset))
+    _refuse(policy.evaluate(wanted, command=command if new.runner == "shell" else None, workspace=workspace))
+    minutes = DEFAULT_BUDGET_MINUTES if new.budget_minutes is None else new.budget_minutes
+    with transaction():
+        at = now()
+        task = Task.create(
+            id=str(uuid4()),
+            title=title,
+            prompt=new.prompt.strip(),
+            runner=new.runner,
+            command=command,
+            workspace=workspace,
+            status=Status.QUEUED,
+            budget_minutes=min(max(minutes, BUDGET_MINUTES[0]), BUDGET_MINUTES[1]),
+            preset=policy.preset_of(wanted),
+            policy=wanted.to_json(),
+            options=dict(new.options),
+            labels=list(new.labels),
+            priority=new.priority,
+            base_ref=new.base_ref,
+            target_branch=new.target_branch,
+            created_at=at,
+            updated_at=at,
+        )
+        timeline.append(task.number, [Draft(Kind.LIFECYCLE, "Task created")])
+    return get(task.id)
+
+
+def _command_of(new: NewTask) -> str:
+    known = fleet.runner(new.runner)
+    if known is None:
+        raise WrongShape(f"There is no runner {new.runner!r}.", field="runner")
+    if new.runner == "shell":
+        command = (new.command or "").strip()
+        if not command:
+            raise BadRequest("A shell task needs a command.")
+        return command
+    if not new.prompt.strip():
+        raise BadRequest(f"A {new.runner} task needs a goal in its prompt.")
+    shown = (known.capabilities or {}).get("display")
+    return str(shown) if shown else fleet.DISPLAY.get(new.runner, f"{known.command} <goal>")
+
+
+def _refuse(findings: list[policy.Finding]) -> None:
+    if findings:
+        raise PolicyViolation(findings[0].message, findings=[vars(found) for found in findings])
+
+
+def policy_of(task: Task) -> Policy:
+    """The frozen policy once there is one, else the task's own."""
+    return policy.from_json(task.effective_policy or task.policy)
+
+
+def is_approved(task: Task) -> bool:
+    """Whether the start gate is open: an approval covers the next start, not those after it."""
+    if task.approved_at is None:
+        return False
+    last = Attempt.select(Attempt.queued_at).where(Attempt.task == task.number)
+    newest = last.order_by(Attempt.attempt_number.desc()).first()
+    return newest is None or task.approved_at >= newest.queued_at
+
+
+def is_gated(task: Task) -> bool:
+    """Whether a person must approve before the next start."""
+    return policy_of(task).require_approval and task.live_attempt is None and task.status not in ENDED
+
+
+def approve(task: Task, note: str | None) -> Task:
+    """Open the start gate; repeatable until the start. Raises Conflict when there is no gate."""
+    with transaction():
+        task = get(task.id)
+        if not is_gated(task):
+            raise Conflict("The task does not wait for an approval to start.")
+        Task.update(approved_at=now()).where(Task.number == task.number).execute()
+        said = f": {note.strip()}" if note and note.strip() else ""
+        timeline.append(task.number, [Draft(Kind.INPUT, f"Approved to start{said}")])
+    return get(task.id)
+
+
+def request_start(task: Task, *, resume: bool = False, message: str | None = None) -> Attempt:
+    """Queue a new attempt. Raises Conflict over a live one, NotReady when something must be granted or fixed."""
+    refusal: Refused | None = None
+    with transaction():
+        task = get(task.id)
+        if task.live_attempt is not None:
+            raise Conflict("The task is already running or queued.")
+        _freeze(task)
+        refusal = _start_refusal(task, resume)
+        if refusal is None:
+            return _queue_attempt(task, resume=resume, message=message)
+        _record_refusal(task, refusal)
+    raise refusal
+
+
+def _freeze(task: Task) -> None:
+    """The policy a task starts under first is the one it keeps."""
+    if task.effective_policy is None:
+        task.effective_policy = task.policy
+        Task.update(effective_policy=task.policy).where(Task.number == task.number).execute()
+        timeline.append(task.number, [Draft(Kind.LIFECYCLE, "Effective policy frozen")])
+
+
+def _start_refusal(task: Task, resume: bool) -> Refused | None:
+    frozen = policy_of(task)
+    findings = policy.evaluate(
+        frozen, command=task.command if task.runner == "shell" else None, workspace=task.workspace
+    )
+    if findings:
+        return NotReady(findings[0].message)
+    if frozen.require_approval and not is_approved(task):
+        return NotReady("The task needs approval before it starts.")
+    known = fleet.runner(task.runner)
+    if known is not None and not known.available and fleet.live_workers():
+        return NotReady(
+            f"The runner {task.runner} is not available: {known.detail or 'its program is missing'}."
+        )
+    if resume and task.runner == "shell":
+        return Conflict("A shell task has no session to resume; start it again without resume.")
+    if resume and not task.runner_session_id:
+        return Conflict("There is no agent session to resume; start the task again without resume.")
+    waiting = [id for id in task.options.get("depends_on", []) if not _is_done(id)]
+    if waiting:
+        return NotReady(f"The task depends on {waiting[0]}, which is not completed.")
+    return None
+
+
+def _is_done(task_id: str) -> bool:
+    found = Task.get_or_none(Task.id == task_id)
+    return found is not None and found.status in (Status.COMPLETED, Status.READY_FOR_REVIEW)
+
+
+def _record_refusal(task: Task, refusal: Refused) -> None:
+    """A task that waits for its gate says so; other refusals leave its state alone."""
+    timeline.append(task.number, [Draft(Kind.ERROR, f"Start refused: {refusal.detail}")])
+    if policy_of(task).require_approval and not is_approved(task):
+        Task.update(status=Status.NEEDS_INPUT).where(
+            Task.number == task.number, Task.live_attempt.is_null()
+        ).execute()
+
+
+def _queue_attempt(task: Task, *, resume: bool, message: str | None) -> Attempt:
+    count = Attempt.select().where(Attempt.task == task.number).count()
+    attempt = Attempt.create(
+        id=str(uuid4()),
+        task=task.number,
+        attempt_number=count + 1,
+        runner=task.runner,
+        status=Status.QUEUED,
+        resume=resume,
+        message=message,
+        runner_session_id=task.runner_session_id if resume else None,
+        queued_at=now(),
+    )
+    moved = (
+        Task.update(status=Status.QUEUED, stop_reason=None, live_attempt=attempt.id, updated_at=now())
+        .where(Task.number == task.number, Task.live_attempt.is_null())
+        .execute()
+    )
+    if not moved:
+        raise Conflict("The task is already running or queued.")
+    ring(Bell.ATTEMPT, attempt.id)
+    return attempt
+
+
+def request_stop(task: Task, reason: StopReason = StopReason.USER) -> Command | None:
+    """Stop a task: at once when nothing runs yet, else by a command to its attempt; None when it is done already.
+
+    Raises Conflict for a task that has ended otherwise than stopped.
+    """
+    with transaction():
+        task = get(task.id)
+        if task.live_attempt is None:
+            if task.status == Status.STOPPED:
+                return None
+            if task.status in ENDED:
+                raise Conflict(f"The task is {task.status}; there is nothing to stop.")
+            _stop_unstarted(task, reason)
+            return None
+        attempt = Attempt.get_by_id(task.live_attempt)
+        if attempt.status == Status.QUEUED and attempt.worker is None:
+            _stop_queued(task, attempt, reason)
+            return None
+        open_stop = Command.get_or_none(
+            Command.attempt == attempt.id, Command.kind == CommandKind.STOP, Command.finished_at.is_null()
+        )
+        return open_stop or commands.accept(task, CommandKind.STOP, {"reason": reason}, attempt)
+
+
+def _stop_unstarted(task: Task, reason: StopReason) -> None:
+    Task.update(status=Status.STOPPED, stop_reason=reason).where(
+        Task.number == task.number, Task.live_attempt.is_null()
+    ).execute()
+    stopped = {"category": Category.ATTEMPT_STOPPED, "attempt_id": None, "reason": reason}
+    timeline.append(task.number, [Draft(Kind.LIFECYCLE, "Stopped before it started", stopped)])
+
+
+def _stop_queued(task: Task, attempt: Attempt, reason: StopReason) -> None:
+    Attempt.update(status=Status.STOPPED, stop_reason=reason, finished_at=now()).where(
+        Attempt.id == attempt.id
+    ).execute()
+    Task.update(status=Status.STOPPED, stop_reason=reason, live_attempt=None).where(
+        Task.number == task.number
+    ).execute()
+    commands.expire_for(attempt.id)
+    stopped = {"category": Category.ATTEMPT_STOPPED, "attempt_id": attempt.id, "reason": reason}
+    timeline.append(task.number, [Draft(Kind.LIFECYCLE, "Stopped before it started", stopped)], attempt.id)
+
+
+def request_reply(task: Task, message: str, mode: str | None) -> Command | Attempt:
+    """Hand text to the live agent, or resume its session with it; raises Conflict where neither can be."""
+    text = message.strip()
+    with transaction():
+        task = get(task.id)
+        if task.live_attempt is not None:
+            attempt = Attempt.get_by_id(task.live_attempt)
+            return commands.accept(task, CommandKind.REPLY, {"message": text, "mode": mode}, attempt)
+    if task.status not in ENDED:
+        raise Conflict("The task is not running; start it first.")
+    if task.runner == "shell":
+        raise Conflict("The shell has ended; start the task again to run its command anew.")
+    if not task.runner_session_id:
+        raise Conflict("There is no agent session to reply to; start the task again.")
+    return request_start(task, resume=True, message=text)
+
+
+def request_steering(task: Task, kind: CommandKind) -> Command:
+    """Interrupt the agent, or close its input; raises Conflict when nothing is live."""
+    with transaction():
+        task = get(task.id)
+        if task.live_attempt is None or task.status not in LIVE:
+            raise Conflict(f"The task is {task.status}; nothing is running.")
+        return commands.accept(task, kind, {}, Attempt.get_by_id(task.live_attempt))
+
+
+def interrupt_all() -> list[Command]:
+    """Commit a stop for every live attempt (contract 2, Ctrl-C); what never started stays queued."""
+    live = Task.select().where(Task.live_attempt.is_null(False), Task.status.in_(list(LIVE)))
+    stops = [request_stop(task, StopReason.INTERRUPTED) for task in live]
+    return [stop for stop in stops if stop is not None]
+
+
+def attention(task: Task) -> str | None:
+    """Why a task needs a person: approval, question, review, failed; None when it does not."""
+    if task.status == Status.NEEDS_INPUT:
+        return "approval" if task.live_attempt is None else "question"
+    if task.status == Status.READY_FOR_REVIEW:
+        return "review"
+    return "failed" if task.status == Status.FAILED else None

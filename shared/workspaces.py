@@ -1,0 +1,108 @@
+"""The folders people work in: resolved, registered, listed."""
+
+from __future__ import annotations
+
+import os
+import re
+from pathlib import Path
+from typing import Any
+from uuid import NAMESPACE_URL, uuid5
+
+import peewee
+
+from shared.clock import now
+from shared.errors import BadRequest, NotFound
+from shared.store.database import transaction
+from shared.store.models import Task, Workspace
+
+
+def resolve(path: str | None, home: Path) -> Path:
+    """The real folder behind what a person wrote; relative paths start at `home`, empty means `home` itself.
+
+    Raises BadRequest when it does not exist or is not a folder; `~` is not expanded, as in the reference.
+    """
+    text = (path or "").strip() or "."
+    if "\0" in text:
+        raise BadRequest("A workspace path cannot contain a NUL character.")
+    folder = Path(os.path.realpath(home / text))
+    if not folder.exists():
+        raise BadRequest(f"The workspace {text} does not exist.")
+    if not folder.is_dir():
+        raise BadRequest(f"The workspace {text} is not a directory.")
+    return folder
+
+
+def register(path: str, home: Path) -> Workspace:
+    """Add a folder to the list, or touch it when it is there already."""
+    if not path.strip():
+        raise BadRequest("A workspace needs a path.")
+    folder = resolve(path, home)
+    if not folder.name:
+        raise BadRequest("The root folder cannot be a workspace; choose a folder with a name.")
+    with transaction():
+        at = now()
+        Workspace.insert(
+            id=workspace_id(str(folder)), path=str(folder), name=folder.name, created_at=at, updated_at=at
+        ).on_conflict(conflict_target=[Workspace.path], update={Workspace.updated_at: at}).execute()
+        return Workspace.get(Workspace.path == str(folder))
+
+
+def listed(home: Path) -> list[tuple[str, str, str]]:
+    """(id, name, path): the server's folder first, then tasks' workspaces by last use, then registered ones.
+
+    Folders that have vanished are left out.
+    """
+    used = (
+        Task.select(Task.workspace, peewee.fn.max(Task.updated_at).alias("used"))
+        .group_by(Task.workspace)
+        .order_by(peewee.SQL("used").desc())
+    )
+    paths = [str(home)] + [row.workspace for row in used]
+    paths += [row.path for row in Workspace.select().order_by(Workspace.updated_at.desc())]
+    found: dict[str, tuple[str, str, str]] = {}
+    for path in paths:
+        real = os.path.realpath(path)
+        if real not in found and os.path.isdir(real):
+            found[real] = (workspace_id(real), os.path.basename(real) or real, real)
+    return list(found.values())
+
+
+def get(id: str) -> Workspace:
+    row = Workspace.get_or_none(Workspace.id == id)
+    if row is None:
+        raise NotFound("No registered workspace has this id.")
+    return row
+
+
+def change(id: str, defaults: dict[str, Any]) -> Workspace:
+    """Merge `defaults` (preset, verify, setup, grants …) into a workspace's own; None removes a key."""
+    with transaction():
+        row = get(id)
+        merged = {**row.defaults, **defaults}
+        row.defaults = {key: value for key, value in merged.items() if value is not None}
+        row.updated_at = now()
+        row.save()
+        return row
+
+
+def forget(id: str) -> None:
+    """Take a workspace off the list; the folder itself is not touched."""
+    with transaction():
+        get(id).delete_instance()
+
+
+def defaults_for(path: str) -> dict[str, Any]:
+    """The defaults of the registered workspace at `path`, or none."""
+    row = Workspace.get_or_none(Workspace.path == path)
+    return dict(row.defaults) if row else {}
+
+
+def workspace_id(path: str) -> str:
+    """A workspace's id is derived from its real path, so unregistered ones have one too."""
+    return str(uuid5(NAMESPACE_URL, path))
+
+
+def slug(text: str, limit: int = 40) -> str:
+    """`Fix the login!` as `fix-the-login`: the readable part of a branch name."""
+    words = re.sub(r"[^a-z0-9]+", "-", text.lower()).strip("-")
+    return words[:limit].rstrip("-") or "task"
