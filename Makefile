@@ -19,7 +19,7 @@ test:  ## the suite, on the SQLite broker with short counts (ARGS="-k word" for 
 
 slow:  ## the whole suite: Redis too, full chaos counts, fuzzing, every screenshot
 	@$(PYTHON) deploy/bootstrap.py test
-	@OPENRUNTIME_TEST_SLOW=1 $(PYTEST) --timeout=1200 --session-timeout=7200 $(ARGS)
+	@$(PYTEST) --suite-broker=redis --timeout=1200 --session-timeout=7200 $(ARGS)
 
 check:  ## format, lint, types, import rules, spelling, docs, security and audit of dependencies
 	@$(PYTHON) deploy/bootstrap.py lint

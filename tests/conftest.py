@@ -36,6 +36,16 @@ def in_ci() -> bool:
     return bool(os.environ.get("CI"))
 
 
+def pytest_addoption(parser: pytest.Parser) -> None:
+    parser.addoption(
+        "--suite-broker", choices=["sqlite", "redis"], default="sqlite", help="what carries the messages"
+    )
+
+
+def pytest_configure(config: pytest.Config) -> None:
+    services.put_node_on_path(config.rootpath / ".cache/node")
+
+
 def pytest_runtest_setup(item: pytest.Item) -> None:
     """A missing service: skip on a developer's machine, fail in CI (contract 1)."""
     for service in services.PROGRAMS:
@@ -118,12 +128,20 @@ def _refuse(left: set[int], whose: str) -> None:
         pytest.fail(f"{whose} left processes behind:\n{lines}", pytrace=False)
 
 
+@pytest.fixture
+def suite_broker(request: pytest.FixtureRequest) -> str:
+    """OPENRUNTIME_BROKER for a started program: `sqlite`, or a real Redis under `make slow`."""
+    if request.config.getoption("--suite-broker") == "sqlite":
+        return "sqlite"
+    return str(request.getfixturevalue("redis_url"))
+
+
 @pytest.fixture(scope="session")
 def redis_server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
     """A real redis-server on a unix socket, for tests marked `redis`; the address is a `unix://` URL."""
     program = shutil.which("redis-server")
     if program is None:
-        pytest.skip("needs redis-server on PATH")
+        (pytest.fail if in_ci() else pytest.skip)("needs redis-server on PATH")
     with tempfile.TemporaryDirectory(prefix="or-redis-") as folder:
         socket = Path(folder, "s")
         argv = [program, "--port", "0", "--unixsocket", str(socket), "--save", "", "--dir", folder]

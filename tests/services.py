@@ -25,28 +25,23 @@ def wheel_node() -> Path | None:
     return Path(found.submodule_search_locations[0])
 
 
-def node() -> list[str] | None:
-    """The command that starts Node: the one on PATH, else the Python package's; None where there is neither."""
-    if program := shutil.which("node"):
-        return [program]
-    folder = wheel_node()
-    return [str(folder / "bin/node")] if folder else None
-
-
-def npm() -> list[str] | None:
-    """The command that starts npm, likewise."""
-    if program := shutil.which("npm"):
-        return [program]
-    folder = wheel_node()
-    if folder is None:
-        return None
-    return [str(folder / "bin/node"), str(folder / "lib/node_modules/npm/bin/npm-cli.js")]
+def put_node_on_path(folder: Path) -> None:
+    """Where no Node is on PATH, offer the Python package's as `node`, `npm` and `npx` in `folder`, put first on PATH."""
+    wheel = wheel_node()
+    if shutil.which("node") or wheel is None:
+        return
+    folder.mkdir(parents=True, exist_ok=True)
+    program = wheel / "bin/node"
+    scripts = {"node": "", "npm": "npm-cli.js", "npx": "npx-cli.js"}
+    for name, script in scripts.items():
+        behind = f' "{wheel}/lib/node_modules/npm/bin/{script}"' if script else ""
+        (folder / name).write_text(f'#!/bin/sh\nexec "{program}"{behind} "$@"\n')
+        (folder / name).chmod(0o755)
+    os.environ["PATH"] = f"{folder}{os.pathsep}{os.environ.get('PATH', os.defpath)}"
 
 
 def missing(service: str) -> str | None:
     """The reason a test marked `service` cannot run here, or None."""
-    if service == "agents":
-        return None if node() and npm() else "needs node and npm"
     absent = [program for program in PROGRAMS[service] if shutil.which(program) is None]
     return f"needs {', '.join(absent)} on PATH" if absent else None
 

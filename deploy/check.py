@@ -1,0 +1,83 @@
+"""What `make check` runs: every check to its end, one line each, details of those that failed. `ARGS=NAME` runs one."""
+
+import json
+import subprocess
+import sys
+import time
+from collections.abc import Callable
+from pathlib import Path
+
+ROOT = Path(__file__).resolve().parent.parent
+BIN = ROOT / ".venv/bin"
+SOURCES = ("openruntime", "web", "workers", "broker", "shared")
+AUDIT_SECONDS = 120
+
+
+def command(*argv: str) -> Callable[[], tuple[bool, str]]:
+    """A check that is one program: it passes when the program exits 0."""
+
+    def check() -> tuple[bool, str]:
+        done = subprocess.run(
+            [str(BIN / argv[0]), *argv[1:]],
+            cwd=ROOT,
+            stdin=subprocess.DEVNULL,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.STDOUT,
+            text=True,
+        )
+        return done.returncode == 0, done.stdout
+
+    return check
+
+
+def audit() -> tuple[bool, str]:
+    """Known vulnerabilities in what we ship. An advisory service that cannot be reached is said, not failed."""
+    argv = [str(BIN / "pip-audit"), "--progress-spinner=off", "--format=json", "--timeout=15"]
+    argv += ["--disable-pip", "--require-hashes", "-r", "deploy/lock/run.txt"]
+    try:
+        done = subprocess.run(argv, cwd=ROOT, capture_output=True, text=True, timeout=AUDIT_SECONDS)
+        packages = json.loads(done.stdout)["dependencies"]
+    except subprocess.TimeoutExpired:
+        return True, "the advisory service did not answer in time; nothing was audited"
+    except (ValueError, KeyError):
+        return True, f"the advisory service could not be asked:\n{done.stderr.strip()[-500:]}"
+    found = [
+        f"{package['name']} {package['version']}: {hole['id']}, fixed in {', '.join(hole['fix_versions']) or 'none'}"
+        for package in packages
+        for hole in package.get("vulns", [])
+    ]
+    return not found, "\n".join(found)
+
+
+CHECKS = {
+    "format": command("ruff", "format", "--check", "."),
+    "lint": command("ruff", "check", "."),
+    "types": command("mypy"),
+    "imports": command("lint-imports"),
+    "spelling": command("codespell"),
+    "security": command("bandit", "-q", "-ll", "-c", "pyproject.toml", "-r", *SOURCES),
+    "docs": command("python", "-m", "pytest", "-q", "tests/unit/test_docs.py", "tests/unit/test_layout.py"),
+    "audit": audit,
+}
+
+
+def main(names: list[str]) -> int:
+    """Exit code 0 when all passed, 1 when one failed, 2 for a name that is no check."""
+    if unknown := [name for name in names if name not in CHECKS]:
+        print(f"no such check: {', '.join(unknown)}; there are {', '.join(CHECKS)}", file=sys.stderr)
+        return 2
+    failed = []
+    for name in names or CHECKS:
+        began = time.monotonic()
+        passed, detail = CHECKS[name]()
+        note = detail.rstrip() if not passed or name == "audit" else ""
+        print(f"{'ok  ' if passed else 'FAIL'} {name} ({time.monotonic() - began:.1f} s)", flush=True)
+        if note:
+            print("\n".join(f"     {line}" for line in note.splitlines()), flush=True)
+        failed += [] if passed else [name]
+    print(f"make check: {len(failed)} failed: {', '.join(failed)}" if failed else "make check: all passed")
+    return bool(failed)
+
+
+if __name__ == "__main__":
+    sys.exit(main(sys.argv[1:]))
