@@ -1,0 +1,185 @@
+"""The shapes of secrets: token prefixes, credentials in text, and where in a match the value lies."""
+
+from __future__ import annotations
+
+import binascii
+import re
+
+# Tokens that identify themselves. `\b` keeps "task-…" from being read as "sk-…".
+TOKENS: tuple[bytes, ...] = (
+    rb"gh[pousr]_[A-Za-z0-9]{20,}",
+    rb"github_pat_[A-Za-z0-9_]{22,}",
+    rb"gl(?:pat|dt|rt|cbt|ptt|soat)-[A-Za-z0-9_-]{16,}",
+    rb"\b(?:AKIA|ASIA|ABIA|ACCA)[A-Z0-9]{16}\b",
+    rb"xox[abeoprs]-[A-Za-z0-9-]{8,}",
+    rb"xapp-[0-9]-[A-Za-z0-9-]{10,}",
+    rb"hooks\.slack\.com/services/[A-Za-z0-9_/]{20,}",
+    rb"\bsk-ant-[A-Za-z0-9_-]{4,}",
+    rb"\bsk-(?:proj|svcacct|admin|or|lf)-[A-Za-z0-9_-]{16,}",
+    rb"\bsk-[A-Za-z0-9]{20,}",
+    rb"\b[sr]k_(?:live|test)_[A-Za-z0-9]{10,}",
+    rb"\bwhsec_[A-Za-z0-9+/=]{16,}",
+    rb"AIza[A-Za-z0-9_-]{35}",
+    rb"\bya29\.[A-Za-z0-9_-]{20,}",
+    rb"\bGOCSPX-[A-Za-z0-9_-]{20,}",
+    rb"\bnpm_[A-Za-z0-9]{36}",
+    rb"\bpypi-[A-Za-z0-9_-]{32,}",
+    rb"\bhf_[A-Za-z0-9]{30,}",
+    rb"\bSG\.[A-Za-z0-9_-]{16,}\.[A-Za-z0-9_-]{16,}",
+    rb"\bdo[opr]_v1_[a-f0-9]{64}",
+    rb"\bshp(?:at|ca|pa|ss)_[a-fA-F0-9]{32}",
+    rb"\bhv[sbr]\.[A-Za-z0-9_-]{24,}",
+    rb"\bdckr_pat_[A-Za-z0-9_-]{20,}",
+    rb"\bgl(?:c|sa)_[A-Za-z0-9_=+/-]{32,}",
+    rb"AGE-SECRET-KEY-1[0-9A-Z]{50,}",
+    rb"eyJ[A-Za-z0-9_-]{10,}\.eyJ[A-Za-z0-9_-]{10,}\.[A-Za-z0-9_-]+",
+)
+KEY = (
+    rb"(?:passw(?:or)?d|passphrase|secret|token|credential"
+    rb"|(?:api|access|secret|private|account|shared|signing|encryption|master)[_ -]?key(?:[_-]?id)?"
+    rb"|[_-](?:pass|pwd))"
+)
+# The head of a named value: key, quote that ends a quoted key, separator, string prefix, opening quote.
+_QUOTE = rb"\\*[\"']"
+_HEAD = KEY + rb"(?:" + _QUOTE + rb")?[ \t]*(?:=>|:=|:|=)[ \t]*(?:[bru]?" + _QUOTE + rb")?"
+_AUTHORIZATION = rb"authorization(?:" + _QUOTE + rb")?[ \t]*[:=][ \t]*(?:" + _QUOTE + rb")?"
+PEM = rb"-----BEGIN [A-Z0-9 ]*PRIVATE KEY[A-Z ]*-----"
+URL = rb"://[^\s/:@\"'\\<>]*:[^\s/@\"'\\<>]+@"
+SCHEME = rb"(?i:bearer|basic)[ \t]+[A-Za-z0-9._~+/-]{8,}=*"
+
+# One alternation for the linear-time engine. A named value is only found here; `value_span` measures it.
+ALTERNATION = b"|".join(
+    (*TOKENS, PEM, URL, rb"(?i:" + _HEAD + rb")", rb"(?i:" + _AUTHORIZATION + rb")", SCHEME)
+)
+
+_head = re.compile(
+    rb"(?i)(?P<key>" + KEY + rb")(?P<closing>" + _QUOTE + rb")?(?P<sep>[ \t]*(?:=>|:=|:|=)[ \t]*)"
+    rb"(?:[bru]?(?P<slashes>\\*)(?P<quote>[\"']))?"
+)
+_authorization = re.compile(
+    rb"(?i)authorization(?P<closing>" + _QUOTE + rb")?[ \t]*[:=][ \t]*(?:(?P<slashes>\\*)(?P<quote>[\"']))?"
+)
+_known_scheme = re.compile(
+    rb"(?i)(?:basic|bearer|token|digest|negotiate|apikey|ntlm|hawk|aws4-hmac-sha256)[ \t]+"
+)
+_header_value = re.compile(rb"[^\"'\\\r\n]+")
+_scheme = re.compile(rb"(?i)(bearer|basic)[ \t]+")
+_quotes = re.compile(rb"\\*[\"']|[\r\n]")
+# Stops where a shell, a URL or a JSON string would; an escape other than of white space belongs to the value.
+_bare = re.compile(rb"(?:[^\s\"'`\\,;&<>(){}\[\]|]|\\[^nrtu\"'\s])+")
+_reference = re.compile(rb"\$(?:[A-Za-z_{(]|$)|%[sdv]|//|\{\{|<|[*.]+$|\.\.\.")
+_dotted_name = re.compile(rb"[A-Za-z_]\w*(?:\.[A-Za-z_]\w*)+$")
+_PLAIN_WORDS = frozenset(
+    b"none null nil true false undefined str string int integer number bool boolean bytes any object optional "
+    b"required self cls char void auto const".split()
+)
+LONGEST_JUDGED_BYTES = 256  # a longer bare value is masked unjudged, which keeps rescanning linear
+
+_pem_line = re.compile(
+    rb"(?P<lead>[ \t+>|]*(?:\d+[ \t:|-]+)?)(?P<body>(?:[A-Za-z0-9+/=]+|(?:Proc-Type|DEK-Info|Version|Comment|Hash): .*)?)"
+    rb"[ \t]*$"
+)
+# The same within one line, as JSON and YAML write it.
+_pem_escaped = re.compile(rb"(?:[A-Za-z0-9+/=]+|\\+[nr]|(?:Proc-Type|DEK-Info): [A-Za-z0-9,-]+)*")
+_line_end = re.compile(rb"[\r\n]")
+
+
+def value_span(text: bytes, start: int, end: int) -> tuple[int, int]:
+    """Where the value lies that the match `text[start:end]` announces; an empty span when it is none."""
+    if text[start : start + 3] == b"://":
+        return text.index(b":", start + 3) + 1, end - 1
+    named = _head.match(text, start)
+    if named and named.end() >= end:
+        return _named_value(text, named)
+    header = _authorization.match(text, start)
+    if header:
+        return _header(text, header)
+    scheme = _scheme.match(text, start)
+    if scheme:
+        return (
+            (scheme.end(), end) if _is_credential(scheme[1].lower(), text[scheme.end() : end]) else (end, end)
+        )
+    return start, end
+
+
+def pem_spans(text: bytes, at: int, *, heading: bool) -> tuple[list[tuple[int, int]], int, bool]:
+    """The key material from `at` on: just behind a BEGIN line's dashes (`heading`), or the start of a later line.
+
+    Returns its spans, where it ends, and whether it is still open at the end of the text. It ends at the END
+    line, or at the first line that cannot be key material.
+    """
+    spans: list[tuple[int, int]] = []
+    if heading and (run := _pem_escaped.match(text, at)):
+        spans.append(run.span())
+        at = run.end()
+        if text[at : at + 1] not in (b"", b"\r", b"\n", b" ", b"\t"):
+            return spans, at, False
+    while at < len(text):
+        found = _line_end.search(text, at)
+        stop = found.start() if found else len(text)
+        line = _pem_line.match(text, at, stop)
+        if not line:
+            return spans, at, False
+        spans.append(line.span("body"))
+        at = stop + 1
+    return spans, len(text), True
+
+
+def _named_value(text: bytes, head: re.Match[bytes]) -> tuple[int, int]:
+    at = head.end()
+    if head["quote"]:
+        stop = _closing_quote(text, at, head["quote"], len(head["slashes"]))
+        value = text[at : min(stop, at + LONGEST_JUDGED_BYTES)]
+        return (at, at) if _reference.match(value) else (at, stop)
+    if head["closing"]:
+        return (
+            at,
+            at,
+        )  # a quoted key with a bare value: a number or a nested object, and masking would break it
+    found = _bare.match(text, at)
+    if not found or text[at : at + 1] in (b":", b"="):
+        return at, at
+    value = found[0]
+    if len(value) > LONGEST_JUDGED_BYTES:
+        return found.span()
+    spaced = head["sep"][-1:] in (b" ", b"\t")
+    is_code = text[found.end() : found.end() + 1] in (b"(", b"[") or (spaced and _dotted_name.match(value))
+    if is_code or value.lower() in _PLAIN_WORDS or _reference.match(value):
+        return at, at
+    return found.span()
+
+
+def _closing_quote(text: bytes, at: int, quote: bytes, slashes: int) -> int:
+    """Where a string opened with `slashes` backslashes before its quote ends, however deep in JSON it is."""
+    for found in _quotes.finditer(text, at):
+        run = found[0]
+        if run in (b"\r", b"\n"):
+            return found.start()
+        escapes = len(run) - 1
+        if run[-1:] == quote and escapes % (2 * (slashes + 1)) == slashes:
+            return found.end() - 1 - slashes
+    return len(text)
+
+
+def _header(text: bytes, head: re.Match[bytes]) -> tuple[int, int]:
+    at = head.end()
+    if head["closing"] and not head["quote"]:
+        return at, at
+    scheme = _known_scheme.match(text, at)
+    at = scheme.end() if scheme else at
+    if head["quote"]:
+        return at, _closing_quote(text, at, head["quote"], len(head["slashes"]))
+    value = _header_value.match(text, at)
+    if not value or value[0].startswith(b"["):
+        return at, at
+    return at, at + len(value[0].rstrip())
+
+
+def _is_credential(scheme: bytes, value: bytes) -> bool:
+    """Tell `Bearer 8f3a…` and `Basic dXNlcjpw` from "bearer instruments" and "basic understanding"."""
+    if scheme == b"bearer":
+        return len(value) >= 16 and any(48 <= byte <= 57 for byte in value)
+    try:
+        return b":" in binascii.a2b_base64(value)
+    except binascii.Error:
+        return False
