@@ -1,0 +1,94 @@
+"""`runners` and `workspaces`: what this machine offers."""
+
+from __future__ import annotations
+
+import os
+from typing import Any
+from urllib.parse import quote
+
+import click
+
+from openruntime.cli import ids, output
+from openruntime.cli.context import Invocation
+from openruntime.cli.root import Command, Group
+from shared.errors import NotFound
+
+
+@click.command(cls=Command)
+@click.pass_obj
+def runners(invocation: Invocation) -> None:
+    """List runners: whether each is available, and what to do where it is not."""
+    rows = invocation.client.get("/runners")
+    if invocation.as_json:
+        output.as_json(rows)
+        return
+    shown = [
+        (
+            row["runner"],
+            "yes" if row["available"] else "no",
+            row.get("version"),
+            row.get("detail") or row.get("command"),
+        )
+        for row in rows
+    ]
+    output.table(("runner", "available", "version", "detail"), shown)
+
+
+@click.group(cls=Group, invoke_without_command=True)
+@click.pass_context
+def workspaces(context: click.Context) -> None:
+    """List, register and forget folders that tasks may run in."""
+    if context.invoked_subcommand is None:
+        _list(context.ensure_object(Invocation))
+
+
+@workspaces.command("ls")
+@click.pass_obj
+def workspaces_ls(invocation: Invocation) -> None:
+    """List workspaces."""
+    _list(invocation)
+
+
+@workspaces.command("add")
+@click.argument("path", default=".", type=click.Path(exists=True, file_okay=False))
+@click.pass_obj
+def workspaces_add(invocation: Invocation, path: str) -> None:
+    """Register a folder."""
+    row = invocation.client.post("/workspaces/register", {"path": os.path.abspath(path)}).body
+    if invocation.as_json:
+        output.as_json(row)
+    elif not invocation.quiet:
+        output.line(f"{row['name']}  {row['path']}")
+
+
+@workspaces.command("rm")
+@click.argument("which", metavar="NAME|PATH|ID")
+@click.pass_obj
+def workspaces_rm(invocation: Invocation, which: str) -> None:
+    """Forget a registered folder; nothing in it is touched."""
+    row = _find(invocation.client.get("/workspaces"), which)
+    invocation.client.delete(f"/workspaces/{quote(str(row['id']), safe='')}")
+    if invocation.as_json:
+        output.as_json(row)
+    elif not invocation.quiet:
+        output.line(f"{row['name']}  forgotten")
+
+
+def _list(invocation: Invocation) -> None:
+    rows = invocation.client.get("/workspaces")
+    if invocation.as_json:
+        output.as_json(rows)
+    else:
+        output.table(("name", "path"), [(row["name"], row["path"]) for row in rows])
+
+
+def _find(rows: list[dict[str, Any]], which: str) -> dict[str, Any]:
+    """The registered workspace with this path, name or beginning of an id."""
+    known = [row for row in rows if row.get("id")]
+    path = os.path.realpath(os.path.expanduser(which))
+    named = [row for row in known if row["path"] == path] or [row for row in known if row["name"] == which]
+    if len(named) == 1:
+        return named[0]
+    if not named and any(row["name"] == which or row["path"] == path for row in rows):
+        raise NotFound(f"{which!r} is not registered; it is listed because tasks ran there.")
+    return dict(ids.pick(named or known, which if not named else "", "workspace", "path"))

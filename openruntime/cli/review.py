@@ -1,0 +1,105 @@
+"""`diff`, `merge` and `cleanup`: review a task's changes and land them."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import click
+
+from openruntime.cli import ids, output, terminal
+from openruntime.cli.client import Answer, task_path
+from openruntime.cli.context import Invocation
+from openruntime.cli.root import Command
+
+STRATEGIES = ("squash", "merge", "rebase", "apply")
+HEADINGS = (
+    "diff ",
+    "index ",
+    "--- ",
+    "+++ ",
+    "new file",
+    "deleted file",
+    "rename ",
+    "similarity ",
+    "old mode",
+)
+
+
+@click.command(cls=Command)
+@click.option("--stat", is_flag=True, help="Only which files, and how much.")
+@click.argument("task_id", metavar="ID")
+@click.pass_obj
+def diff(invocation: Invocation, task_id: str, stat: bool) -> None:
+    """Print what a task changed.
+
+    On a terminal in colour; in a pipe the patch exactly as captured, for `git apply`.
+    """
+    found = invocation.client.get(task_path(ids.task(invocation.client, task_id), "diff"))
+    if invocation.as_json:
+        output.as_json({key: value for key, value in found.items() if key != "patch"} if stat else found)
+    elif stat:
+        output.line(str(found.get("stat") or "").rstrip("\n") or "No changes.")
+    else:
+        _patch(invocation, str(found.get("patch") or ""))
+        if found.get("truncated"):
+            output.note("The patch was cut; see single files in the browser.")
+
+
+def _patch(invocation: Invocation, patch: str) -> None:
+    if not output.on_terminal():
+        output.exact(patch)
+    elif patch:
+        for row in patch.split("\n")[: None if not patch.endswith("\n") else -1]:
+            print(_coloured(terminal.plain(row)))
+    elif not invocation.quiet:
+        output.note("No changes.")
+
+
+def _coloured(row: str) -> str:
+    if row.startswith(HEADINGS):
+        return click.style(row, bold=True)
+    colour = {"+": "green", "-": "red", "@": "cyan"}.get(row[:1])
+    return click.style(row, fg=colour) if colour else row
+
+
+@click.command(cls=Command)
+@click.option("--strategy", type=click.Choice(STRATEGIES), help="How to land; squash otherwise.")
+@click.option("--message", help="Commit message.")
+@click.argument("task_id", metavar="ID")
+@click.pass_obj
+def merge(invocation: Invocation, task_id: str, strategy: str | None, message: str | None) -> None:
+    """Land a task's changes on its target branch."""
+    whole = ids.task(invocation.client, task_id)
+    body = {
+        name: value for name, value in (("strategy", strategy), ("message", message)) if value is not None
+    }
+    with output.progress(f"Landing {ids.short(whole)}"):
+        answer = invocation.client.post(task_path(whole, "worktree", "merge"), body)
+    _landed(invocation, whole, "merge", answer)
+
+
+@click.command(cls=Command)
+@click.option(
+    "--force", is_flag=True, help="Also when unmerged work goes (a recovery ref is kept for 30 days)."
+)
+@click.argument("task_id", metavar="ID")
+@click.pass_obj
+def cleanup(invocation: Invocation, task_id: str, force: bool) -> None:
+    """Remove a task's worktree."""
+    whole = ids.task(invocation.client, task_id)
+    with output.progress(f"Cleaning up {ids.short(whole)}"):
+        answer = invocation.client.post(
+            task_path(whole, "worktree", "cleanup"), {"force": True} if force else {}
+        )
+    _landed(invocation, whole, "cleanup", answer)
+
+
+def _landed(invocation: Invocation, task_id: str, verb: str, answer: Answer) -> None:
+    body: dict[str, Any] = answer.body if isinstance(answer.body, dict) else {}
+    if invocation.as_json:
+        output.as_json(body)
+    elif not invocation.quiet:
+        pending = f"{verb} accepted, not yet done"
+        output.line(
+            f"{ids.short(task_id)}  {pending if answer.accepted_only else body.get('message') or 'done'}"
+        )
