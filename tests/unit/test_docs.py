@@ -11,6 +11,7 @@ from pathlib import Path
 import pytest
 
 from shared.config import Config
+from shared.policy import Policy
 
 ROOT = Path(__file__).resolve().parents[2]
 FOREIGN_SETTINGS = {"PORT", "MANAGED_AGENTS_DB", "CLAUDE_CONFIG_DIR", "CLAUDE_HOME", "CODEX_HOME"}
@@ -64,6 +65,11 @@ def test_every_documented_setting_exists() -> None:
     rows = re.findall(r"^\| `(OPENRUNTIME_[A-Z_]+)`", read("docs/configuration.md"), re.MULTILINE)
     assert rows
     assert {name for name in rows if name not in known} == set()
+
+
+def test_every_policy_field_is_documented() -> None:
+    text = read("docs/policy.md")
+    assert [field.name for field in dataclasses.fields(Policy) if f"`{field.name}`" not in text] == []
 
 
 def test_every_make_target_is_short_and_told_to_contributors() -> None:
