@@ -1,0 +1,1 @@
+"""All that touches git: worktrees, captures and landings, pure of the store."""

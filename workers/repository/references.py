@@ -1,0 +1,74 @@
+"""Names of commits: which ones a person may give, and the refs openRuntime keeps in a user's repository."""
+
+from __future__ import annotations
+
+import re
+from pathlib import Path
+
+from shared.errors import BadRequest
+from workers.repository.discovery import Repository, resolve_commit
+from workers.repository.git import git
+
+MAX_NAME_CHARACTERS = 250
+_UNUSABLE = re.compile(r"[\x00-\x20\x7f~^:?*\[\\]|\.\.|@\{|//|\.lock(/|$)|/\.|\.$|/$|^[-./]|^@$")
+_OID = re.compile(r"[0-9a-f]{7,64}")
+
+
+def base_ref(task_id: str) -> str:
+    """Pins the base commit of a task against garbage collection."""
+    return f"refs/openruntime/base/{task_id}"
+
+
+def recovery_ref(task_id: str) -> str:
+    """The last work of a removed worktree."""
+    return f"refs/openruntime/recovery/{task_id}"
+
+
+def backup_ref(task_id: str) -> str:
+    """A user's checkout as it was before a landing updated it."""
+    return f"refs/openruntime/backup/{task_id}"
+
+
+def landing_ref(task_id: str) -> str:
+    """Pins a prepared landing until it is complete."""
+    return f"refs/openruntime/landing/{task_id}"
+
+
+def resolve(repository: Repository, name: str) -> str:
+    """The commit of a branch, tag, remote branch, full ref name, object id or HEAD.
+
+    Raises BadRequest for anything else: expressions, options and names nothing has.
+    """
+    if not name or len(name) > MAX_NAME_CHARACTERS or _UNUSABLE.search(name) or not name.isprintable():
+        raise BadRequest(f"{name!r} is not a branch, tag or commit id.")
+    if name == "HEAD":
+        candidates = ["HEAD"]
+    else:
+        candidates = [f"{place}{name}" for place in ("refs/heads/", "refs/tags/", "refs/remotes/")]
+        if name.startswith("refs/"):
+            candidates.append(name)
+        if _OID.fullmatch(name.lower()):
+            candidates.append(name.lower())
+    for candidate in candidates:
+        oid = resolve_commit(repository.git_dir, candidate)
+        if oid:
+            return oid
+    raise BadRequest(f"{name!r} is not a branch, tag or commit of this repository.")
+
+
+def branch_name(name: str) -> str:
+    """`name` when it can be a branch; raises BadRequest otherwise."""
+    if not name or len(name) > MAX_NAME_CHARACTERS or _UNUSABLE.search(name) or not name.isprintable():
+        raise BadRequest(f"{name!r} is not a branch name.")
+    return name
+
+
+def update(git_dir: Path, name: str, new: str, old: str | None = None, *, reason: str = "") -> None:
+    """Point a ref at `new`; with `old`, only if it stands there now. Raises GitFailed otherwise."""
+    words = ["update-ref", "--create-reflog", "-m", reason] if reason else ["update-ref"]
+    git(*words, name, new, *([old] if old is not None else []), git_dir=git_dir)
+
+
+def delete(git_dir: Path, name: str, old: str | None = None) -> bool:
+    """Delete a ref (with `old`: only if it stands there); False when that could not be done."""
+    return git("update-ref", "-d", name, *([old] if old else []), git_dir=git_dir, check=False).code == 0

@@ -1,0 +1,214 @@
+"""Recording a working tree as a git tree, with an index and a git directory of our own."""
+
+from __future__ import annotations
+
+import os
+import stat
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+
+from shared.errors import GitFailed
+from workers.repository.git import git
+
+MAX_FILE_BYTES = 50 << 20
+MAX_TOTAL_BYTES = 2 << 30
+MAX_FLAGS = 1000
+ATTEMPTS = 3
+SCAN_SECONDS = 120
+HASH_SECONDS = 600
+# git opens these by name in every folder, and would wait for ever on one that is a pipe.
+READ_BY_GIT = {".gitignore", ".gitattributes", ".gitmodules"}
+
+
+@dataclass(frozen=True)
+class Flag:
+    """Something a reviewer must know that no line of the patch says. `path` is as displayed, or None."""
+
+    kind: str
+    path: str | None = None
+    detail: str = ""
+
+
+@dataclass(frozen=True)
+class Snapshot:
+    """A tree in our objects, and what could not be recorded in it."""
+
+    tree: str
+    flags: tuple[Flag, ...]
+
+
+@dataclass
+class _Plan:
+    """Paths to hand to update-index: those that leave the index first, then those that enter it."""
+
+    leaving: list[bytes]
+    entering: list[bytes]
+    flags: list[Flag]
+
+
+def take(
+    git_dir: Path,
+    work_tree: Path,
+    index: Path,
+    *,
+    repair: bool = False,
+    config: Mapping[str, str] | None = None,
+) -> Snapshot:
+    """Bring `index` up to date with `work_tree` and write its tree.
+
+    Files over 50 MB (or beyond 2 GB in all), embedded repositories, moved submodules and unreadable files keep
+    what the index had and are flagged; sockets, pipes and devices are not files to git. `repair` makes files
+    their owner cannot read readable: only when nobody works in the tree.
+    Raises GitFailed when the tree keeps changing under it.
+    """
+    index.with_name(f"{index.name}.lock").unlink(missing_ok=True)  # the caller's lock makes a left one stale
+    last: GitFailed | None = None
+    for _ in range(ATTEMPTS):
+        try:
+            listed, warnings = _listed(git_dir, work_tree, index, config)
+            plan = _plan(work_tree, listed, repair=repair)
+            ignored = _update(git_dir, work_tree, index, plan, config)
+            tree = git("write-tree", git_dir=git_dir, work_tree=work_tree, index=index, config=config).text
+            return Snapshot(tree, tuple((*plan.flags, *_warned(warnings, ignored))[:MAX_FLAGS]))
+        except GitFailed as failure:
+            if not work_tree.is_dir():
+                raise
+            last = failure
+            if failure.code is None:
+                _remove_pipes(work_tree)
+            index.with_name(f"{index.name}.lock").unlink(missing_ok=True)
+    assert last is not None  # noqa: S101 -- the loop ran
+    raise last
+
+
+def display(raw: bytes) -> str:
+    """A path for people: bytes that are not UTF-8 become replacement characters."""
+    return raw.decode("utf-8", "replace")
+
+
+def _listed(
+    git_dir: Path, work_tree: Path, index: Path, config: Mapping[str, str] | None
+) -> tuple[list[tuple[bytes, bytes]], str]:
+    """(tag, path) of everything that may differ from the index: `C` changed or gone, `?` not in it."""
+    done = git(
+        "ls-files",
+        "-t",
+        "-z",
+        "-o",
+        "-m",
+        "--exclude-standard",
+        git_dir=git_dir,
+        work_tree=work_tree,
+        index=index,
+        config=config,
+        timeout_seconds=SCAN_SECONDS,
+    )
+    return [(entry[:1], entry[2:]) for entry in done.stdout.split(b"\0") if entry], done.stderr
+
+
+def _plan(work_tree: Path, listed: list[tuple[bytes, bytes]], *, repair: bool) -> _Plan:
+    plan = _Plan([], [], [])
+    root = os.fsencode(work_tree)
+    budget = MAX_TOTAL_BYTES
+    for tag, path in listed:
+        full = os.path.join(root, path)
+        if path.endswith(b"/"):
+            plan.flags.append(Flag("embedded-repository", display(path)))
+            continue
+        try:
+            found = os.lstat(full)
+        except (FileNotFoundError, NotADirectoryError):
+            if tag != b"?":
+                plan.leaving.append(path)
+            continue
+        except OSError as failure:
+            plan.flags.append(Flag("unreadable", display(path), failure.strerror or ""))
+            continue
+        if stat.S_ISDIR(found.st_mode):
+            if os.path.lexists(os.path.join(full, b".git")):
+                plan.flags.append(Flag("submodule-moved", display(path)))
+            else:
+                plan.leaving.append(path)
+        elif stat.S_ISLNK(found.st_mode):
+            plan.entering.append(path)
+        elif not stat.S_ISREG(found.st_mode):
+            plan.leaving.append(path)
+        elif found.st_size > MAX_FILE_BYTES:
+            plan.flags.append(Flag("too-large", display(path), f"{found.st_size} bytes"))
+        elif found.st_size > budget:
+            plan.flags.append(Flag("too-much", display(path), f"{found.st_size} bytes"))
+        elif not _readable(full, found, repair=repair):
+            plan.flags.append(Flag("unreadable", display(path)))
+        else:
+            budget -= found.st_size
+            plan.entering.append(path)
+    entering = set(plan.entering)
+    # A path below a file or link that enters the index leaves with it (`--replace`), and is not reachable as named.
+    plan.leaving = [path for path in plan.leaving if not _below(path, entering)]
+    plan.entering = [path for path in plan.entering if not _below(path, entering)]
+    return plan
+
+
+def _below(path: bytes, entering: set[bytes]) -> bool:
+    place = path.rfind(b"/")
+    while place > 0:
+        if path[:place] in entering:
+            return True
+        place = path.rfind(b"/", 0, place)
+    return False
+
+
+def _readable(full: bytes, found: os.stat_result, *, repair: bool) -> bool:
+    if os.access(full, os.R_OK):
+        return True
+    if repair and found.st_uid == os.geteuid():
+        try:
+            os.chmod(full, stat.S_IMODE(found.st_mode) | stat.S_IRUSR)
+        except OSError:
+            return False
+        return os.access(full, os.R_OK)
+    return False
+
+
+def _update(
+    git_dir: Path, work_tree: Path, index: Path, plan: _Plan, config: Mapping[str, str] | None
+) -> list[bytes]:
+    paths = [*plan.leaving, *plan.entering]
+    if not paths:
+        return []
+    done = git(
+        "update-index",
+        "-z",
+        "--add",
+        "--remove",
+        "--replace",
+        "--stdin",
+        git_dir=git_dir,
+        work_tree=work_tree,
+        index=index,
+        config=config,
+        input=b"\0".join(paths) + b"\0",
+        timeout_seconds=HASH_SECONDS,
+    )
+    prefix = "Ignoring path "
+    return [
+        os.fsencode(line.removeprefix(prefix)) for line in done.stderr.splitlines() if line.startswith(prefix)
+    ]
+
+
+def _warned(warnings: str, ignored: list[bytes]) -> list[Flag]:
+    flags = [Flag("unsafe-name", display(path)) for path in ignored]
+    for line in warnings.splitlines():
+        if "could not open directory" in line:
+            flags.append(Flag("unreadable", line.split("'")[1] if line.count("'") >= 2 else None, "folder"))
+    return flags
+
+
+def _remove_pipes(work_tree: Path) -> None:
+    """Remove named pipes where git expects a file of its own; git records no pipe anyhow."""
+    for folder, _, names in os.walk(work_tree):
+        for name in READ_BY_GIT.intersection(names):
+            place = os.path.join(folder, name)
+            if not stat.S_ISREG(os.lstat(place).st_mode) and not os.path.islink(place):
+                os.unlink(place)
