@@ -3,18 +3,20 @@
 from __future__ import annotations
 
 import contextlib
-import http.client
 import json
 import re
 from collections.abc import Iterator
 from dataclasses import dataclass
 from http import HTTPStatus
-from typing import Any
+from typing import TYPE_CHECKING, Any
 from urllib.parse import quote, urlencode, urlsplit
 
 from openruntime.cli.terminal import one_line
 from shared.config import Config
 from shared.errors import OpenRuntimeError, Refused, Unavailable
+
+if TYPE_CHECKING:
+    import http.client  # loaded on the first request: it costs 30 ms, and `--help` sends none
 
 #: Longer than the server's own longest wait (a merge answers within 10 s, contract 5).
 TIMEOUT_SECONDS = 30.0
@@ -69,6 +71,8 @@ class Client:
 
     def request(self, method: str, target: str, body: Any = None) -> Answer:
         """One exchange; a GET is sent a second time when the kept connection turns out to be closed."""
+        import http.client
+
         if method != "GET":
             self.close()
         reused = self._kept is not None
@@ -138,6 +142,8 @@ def task_path(task_id: str, *rest: str) -> str:
 
 
 def _connection(url: str) -> http.client.HTTPConnection:
+    import http.client
+
     parts = urlsplit(url)
     host = WILDCARDS.get(parts.hostname or "", parts.hostname or "127.0.0.1")
     kind = http.client.HTTPSConnection if parts.scheme == "https" else http.client.HTTPConnection

@@ -33,3 +33,8 @@ class Invocation:
         from openruntime.cli.client import Client
 
         return Client(self.config)
+
+    def close(self) -> None:
+        """Let go of the server, if it was ever asked."""
+        if "client" in self.__dict__:
+            self.client.close()

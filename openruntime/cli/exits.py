@@ -46,6 +46,8 @@ def run(argv: Sequence[str] | None = None) -> int:
         where = write_report(error, invocation)
         _say(f"openRuntime met an internal error ({type(error).__name__}); the report is in {where}")
         return INTERNAL
+    finally:
+        invocation.close()
 
 
 def _dispatch(argv: Sequence[str] | None, invocation: Invocation) -> int:
