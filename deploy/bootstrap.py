@@ -92,7 +92,7 @@ def read_stamp():
 def level_needed(wanted):
     """The set to install, never less than there already is; None when it is there."""
     stamp = read_stamp()
-    level = max(wanted, stamp.get("set", wanted), key=SETS.index)
+    level = SETS[max(SETS.index(name) for name in (wanted, stamp.get("set")) if name in SETS)]
     ready = {"place": place(), "set": level, "fingerprint": fingerprint(level)}
     return None if stamp == ready and os.access(PYTHON, os.X_OK) else level
 
