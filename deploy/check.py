@@ -55,7 +55,7 @@ CHECKS = {
     "types": command("mypy"),
     "imports": command("lint-imports"),
     "spelling": command("codespell"),
-    "security": command("bandit", "-q", "-ll", "-c", "pyproject.toml", "-r", *SOURCES),
+    "security": command("bandit", "-q", "-lll", "-c", "pyproject.toml", "-r", *SOURCES),
     "docs": command("python", "-m", "pytest", "-q", "tests/unit/test_docs.py", "tests/unit/test_layout.py"),
     "audit": audit,
 }
