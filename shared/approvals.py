@@ -33,29 +33,54 @@ class Question:
     choices: tuple[Mapping[str, Any], ...] = ()
 
 
-def ask(attempt: Attempt, question: Question) -> Approval:
-    """Record a question once; the same request asked again after a re-attach is the same row."""
-    with transaction():
-        known = Approval.get_or_none(Approval.attempt == attempt.id, Approval.request == question.request)
-        if known is not None:
-            return known
-        row = Approval.create(
-            id=str(uuid4()),
-            task=attempt.task_id,
-            attempt=attempt.id,
-            request=question.request,
-            tool=question.tool,
-            title=question.title,
-            command=question.command,
-            input=dict(question.input),
-            cwd=question.cwd,
-            risk=list(question.risk),
-            choices=[dict(choice) for choice in question.choices],
-            created_at=now(),
+@dataclass(frozen=True)
+class Verdict:
+    """A rule's own answer to a question, so that no person is asked."""
+
+    decision: str
+    rule: str
+    note: str | None = None
+
+
+def ask(attempt_id: str, task_number: int, question: Question, verdict: Verdict | None = None) -> Approval:
+    """Record a question inside the caller's transaction; asked again after a re-attach it is the same row.
+
+    With a `verdict` it is decided at once, and delivering the answer is a command like any other.
+    """
+    known = Approval.get_or_none(Approval.attempt == attempt_id, Approval.request == question.request)
+    if known is not None:
+        return known
+    at = now()
+    row = Approval.create(
+        id=str(uuid4()),
+        task=task_number,
+        attempt=attempt_id,
+        request=question.request,
+        status=DECISIONS[verdict.decision] if verdict else "pending",
+        tool=question.tool,
+        title=question.title,
+        command=question.command,
+        input=dict(question.input),
+        cwd=question.cwd,
+        risk=list(question.risk),
+        rule=verdict.rule if verdict else None,
+        choices=[dict(choice) for choice in question.choices],
+        note=verdict.note if verdict else None,
+        decided_by="policy" if verdict else None,
+        decided_at=at if verdict else None,
+        created_at=at,
+    )
+    if verdict:
+        commands.accept(
+            Task.get_by_id(task_number),
+            CommandKind.DECIDE,
+            {"approval": row.id},
+            Attempt.get_by_id(attempt_id),
         )
+    if verdict is None or verdict.decision == "deny":
         asked = {"category": Category.APPROVAL_REQUEST, "approval_id": row.id, "tool": question.tool}
-        timeline.append(attempt.task_id, [Draft(Kind.LIFECYCLE, question.title, asked)], attempt.id)
-        return row
+        timeline.append(task_number, [Draft(Kind.LIFECYCLE, question.title, asked)], attempt_id)
+    return row
 
 
 def decide(

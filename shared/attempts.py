@@ -6,7 +6,8 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
-from shared import commands, timeline
+from shared import approvals, commands, timeline
+from shared.approvals import Question, Verdict
 from shared.clock import now, to_micros
 from shared.commands import CommandKind
 from shared.doorbell import Bell, ring
@@ -57,6 +58,8 @@ class Progress:
     status: Status | None = None
     session_id: str | None = None
     cost: Mapping[str, int] | None = None
+    questions: list[tuple[Question, Verdict | None]] = field(default_factory=list)
+    withdrawn: list[str] = field(default_factory=list)
 
 
 def claim_next(worker: str, capacity: int) -> Attempt | None:
@@ -104,25 +107,48 @@ def adopt(attempt: Attempt, worker: str) -> Attempt | None:
         return Attempt.get_by_id(attempt.id) if taken else None
 
 
-def orphans(live: Sequence[str]) -> list[Attempt]:
-    """Claimed attempts whose worker is not among the live ones."""
-    query = Attempt.select().where(Attempt.status.in_(list(LIVE)), Attempt.finished_at.is_null())
-    return [attempt for attempt in query if attempt.worker not in live]
+def claimed() -> list[Attempt]:
+    """Every attempt some worker holds."""
+    return list(Attempt.select().where(Attempt.status.in_(list(LIVE)), Attempt.finished_at.is_null()))
 
 
 def queued_count() -> int:
     return int(Attempt.select().where(Attempt.status == Status.QUEUED, Attempt.finished_at.is_null()).count())
 
 
-def commit_identity(attempt: Attempt, identity: Mapping[str, Any], **fields: Any) -> bool:
-    """Record the shim before the agent may start; False when the claim is lost or a stop came first."""
+def reload(attempt: Attempt) -> Attempt:
+    """The attempt as it stands in the store now."""
+    return Attempt.get_by_id(attempt.id)
+
+
+def commit_start(
+    attempt: Attempt,
+    identity: Mapping[str, Any],
+    drafts: Sequence[Draft],
+    *,
+    session_id: str | None,
+    report: Mapping[str, Any],
+) -> bool:
+    """Record the shim before its agent may start; False when the claim is lost or a stop came first."""
     with transaction():
-        stopped = Command.get_or_none(
-            Command.attempt == attempt.id, Command.kind == CommandKind.STOP, Command.finished_at.is_null()
-        )
-        if stopped is not None:
+        if _stop_of(attempt) is not None:
             return False
-        return bool(Attempt.update(identity=dict(identity), **fields).where(owned(attempt)).execute())
+        values = {"identity": dict(identity), "runner_session_id": session_id or attempt.runner_session_id}
+        if not Attempt.update(**values).where(owned(attempt)).execute():
+            return False
+        task = Task.get_by_id(attempt.task_id)
+        Task.update(
+            policy_report=dict(report),
+            runner_session_id=values["runner_session_id"] or task.runner_session_id,
+        ).where(Task.number == attempt.task_id).execute()
+        timeline.append(attempt.task_id, drafts, attempt.id)
+        return True
+
+
+def _stop_of(attempt: Attempt) -> Command | None:
+    return Command.get_or_none(
+        Command.attempt == attempt.id, Command.kind == CommandKind.STOP, Command.finished_at.is_null()
+    )
 
 
 def place(attempt: Attempt, drafts: Sequence[Draft], **fields: Any) -> None:
@@ -171,6 +197,10 @@ def record(batch: Sequence[Progress]) -> set[str]:
             if item.cost is not None:
                 spend(item.attempt_id, item.task_number, item.cost)
             timeline.append(item.task_number, item.drafts, item.attempt_id)
+            for question, verdict in item.questions:
+                approvals.ask(item.attempt_id, item.task_number, question, verdict)
+            for request in item.withdrawn:
+                approvals.withdraw(item.attempt_id, request)
             if item.status is Status.NEEDS_INPUT:
                 ring(Bell.ATTEMPT)
     return fenced
@@ -223,6 +253,7 @@ def finish(attempt: Attempt, ending: Ending) -> bool:
         Command.update(state=commands.State.APPLIED, result={}, finished_at=now()).where(
             Command.attempt == attempt.id, Command.kind == CommandKind.STOP, Command.finished_at.is_null()
         ).execute()
+        commands.set_aside_replies(attempt)
         commands.expire_for(attempt.id)
         Approval.update(status="cancelled", decided_at=now()).where(
             Approval.attempt == attempt.id, Approval.status == "pending"
@@ -245,9 +276,7 @@ def start_failed(attempt: Attempt, reason: str) -> bool:
 
 def stopped_before_start(attempt: Attempt) -> bool:
     """End an attempt that a stop reached before its agent started."""
-    command = Command.get_or_none(
-        Command.attempt == attempt.id, Command.kind == CommandKind.STOP, Command.finished_at.is_null()
-    )
+    command = _stop_of(attempt)
     reason = command.body.get("reason", StopReason.USER) if command else StopReason.USER
     stopped = {"category": Category.ATTEMPT_STOPPED, "attempt_id": attempt.id, "reason": reason}
     draft = Draft(Kind.LIFECYCLE, "Stopped before it started", stopped)

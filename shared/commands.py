@@ -69,8 +69,13 @@ def accept(
         accepted_at=at,
         rung_at=at,
     )
-    ring(Bell.COMMAND, command.id, attempt.worker if attempt else None)
+    ring(bell_of(kind), command.id, attempt.worker if attempt else None)
     return command
+
+
+def bell_of(kind: str) -> Bell:
+    """Steering reaches the attempt's owner; the rest is anybody's work."""
+    return Bell.COMMAND if kind in STEERING else Bell.WORK
 
 
 def take(command_id: str, worker: str) -> Command | None:
@@ -104,6 +109,20 @@ def release(worker: str) -> int:
             .where(Command.state == State.TAKEN, Command.worker == worker)
             .execute()
         )
+
+
+def set_aside_replies(attempt: Attempt) -> None:
+    """A reply the ended agent never took is kept, without an attempt: a worker resumes the session with it."""
+    if attempt.runner == "shell":
+        return
+    left = Command.select().where(
+        Command.attempt == attempt.id, Command.kind == CommandKind.REPLY, Command.finished_at.is_null()
+    )
+    for command in left:
+        Command.update(attempt=None, state=State.ACCEPTED, worker=None).where(
+            Command.id == command.id
+        ).execute()
+        ring(Bell.COMMAND, command.id)
 
 
 def expire_for(attempt_id: str) -> None:
@@ -144,5 +163,5 @@ def ring_again() -> int:
     found = list(Command.select().where(Command.state == State.ACCEPTED, Command.rung_at < quiet).limit(500))
     for command in found:
         Command.update(rung_at=now()).where(Command.id == command.id).execute()
-        ring(Bell.COMMAND, command.id)
+        ring(bell_of(command.kind), command.id)
     return len(found)

@@ -1,4 +1,4 @@
-"""What is rung after a commit: that an attempt is queued, a command accepted, or the timeline grew.
+"""What is rung after a commit: an attempt is queued, a command accepted, the timeline grew.
 
 Every ring may be lost or doubled; the rows are the truth and the janitor rings again (rule 1).
 """
@@ -18,6 +18,7 @@ log = logging.getLogger(__name__)
 class Bell(StrEnum):
     ATTEMPT = "attempt"
     COMMAND = "command"
+    WORK = "work"
     CHANGE = "change"
 
 

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import os
+import socket
 from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import timedelta
@@ -35,11 +37,16 @@ class RunnerState:
     capabilities: Mapping[str, Any] | None = None
 
 
-def register_worker(id: str, host: str, pid: int, version: str) -> None:
+def host() -> str:
+    """This machine's name: locks prove life only among the workers of one host."""
+    return socket.gethostname()
+
+
+def register_worker(id: str, version: str) -> None:
     with transaction():
         at = now()
         Worker.insert(
-            id=id, host=host, pid=pid, version=version, started_at=at, seen_at=at
+            id=id, host=host(), pid=os.getpid(), version=version, started_at=at, seen_at=at
         ).on_conflict_replace().execute()
 
 

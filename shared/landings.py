@@ -64,7 +64,7 @@ class CaptureRecord:
     files: list[dict[str, Any]]
     patch: bytes
     truncated: bool
-    flags: list[str]
+    flags: list[Any]
     fingerprint: str | None = None
 
 
@@ -86,9 +86,7 @@ def latest_capture(task: Task) -> Capture | None:
     return Capture.select().where(Capture.task == task.number).order_by(Capture.captured_at.desc()).first()
 
 
-def begin_landing(
-    task: Task, capture: Capture, strategy: str, target: str | None, intent: Mapping[str, Any]
-) -> Landing:
+def begin_landing(task: Task, capture: Capture, strategy: str, target: str | None, intent: str) -> Landing:
     """Record the intent before the first ref moves, so that a crash can be completed (P17)."""
     with transaction():
         return Landing.create(
@@ -98,7 +96,7 @@ def begin_landing(
             strategy=strategy,
             target_branch=target,
             state="prepared",
-            intent=dict(intent),
+            intent=intent,
             created_at=now(),
         )
 
@@ -109,8 +107,10 @@ def end_landing(landing: Landing, state: str, **fields: Any) -> None:
         Landing.update(state=state, finished_at=now(), **fields).where(Landing.id == landing.id).execute()
 
 
-def unfinished_landings() -> list[Landing]:
-    return list(Landing.select().where(Landing.finished_at.is_null()))
+def unfinished_landing(task: Task) -> Landing | None:
+    """A landing that was begun and neither went through nor was refused: a crash lies in between."""
+    query = Landing.select().where(Landing.task == task.number, Landing.finished_at.is_null())
+    return query.order_by(Landing.created_at.desc()).first()
 
 
 def last_landing(task: Task) -> Landing | None:

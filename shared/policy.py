@@ -100,6 +100,19 @@ def from_json(value: Mapping[str, Any], base: Policy | None = None) -> Policy:
     return dataclasses.replace(base or Policy(), **changes)
 
 
+def tool_action(policy: Policy, tool: str, *, contained: bool) -> tuple[str, str]:
+    """(allow | ask | deny, the rule that says so) for a tool an agent wants to use (contract 5).
+
+    The first matching rule wins; where none does, enforced containment or full access allow, else a person is asked.
+    """
+    for rule in policy.tool_rules:
+        if rule.get("tool") in ("*", tool):
+            return str(rule.get("action", "ask")), f"tool_rules: {rule.get('tool')}"
+    if policy.workspace_access == "full":
+        return "allow", "full access"
+    return ("allow", "contained") if contained else ("ask", "no containment")
+
+
 @dataclass(frozen=True)
 class Finding:
     """A rule's objection: which rule, and one sentence."""

@@ -305,8 +305,8 @@ def request_steering(task: Task, kind: CommandKind) -> Command:
 
 
 def interrupt_all() -> list[Command]:
-    """Commit a stop for every live attempt (contract 2, Ctrl-C); what never started stays queued."""
-    live = Task.select().where(Task.live_attempt.is_null(False), Task.status.in_(list(LIVE)))
+    """Commit a stop for every attempt, running or queued (contract 2, Ctrl-C); returns those a worker must apply."""
+    live = list(Task.select().where(Task.live_attempt.is_null(False)))
     stops = [request_stop(task, StopReason.INTERRUPTED) for task in live]
     return [stop for stop in stops if stop is not None]
 

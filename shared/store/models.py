@@ -201,7 +201,7 @@ class Landing(Table):
     strategy = peewee.TextField()
     target_branch = peewee.TextField(null=True)
     state = peewee.TextField()
-    intent = JSONText()
+    intent = peewee.TextField()
     commit_oid = peewee.TextField(null=True)
     previous_oid = peewee.TextField(null=True)
     backup_ref = peewee.TextField(null=True)

@@ -1,0 +1,66 @@
+"""What an agent's environment holds: an allow-list, its runner's own variables, hints, and what was granted."""
+
+from __future__ import annotations
+
+import fnmatch
+import os
+from collections.abc import Mapping, Sequence
+
+from shared.policy import Policy
+
+#: Contract 3: nothing of the server's own ever reaches an agent.
+ALLOWED = "PATH HOME USER SHELL LANG LC_* TERM TZ TMPDIR".split()
+NEVER = "OPENRUNTIME_* GIT_* PYTHON* LD_* MANAGED_AGENTS_DB PORT".split()
+FALLBACK_PATH = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"
+
+
+def build(
+    own: Mapping[str, str],
+    *,
+    policy: Policy,
+    passes: Sequence[str],
+    additions: Mapping[str, str],
+    granted: Sequence[str],
+    task_id: str,
+    attempt_id: str,
+) -> tuple[dict[str, str], dict[str, str]]:
+    """(the agent's environment, the granted values that must be redacted) from the worker's `own` environment."""
+    named = [name for name in granted if name in own and not _matches(name, NEVER)]
+    chosen = {name: value for name, value in own.items() if _matches(name, ALLOWED) or _matches(name, passes)}
+    secrets = {name: own[name] for name in named}
+    path = chosen.get("PATH", FALLBACK_PATH)
+    environment = {
+        **chosen,
+        **secrets,
+        "PATH": path,
+        "HOME": chosen.get("HOME") or os.path.expanduser("~"),
+        "OPENRUNTIME_PATH": path,
+        "OPENRUNTIME_TASK_ID": task_id,
+        "OPENRUNTIME_ATTEMPT_ID": attempt_id,
+        **hints(policy),
+        **additions,
+    }
+    keys = {name: value for name, value in chosen.items() if name.endswith(("_API_KEY", "_TOKEN", "_SECRET"))}
+    return environment, {**keys, **secrets}
+
+
+def hints(policy: Policy) -> dict[str, str]:
+    """The variables of the reference system: they tell a cooperating agent what its policy says."""
+    found = {
+        "OPENRUNTIME_NETWORK_MODE": str(policy.network),
+        "OPENRUNTIME_ALLOWED_MCP_TOOLS": ",".join(policy.allowed_mcp_tools),
+        "OPENRUNTIME_ALLOWED_FILE_GLOBS": ",".join(policy.allowed_file_globs),
+        "OPENRUNTIME_ALLOWED_WORKSPACES": ",".join(policy.allowed_workspaces),
+        "OPENRUNTIME_GIT_WRITE": "true" if policy.allow_git_write else "false",
+    }
+    if policy.budget_cents is not None:
+        found["OPENRUNTIME_BUDGET_CENTS"] = str(policy.budget_cents)
+    if policy.max_runtime_minutes is not None:
+        found["OPENRUNTIME_MAX_RUNTIME_MINUTES"] = str(policy.max_runtime_minutes)
+    if not policy.allow_secrets:
+        found["OPENRUNTIME_SECRET_ACCESS"] = "disabled"  # noqa: S105 — a hint of the reference system
+    return found
+
+
+def _matches(name: str, patterns: Sequence[str]) -> bool:
+    return any(fnmatch.fnmatchcase(name, pattern) for pattern in patterns)

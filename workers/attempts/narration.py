@@ -1,0 +1,114 @@
+"""Observations as events: the one place that words what an agent said and did."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator, Mapping
+from typing import Any
+
+from shared.events import Category, Draft, Kind
+from shared.store.models import Attempt
+from workers.attempts.reading import PIECE_BYTES, pieces_of
+from workers.runners.observations import (
+    Noticed,
+    Observation,
+    Output,
+    Replied,
+    Said,
+    SessionStarted,
+    Thought,
+    ToolCall,
+    ToolResult,
+)
+
+STREAMS = {"stdout": Kind.STDOUT, "stderr": Kind.STDERR}
+#: A tool's input beyond this is cut in the event; the attempt's log has it whole.
+INPUT_CHARACTERS = 16 * 1024
+
+
+class Narrator:
+    """Words one attempt's observations; plain output shares its metadata object from line to line."""
+
+    def __init__(self, attempt: Attempt, runner: str) -> None:
+        self._attempt = attempt.id
+        self._runner = runner
+        self._whole = {stream: self._output(stream) for stream in STREAMS}
+        self._partial = {stream: {**self._output(stream), "partial": True} for stream in STREAMS}
+
+    def _output(self, stream: str, event_type: str = "plain") -> dict[str, Any]:
+        return {
+            "category": Category.RUNNER_OUTPUT,
+            "runner": self._runner,
+            "event_type": event_type,
+            "needs_input": False,
+            "stream": stream,
+            "attempt_id": self._attempt,
+        }
+
+    def events(self, seen: Observation) -> Iterator[Draft]:
+        """The events one observation makes; some make none."""
+        match seen:
+            case Output():
+                yield from self._lines(seen)
+            case Said():
+                yield from self._long(seen.text, Category.AGENT_MESSAGE, {"event_type": seen.event_type})
+            case Thought():
+                yield from self._long(seen.text, Category.AGENT_THINKING, {})
+            case ToolCall():
+                details = {"tool": seen.name, "tool_use_id": seen.id, "input": _bounded(seen.input)}
+                yield Draft(Kind.STDOUT, seen.title, self._about(Category.TOOL_CALL, details))
+            case ToolResult():
+                details = {"tool_use_id": seen.id, "failed": seen.failed}
+                yield from self._long(seen.text, Category.TOOL_RESULT, details)
+            case SessionStarted():
+                about = self._about(Category.RUNNER_SESSION, {"session_id": seen.session_id})
+                yield Draft(Kind.LIFECYCLE, f"Runner session id: {seen.session_id}", about)
+            case Noticed():
+                about = {**self._output("stdout", "notice"), **seen.metadata}
+                yield Draft(Kind.LIFECYCLE, seen.text, about)
+
+    def replied(self, seen: Replied, *, delivery: str, clears: bool) -> Draft:
+        """A reply that reached the agent; `clears` when it ended a needs-input."""
+        about: dict[str, Any] = {"delivery": delivery}
+        if clears:
+            about["clears_status"] = "needs-input"
+        return Draft(Kind.INPUT, seen.text, self._about(Category.REPLY, about))
+
+    def needs_input(self, reason: str, detection: str) -> Draft:
+        about = {"reason": reason, "source": self._runner, "detection": detection}
+        return Draft(
+            Kind.LIFECYCLE,
+            f"Needs input: {reason}" if reason else "Needs input",
+            self._about(Category.NEEDS_INPUT, about),
+        )
+
+    def gap(self, text: str, **details: Any) -> Draft:
+        """Something of the output is missing, and this says what."""
+        return Draft(Kind.LIFECYCLE, text, self._about(Category.GAP, details))
+
+    def _lines(self, seen: Output) -> Iterator[Draft]:
+        kind = STREAMS[seen.stream]
+        metadata = (self._partial if seen.partial else self._whole)[seen.stream]
+        for line in seen.lines:
+            if len(line) <= PIECE_BYTES // 4:
+                yield Draft(kind, line, metadata)
+            else:
+                *pieces, last = pieces_of(line)
+                for piece in pieces:
+                    yield Draft(kind, piece, self._partial[seen.stream])
+                yield Draft(kind, last, metadata)
+
+    def _long(self, text: str, category: Category, details: Mapping[str, Any]) -> Iterator[Draft]:
+        about = self._about(category, details)
+        for number, piece in enumerate(pieces_of(text)):
+            yield Draft(Kind.STDOUT, piece, about if number == 0 else {**about, "continues": True})
+
+    def _about(self, category: Category, details: Mapping[str, Any]) -> dict[str, Any]:
+        return {"category": category, "attempt_id": self._attempt, "runner": self._runner, **details}
+
+
+def _bounded(value: Mapping[str, Any]) -> Any:
+    text = json.dumps(value, ensure_ascii=False, default=str)
+    if len(text) <= INPUT_CHARACTERS:
+        return dict(value)
+    return {"cut": True, "text": text[:INPUT_CHARACTERS]}

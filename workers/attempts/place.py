@@ -1,0 +1,81 @@
+"""Where an attempt runs: its task's worktree, or the folder itself where there is no repository."""
+
+from __future__ import annotations
+
+import os
+from dataclasses import dataclass
+from pathlib import Path
+
+from shared import attempts
+from shared.config import Config
+from shared.errors import NotReady
+from shared.events import Draft, Kind
+from shared.store.models import Attempt, Task
+from workers.repository import discovery, worktrees
+from workers.repository.worktree import Worktree
+
+
+@dataclass(frozen=True)
+class Place:
+    """`root` is what the agent may write, `cwd` where it starts; `worktree` is None without a repository."""
+
+    root: str
+    cwd: str
+    worktree: Worktree | None = None
+
+
+def prepare(task: Task, attempt: Attempt, config: Config) -> Place:
+    """Make or find the place of a task and record it. Raises NotReady, BadRequest or GitFailed with one sentence.
+
+    A place that exists is used again: attempts of one task share their worktree (contract 7).
+    """
+    if not os.path.isdir(task.workspace):
+        raise NotReady(f"The workspace {task.workspace} does not exist any more.")
+    repository = discovery.locate(task.workspace)
+    if repository is None:
+        return _in_place(task, attempt)
+    config.worktrees.mkdir(mode=0o700, parents=True, exist_ok=True)
+    config.repositories.mkdir(mode=0o700, parents=True, exist_ok=True)
+    known = task.worktree_path is not None and os.path.isdir(task.worktree_path)
+    worktree = worktrees.create(
+        repository,
+        task_id=task.id,
+        title=task.title,
+        base_ref=task.base_ref,
+        worktrees=config.worktrees,
+        repositories=config.repositories,
+    )
+    drafts = (
+        [] if known else [Draft(Kind.LIFECYCLE, f"Created an isolated worktree on branch {worktree.branch}")]
+    )
+    attempts.place(
+        attempt,
+        drafts,
+        worktree_path=str(worktree.path),
+        execution_workspace=str(worktree.execution_path),
+        branch=worktree.branch,
+        base_commit=worktree.base_commit,
+        target_branch=task.target_branch or repository.branch,
+        worktree_merged_at=None,
+        worktree_cleaned_at=None,
+    )
+    return Place(str(worktree.path), str(worktree.execution_path), worktree)
+
+
+def _in_place(task: Task, attempt: Attempt) -> Place:
+    said = Draft(
+        Kind.LIFECYCLE, f"Running without worktree isolation: {task.workspace} is not in a git repository"
+    )
+    attempts.place(attempt, [said], execution_workspace=task.workspace)
+    return Place(task.workspace, task.workspace)
+
+
+def worktree_of(task: Task, config: Config) -> Worktree | None:
+    """The task's worktree as it was last created, whether or not its folder is still there."""
+    return worktrees.find(config.repositories, task.id)
+
+
+def attempt_directories(task: Task, config: Config) -> list[Path]:
+    """The attempt directories of a task."""
+    rows = Attempt.select(Attempt.id).where(Attempt.task == task.number)
+    return [config.attempts / row.id for row in rows if (config.attempts / row.id).is_dir()]

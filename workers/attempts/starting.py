@@ -1,0 +1,205 @@
+"""From a claimed attempt to a live agent: place, adapter, containment, shim (architecture 5)."""
+
+from __future__ import annotations
+
+import dataclasses
+import os
+import shutil
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from shared import attempts, tasks
+from shared.config import Config
+from shared.errors import AgentLost, GitFailed, NotReady, OpenRuntimeError, Refused, SandboxFailed
+from shared.events import Category, Draft, Kind
+from shared.policy import Policy
+from shared.store.models import Attempt, Task
+from workers.attempts import environment, process, sandbox
+from workers.attempts.place import Place, prepare
+from workers.attempts.watch import Watch
+from workers.repository.worktree import Worktree
+from workers.runners import Context, Runner, Start, registry
+
+ATTACH_SECONDS = 5.0
+
+
+@dataclass(frozen=True)
+class Plan:
+    """Everything a start needs, worked out before anything runs."""
+
+    runner: Runner
+    context: Context
+    start: Start
+    launch: process.Launch
+    report: Mapping[str, tuple[str, str]]
+
+
+def start(attempt: Attempt, config: Config) -> Watch | None:
+    """Start the agent of a claimed attempt; None when it did not start, which the store then says.
+
+    A crash anywhere before `process.start` says go leaves an attempt that can be claimed again.
+    """
+    task = Task.get_by_id(attempt.task_id)
+    directory = config.attempts / attempt.id
+    try:
+        place = prepare(task, attempt, config)
+        plan = _plan(task, attempt, place, config)
+        started = process.start(directory, plan.launch, lambda identity: _commit(attempt, plan, identity))
+    except (Refused, GitFailed, SandboxFailed) as error:
+        attempts.start_failed(attempt, str(error))
+        return None
+    except (OpenRuntimeError, OSError) as error:
+        attempts.release(attempt, str(error))
+        return None
+    if not started:
+        attempts.stopped_before_start(attempt)
+        return None
+    return attach(attempts.reload(attempt), config)
+
+
+def attach(attempt: Attempt, config: Config) -> Watch:
+    """Watch an attempt that was started, from where its log was stored last; one that has ended is drained."""
+    task = Task.get_by_id(attempt.task_id)
+    directory = config.attempts / attempt.id
+    runner = registry.get(attempt.runner)
+    contained = bool((attempt.identity or {}).get("contained"))
+    control: process.Control | None = None
+    try:
+        control = process.attach(directory)
+        control.request("watch", timeout_seconds=ATTACH_SECONDS)
+    except AgentLost:
+        control = None
+    return Watch(attempt, runner, context_of(task, attempt, contained), directory, control)
+
+
+def context_of(task: Task, attempt: Attempt, contained: bool) -> Context:
+    """What the adapter may know of this attempt."""
+    return Context(
+        task_id=task.id,
+        attempt_id=attempt.id,
+        goal=task.prompt,
+        command=task.command,
+        cwd=str(task.execution_workspace or task.workspace),
+        policy=tasks.policy_of(task),
+        options=task.options,
+        resume=attempt.resume,
+        session_id=attempt.runner_session_id,
+        message=attempt.message,
+        contained=contained,
+        attempt_number=attempt.attempt_number,
+    )
+
+
+def _plan(task: Task, attempt: Attempt, place: Place, config: Config) -> Plan:
+    policy = tasks.policy_of(task)
+    runner = registry.get(attempt.runner)
+    tier = sandbox.tier()
+    contained = policy.contained and tier.works
+    if policy.enforcement == "required" and not contained:
+        raise NotReady(f"This policy requires containment, and there is none here: {tier.detail}")
+    context = context_of(Task.get_by_id(task.number), attempt, contained)
+    start = runner.start(context)
+    program = shutil.which(runner.programs[0], path=config.environment.get("PATH"))
+    if program is None:
+        raise NotReady(f"{runner.label} is not installed here: {runner.install}")
+    env, secrets = environment.build(
+        config.environment,
+        policy=policy,
+        passes=start.passes,
+        additions=start.environment,
+        granted=task.options.get("env", []),
+        task_id=task.id,
+        attempt_id=attempt.id,
+    )
+    argv = [program, *start.argv[1:]]
+    confined = None
+    report = dict.fromkeys(FIELDS, ("advisory", "No containment on this host."))
+    if not policy.contained:
+        report = dict.fromkeys(FIELDS, ("off", "This policy asks for no containment."))
+    if contained:
+        confined = sandbox.confine(argv, _bounds(policy, place, start, env, program, config))
+        report = dict(confined.report)
+    launch = process.Launch(
+        attempt_id=attempt.id,
+        argv=argv,
+        env=env,
+        cwd=place.cwd,
+        first_input=start.first_input,
+        close_input_after_first=start.close_input,
+        pty=start.pty,
+        wall_seconds=_wall_seconds(task, policy),
+        ladder=start.ladder,
+        secrets=secrets,
+        redact_rules=not policy.allow_secrets,
+        requests=start.requests,
+        detect_input=start.detect_input,
+        confinement=confined,
+    )
+    return Plan(runner, context, start, launch, report)
+
+
+#: The policy fields an operating system can enforce; each task says which are.
+FIELDS = ("workspace_access", "network", "secrets", "processes", "git_write")
+
+
+def _bounds(
+    policy: Policy, place: Place, start: Start, env: Mapping[str, str], program: str, config: Config
+) -> sandbox.Bounds:
+    home = Path(env["HOME"])
+    tree: Worktree | None = place.worktree
+    return sandbox.Bounds(
+        worktree=Path(place.root),
+        cwd=Path(place.cwd),
+        git_mount=(tree.agent_git_directory, tree.admin_directory) if tree else None,
+        objects_read_only=list(tree.objects_directories) if tree else [],
+        home=home,
+        agent_home=_agent_home(start, env, home),
+        read_only=[*_installation(program, home), *(Path(path).expanduser() for path in policy.home_paths)],
+        hidden=[config.data, config.database.parent],
+        network=str(policy.network),
+        environment=dict(env),
+        pty=start.pty,
+    )
+
+
+def _agent_home(start: Start, env: Mapping[str, str], home: Path) -> list[tuple[Path, Path]]:
+    """The agent's own settings folder, shared with the person so that logins and resume go on working."""
+    if start.agent_home is None:
+        return []
+    variable, default = start.agent_home
+    folder = Path(env.get(variable) or home / default)
+    folder.mkdir(parents=True, exist_ok=True)
+    return [(folder, folder)]
+
+
+def _installation(program: str, home: Path) -> list[Path]:
+    """The folders a program below HOME is installed in, its links followed."""
+    real = Path(os.path.realpath(program))
+    found = [Path(program).parent, real.parent]
+    parts = real.parts
+    if "node_modules" in parts:
+        found.append(Path(*parts[: parts.index("node_modules")]))
+    return list(dict.fromkeys(found))
+
+
+def _wall_seconds(task: Task, policy: Policy) -> float:
+    """The smaller of the two time budgets: one does not replace the other."""
+    minutes = [task.budget_minutes, *([policy.max_runtime_minutes] if policy.max_runtime_minutes else [])]
+    return min(minutes) * 60.0
+
+
+def _commit(attempt: Attempt, plan: Plan, identity: process.Identity) -> bool:
+    """The shim's identity and the attempt's first event, before the agent may start; False when a stop came first."""
+    started = {
+        "category": Category.ATTEMPT_STARTED,
+        "attempt_id": attempt.id,
+        "attempt_number": attempt.attempt_number,
+        "runner": attempt.runner,
+        "execution_workspace": plan.context.cwd,
+    }
+    values: dict[str, Any] = {**dataclasses.asdict(identity), "contained": plan.context.contained}
+    draft = Draft(Kind.LIFECYCLE, f"Starting {plan.start.shown or attempt.runner}", started)
+    report = {field: list(said) for field, said in plan.report.items()}
+    return attempts.commit_start(attempt, values, [draft], session_id=plan.start.session_id, report=report)

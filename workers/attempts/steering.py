@@ -1,0 +1,117 @@
+"""Carrying out a person's commands on a live attempt: reply, end of input, interrupt, stop, decide."""
+
+from __future__ import annotations
+
+import base64
+from contextlib import suppress
+from typing import Any
+
+from shared import approvals, commands
+from shared.commands import CommandKind, State
+from shared.errors import AgentLost
+from shared.store.models import Command
+from workers.attempts import process
+from workers.attempts.watch import Watch
+
+ANSWER_SECONDS = 5.0
+#: How long a reply's answer waits until the reply itself stands in the timeline.
+SEEN_SECONDS = 1.5
+
+
+def carry_out(watch: Watch, command: Command) -> None:
+    """Do what a command says and end it; a command the agent can no longer take is left to the attempt's end."""
+    try:
+        match CommandKind(command.kind):
+            case CommandKind.REPLY:
+                _reply(watch, command)
+            case CommandKind.CLOSE_INPUT:
+                _settle(watch, command, _ask(watch, "close_input", id=command.id))
+            case CommandKind.INTERRUPT:
+                _settle(watch, command, _interrupt(watch, command))
+            case CommandKind.STOP:
+                _stop(watch, command)
+            case CommandKind.DECIDE:
+                _decide(watch, command)
+            case _:
+                commands.finish(command.id, State.IGNORED)
+    except AgentLost:
+        #: The agent ended just now: its ending applies a stop, expires the rest, and keeps an agent's replies.
+        watch.dirty = True
+
+
+def end_turn(watch: Watch) -> None:
+    """The agent is done and nobody said anything more: close its input, so that it ends."""
+    if any(command.kind == CommandKind.REPLY for command in commands.waiting_for([watch.attempt.id])):
+        watch.in_hand.discard("end-turn")
+        return
+    try:
+        _ask(watch, "close_input", id=f"end-turn-{watch.offset}")
+    except AgentLost:
+        watch.dirty = True
+
+
+def hold_clock(watch: Watch) -> None:
+    """While a person thinks, the agent's time budget stands still."""
+    with suppress(AgentLost):
+        _ask(watch, "pause")
+
+
+def _ask(watch: Watch, op: str, **fields: Any) -> dict[str, Any]:
+    """One request on a connection of its own: the loop's stays free for what the shim pushes."""
+    control = process.attach(watch.directory)
+    try:
+        return control.request(op, timeout_seconds=ANSWER_SECONDS, **fields)
+    finally:
+        control.close()
+
+
+def _reply(watch: Watch, command: Command) -> None:
+    data = watch.runner.reply(str(command.body["message"]), watch.reader.state())
+    if data is None:
+        #: This agent takes no words while it works: its ending sets the reply aside, and its session is resumed.
+        return
+    answer = _ask(watch, "input", id=command.id, data=base64.b64encode(data).decode())
+    if not answer.get("ok") and watch.runner.name != "shell":
+        return
+    if answer.get("ok"):
+        watch.post(watch.heard_reply, SEEN_SECONDS)
+        watch.in_hand.discard("end-turn")
+    _settle(watch, command, answer, delivery="stdin")
+
+
+def _interrupt(watch: Watch, command: Command) -> dict[str, Any]:
+    data = watch.runner.interrupt(watch.reader.state())
+    if data is None:
+        return _ask(watch, "interrupt", id=command.id)
+    return _ask(watch, "input", id=command.id, data=base64.b64encode(data).decode())
+
+
+def _stop(watch: Watch, command: Command) -> None:
+    """Ask the shim to end the agent; the command is applied by the attempt's end."""
+    _ask(watch, "stop", id=command.id, why=command.body.get("reason", "user"))
+
+
+def _decide(watch: Watch, command: Command) -> None:
+    row = approvals.get(command.body["approval"])
+    reply = watch.runner.answer(
+        allowed=row.status == "allowed", note=row.note, updated_input=row.updated_input, question=row.input
+    )
+    if reply is None:
+        commands.finish(command.id, State.IGNORED, {"detail": "This runner takes no answers."})
+        return
+    answer = _ask(watch, "answer", id=command.id, request_id=row.request, reply=reply)
+    if answer.get("ok"):
+        approvals.delivered(row.id)
+        if not approvals.pending_of(watch.attempt.id):
+            _ask(watch, "resume")
+            watch.post(watch.answered, SEEN_SECONDS)
+    _settle(watch, command, answer)
+
+
+def _settle(watch: Watch, command: Command, answer: dict[str, Any], **result: Any) -> None:
+    if answer.get("ok"):
+        commands.finish(command.id, State.APPLIED, result)
+    else:
+        detail = str(answer.get("error", "The agent did not take it."))
+        refusal = {"status": 409, "slug": "conflict", "title": "Wrong state", "detail": detail}
+        commands.finish(command.id, State.REFUSED, refusal)

@@ -1,0 +1,95 @@
+"""The janitor: what was left lying by a crash is taken up again, at start and every second after.
+
+It finds attempts whose worker is dead, queued ones nobody rang for, and commands nobody took or whose taker died;
+each find is one guarded write, so several janitors do no harm.
+"""
+
+from __future__ import annotations
+
+import logging
+import threading
+import time
+
+from broker.liveness import Owners
+from shared import attempts, commands, fleet
+from shared.errors import OpenRuntimeError
+from shared.store.database import close
+from shared.store.models import Attempt, Command
+from workers.attempts import process
+from workers.office import Office
+
+log = logging.getLogger(__name__)
+ROUND_SECONDS = 1.0
+
+
+class Janitor(threading.Thread):
+    """Tidies up every second on its own thread; `round` may be called by itself."""
+
+    def __init__(self, office: Office, owners: Owners) -> None:
+        super().__init__(name="janitor", daemon=True)
+        self._office = office
+        self._owners = owners
+        self._closing = threading.Event()
+        self._beaten_at = 0.0
+
+    def run(self) -> None:
+        while True:
+            try:
+                self.round()
+            except Exception:
+                log.exception("the janitor failed once")
+            if self._closing.wait(ROUND_SECONDS):
+                close()
+                return
+
+    def stop(self) -> None:
+        self._closing.set()
+        self.join()
+
+    def round(self) -> None:
+        """One look at everything."""
+        if time.monotonic() - self._beaten_at >= fleet.HEARTBEAT_SECONDS:
+            fleet.beat(self._office.worker)
+            self._beaten_at = time.monotonic()
+        self._forget_the_dead()
+        self._take_over()
+        if attempts.queued_count():
+            self._office.start_next()
+        commands.ring_again()
+
+    def _forget_the_dead(self) -> None:
+        """Dead workers leave the list, and the commands they had taken are anybody's again."""
+        for worker in fleet.workers():
+            if worker.host == fleet.host() and not self._owners.is_alive(worker.id):
+                commands.release(worker.id)
+                fleet.forget_worker(worker.id)
+        taken = Command.select(Command.worker).where(Command.state == commands.State.TAKEN).distinct()
+        for row in taken:
+            if not self._owners.is_alive(row.worker or ""):
+                commands.release(row.worker or "")
+
+    def _take_over(self) -> None:
+        mine = self._office.worker
+        for attempt in attempts.claimed():
+            if attempt.worker == mine:
+                if not self._office.cares_for(attempt.id):
+                    self._resume(attempt)
+            elif not self._owners.is_alive(attempt.worker or ""):
+                taken = attempts.adopt(attempt, mine)
+                if taken is not None:
+                    self._resume(taken)
+
+    def _resume(self, attempt: Attempt) -> None:
+        """Go on with an attempt somebody had claimed: watch it, end it, or let it be started again."""
+        directory = self._office.config.attempts / attempt.id
+        try:
+            match process.state(directory):
+                case "absent":
+                    attempts.release(attempt, "its worker died before the agent started")
+                case "starting":
+                    return
+                case _:
+                    log.info("taking over attempt %s", attempt.id)
+                    self._office.attach(attempt)
+        except OpenRuntimeError:
+            log.warning("attempt %s cannot be taken over now", attempt.id, exc_info=True)

@@ -1,0 +1,107 @@
+"""The worker process: Dramatiq's Worker in our own process, supervision beside it (ADR 0003).
+
+Dramatiq's own command line takes all siblings down with one and waits ten minutes on SIGTERM; here one process
+is one unit for whatever process manager runs it.
+"""
+
+from __future__ import annotations
+
+import logging
+import signal
+import sys
+import threading
+import time
+from types import FrameType
+
+import dramatiq
+
+import broker as carriers
+from broker import messages
+from broker.liveness import Owners
+from shared import doorbell, fleet, tasks
+from shared.config import Config
+from shared.store.database import close, open_store
+from shared.version import VERSION
+from workers import actors, capabilities
+from workers.janitor import Janitor
+from workers.office import Office
+
+log = logging.getLogger(__name__)
+
+THREADS = 8
+#: Starts and repository work never take every thread: a stop must not wait behind them (measured in broker.md 3).
+PREFETCH = {messages.ATTEMPTS: 3, messages.WORK: 3}
+#: How long Ctrl-C waits for agents to end (contract 2).
+INTERRUPT_SECONDS = 15.0
+CLOSE_MILLIS = 10_000
+
+
+def main(config: Config) -> int:
+    """Run a worker until SIGTERM (agents go on) or SIGINT (agents are stopped, resumable); returns 0."""
+    logging.basicConfig(level=logging.INFO, format="%(levelname)s %(name)s %(message)s", stream=sys.stderr)
+    logging.getLogger("dramatiq").setLevel(logging.WARNING)
+    signals = _Signals()
+    open_store(config)
+    owners = Owners(config.data / "workers")
+    with_lock = owners.take()
+    carrier = carriers.make(config, prefetch=PREFETCH)
+    bells = messages.connect(config, carrier)
+    office = Office(with_lock.owner, config, bells.orders)
+    actors.register(carrier, office)
+    for queue in (*messages.QUEUES, messages.control_queue(office.worker)):
+        carrier.declare_queue(queue)
+    fleet.register_worker(office.worker, VERSION)
+    office.supervision.start()
+    janitor = Janitor(office, owners)
+    janitor.start()
+    consumer = dramatiq.Worker(carrier, worker_threads=THREADS)
+    consumer.start()
+    threading.Thread(target=_look_for_runners, args=(config,), name="runners", daemon=True).start()
+    signals.wait()
+    if signals.interrupted:
+        _stop_agents(office, signals)
+    janitor.stop()
+    office.close()
+    consumer.stop(timeout=CLOSE_MILLIS)
+    fleet.forget_worker(office.worker)
+    doorbell.forget()
+    carrier.close()
+    with_lock.release()
+    close()
+    return 0
+
+
+class _Signals:
+    """Signals only set flags; the main thread looks at them."""
+
+    def __init__(self) -> None:
+        self.interrupted = False
+        self._came = threading.Event()
+        for number in (signal.SIGTERM, signal.SIGINT):
+            signal.signal(number, self._on)
+        signal.signal(signal.SIGHUP, signal.SIG_IGN)
+
+    def _on(self, number: int, frame: FrameType | None) -> None:
+        self.interrupted = self.interrupted or number == signal.SIGINT
+        self._came.set()
+
+    def wait(self) -> None:
+        self._came.wait()
+
+
+def _stop_agents(office: Office, signals: _Signals) -> None:
+    """Commit a stop for every live attempt and wait until none of ours is left, or the time is up."""
+    office.closing = True
+    tasks.interrupt_all()
+    deadline = time.monotonic() + INTERRUPT_SECONDS
+    while office.busy() and time.monotonic() < deadline:
+        time.sleep(0.02)
+
+
+def _look_for_runners(config: Config) -> None:
+    try:
+        capabilities.publish(config.environment)
+    except Exception:
+        log.warning("the runners could not be looked for", exc_info=True)
+    finally:
+        close()

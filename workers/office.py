@@ -1,0 +1,113 @@
+"""What this worker does when it is rung: start the next attempt, deliver a command, work on a repository."""
+
+from __future__ import annotations
+
+import logging
+from concurrent.futures import ThreadPoolExecutor
+
+from broker.wakeup import Wakeup
+from shared import attempts, commands, tasks
+from shared.commands import State
+from shared.config import Config
+from shared.errors import Refused
+from shared.store.database import close
+from shared.store.models import Attempt, Command, Task
+from workers import work
+from workers.attempts import ending, starting
+from workers.attempts.supervision import Supervision
+from workers.attempts.watch import Watch
+
+log = logging.getLogger(__name__)
+
+
+class Office:
+    """One worker's hands: everything its actors and its janitor call."""
+
+    def __init__(self, worker: str, config: Config, orders: Wakeup) -> None:
+        self.worker = worker
+        self.config = config
+        self.closing = False
+        self._in_hand: set[str] = set()
+        self._aside = ThreadPoolExecutor(2, thread_name_prefix="aside")
+        self.supervision = Supervision(orders, self._end, self._slot_is_free)
+
+    def start_next(self) -> None:
+        """Claim and start queued attempts as long as there are slots; a start that finds none leaves its row."""
+        while not self.closing:
+            attempt = attempts.claim_next(self.worker, self.config.max_attempts)
+            if attempt is None:
+                return
+            self._start(attempt)
+
+    def _start(self, attempt: Attempt) -> None:
+        self._in_hand.add(attempt.id)
+        try:
+            watch = starting.start(attempt, self.config)
+            if watch:
+                self.supervision.adopt(watch)
+        except Exception as error:
+            log.exception("starting attempt %s failed", attempt.id)
+            attempts.release(attempt, f"the worker failed: {error}")
+        finally:
+            self._in_hand.discard(attempt.id)
+
+    def deliver(self, command_id: str) -> None:
+        """Hand a steering command to its attempt's supervision; one without an attempt resumes its session."""
+        command = Command.get_or_none(Command.id == command_id, Command.state == State.ACCEPTED)
+        if command is None:
+            return
+        if command.attempt is not None:
+            self.supervision.wake()
+            return
+        taken = commands.take(command_id, self.worker)
+        if taken is None:
+            return
+        try:
+            onward = tasks.request_reply(Task.get_by_id(taken.task_id), str(taken.body["message"]), None)
+            commands.finish(command_id, State.REDIRECTED, {"to": onward.id})
+        except Refused as error:
+            commands.finish(command_id, State.REFUSED, work.problem(error))
+
+    def work(self, command_id: str) -> None:
+        """Carry out a command that touches a repository, and end it whatever happens."""
+        command = commands.take(command_id, self.worker)
+        if command is not None:
+            work.carry_out(command, self.config)
+
+    def attach(self, attempt: Attempt) -> None:
+        """Watch an attempt that was started before: live, or ended with output not yet stored."""
+        self.supervision.adopt(starting.attach(attempt, self.config))
+
+    def cares_for(self, attempt_id: str) -> bool:
+        """Whether this process is starting, watching or ending the attempt now."""
+        return attempt_id in self._in_hand or attempt_id in self.supervision.attempt_ids()
+
+    def busy(self) -> bool:
+        """Whether any attempt is being started, watched or ended here."""
+        return bool(self._in_hand or self.supervision.attempt_ids())
+
+    def close(self) -> None:
+        """Stop taking work and store what was read; agents go on under their shims."""
+        self.closing = True
+        self._aside.shutdown(wait=True, cancel_futures=True)
+        self.supervision.stop()
+
+    def _end(self, watch: Watch) -> None:
+        self._in_hand.add(watch.attempt.id)
+        try:
+            ending.end(attempts.reload(watch.attempt), watch.turn, self.config, self.attach)
+        finally:
+            self._in_hand.discard(watch.attempt.id)
+        self._slot_is_free()
+
+    def _slot_is_free(self) -> None:
+        if not self.closing:
+            self._aside.submit(self._start_waiting)
+
+    def _start_waiting(self) -> None:
+        try:
+            self.start_next()
+        except Exception:
+            log.exception("starting the next attempt failed; the janitor tries again")
+        finally:
+            close()

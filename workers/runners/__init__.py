@@ -1,0 +1,114 @@
+"""What a runner is: a pure adapter — which argv, what a line means, which bytes answer — and who is registered.
+
+An adapter never spawns, reads files or touches the store (rule 6), so a recorded transcript is a complete test of
+it. What it must remember across a re-attach is the JSON its reader's `state()` returns.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any, Protocol, runtime_checkable
+
+from shared.policy import Policy
+from workers.runners.observations import Observation
+
+Ladder = tuple[tuple[str, float], ...]
+#: A polite agent has this long to end before it is killed with all its children (reliability P6).
+STOP_LADDER: Ladder = (("TERM", 5.0),)
+
+
+@dataclass(frozen=True)
+class Capabilities:
+    """What people can do with a task of this runner; `attach` and `display` are shown, never run."""
+
+    reply: str = "none"
+    sessions: bool = False
+    interrupt: bool = False
+    approvals: bool = False
+    pty: bool = False
+    attach: str | None = None
+    display: str | None = None
+
+
+@dataclass(frozen=True)
+class Context:
+    """What an adapter may know of the attempt it starts."""
+
+    task_id: str
+    attempt_id: str
+    goal: str
+    command: str
+    cwd: str
+    policy: Policy
+    options: Mapping[str, Any] = field(default_factory=dict)
+    resume: bool = False
+    session_id: str | None = None
+    message: str | None = None
+    contained: bool = False
+    attempt_number: int = 1
+
+
+@dataclass(frozen=True)
+class Start:
+    """How the agent is started. `requests` tells the shim which output lines are questions (see attempts.shim)."""
+
+    argv: Sequence[str]
+    environment: Mapping[str, str] = field(default_factory=dict)
+    passes: Sequence[str] = ()
+    first_input: bytes = b""
+    close_input: bool = False
+    pty: bool = False
+    requests: Mapping[str, Any] | None = None
+    detect_input: bool = False
+    ladder: Ladder = STOP_LADDER
+    session_id: str | None = None
+    shown: str = ""
+    agent_home: tuple[str, str] | None = None
+
+
+class Reader(Protocol):
+    """Turns one attempt's output into observations, in order."""
+
+    #: Whether an unfinished line is shown as it stands (a prompt), or kept until its newline (a protocol).
+    partial_lines: bool
+
+    def feed(self, stream: str, lines: Sequence[str], partial: bool = False) -> list[Observation]:
+        """Whole lines of `stdin`, `stdout` or `stderr`, without their newlines; `partial` marks a lone tail."""
+
+    def state(self) -> dict[str, Any] | None:
+        """What `Runner.reader` needs to go on after a re-attach."""
+
+
+@runtime_checkable
+class Runner(Protocol):
+    """One kind of agent. A module or an object with these names is an implementation."""
+
+    name: str
+    label: str
+    #: Candidates for the program, first found on PATH wins.
+    programs: Sequence[str]
+    version_arguments: Sequence[str]
+    capabilities: Capabilities
+    #: One sentence with the command that installs the program.
+    install: str
+
+    def start(self, context: Context) -> Start: ...
+
+    def reader(self, state: dict[str, Any] | None, context: Context) -> Reader: ...
+
+    def reply(self, text: str, state: Mapping[str, Any] | None) -> bytes | None:
+        """The bytes that say `text` to the live agent; None when only a resumed attempt can."""
+
+    def interrupt(self, state: Mapping[str, Any] | None) -> bytes | None:
+        """The bytes that end the turn; None sends SIGINT instead."""
+
+    def answer(
+        self,
+        *,
+        allowed: bool,
+        note: str | None,
+        updated_input: Mapping[str, Any] | None,
+        question: Mapping[str, Any],
+    ) -> dict[str, Any] | None:
+        """The reply to a protocol request, as the template the shim fills in from the original."""

@@ -1,0 +1,145 @@
+"""Codex, one-shot: `codex exec --json`, its goal on standard input (known: 0.169)."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from workers.runners import Capabilities, Context, Start, streams
+from workers.runners.observations import (
+    Noticed,
+    Observation,
+    Outcome,
+    Output,
+    Said,
+    SessionStarted,
+    Spent,
+    Thought,
+    ToolCall,
+    ToolResult,
+    TurnEnded,
+)
+
+name = "codex"
+label = "Codex"
+programs = ("codex",)
+version_arguments = ("--version",)
+capabilities = Capabilities(
+    reply="resume",
+    sessions=True,
+    attach="codex resume --include-non-interactive {session}",
+    display="codex exec --json --skip-git-repo-check -s workspace-write -C <workspace> <goal>",
+)
+install = "npm install -g @openai/codex"
+
+
+def start(context: Context) -> Start:
+    text = context.message or context.goal
+    #: Inside our own containment its nested sandbox cannot start; outside, its own is the only one (running-agents 1.3).
+    sandbox = (
+        ["--dangerously-bypass-approvals-and-sandbox"] if context.contained else ["-s", "workspace-write"]
+    )
+    common = ["--skip-git-repo-check", *sandbox, "-C", context.cwd]
+    resumed = ["resume", context.session_id] if context.resume and context.session_id else []
+    return Start(
+        argv=["codex", "exec", *common, *resumed, "--json", "-"],
+        passes=("OPENAI_*", "CODEX_*"),
+        first_input=text.encode("utf-8", "replace"),
+        close_input=True,
+        shown=f"codex: {text[:200]}",
+        agent_home=("CODEX_HOME", ".codex"),
+    )
+
+
+def reader(state: dict[str, Any] | None, context: Context) -> ExecJson:
+    return ExecJson(state or {})
+
+
+def reply(text: str, state: Mapping[str, Any] | None) -> bytes | None:
+    return None
+
+
+def interrupt(state: Mapping[str, Any] | None) -> bytes | None:
+    return None
+
+
+def answer(
+    *, allowed: bool, note: str | None, updated_input: Mapping[str, Any] | None, question: Mapping[str, Any]
+) -> dict[str, Any] | None:
+    return None
+
+
+class ExecJson:
+    """Reads `exec --json`; usage in it is the thread's total, also across a resume."""
+
+    partial_lines = False
+
+    def __init__(self, state: dict[str, Any]) -> None:
+        self._tools = int(state.get("tools", 0))
+
+    def state(self) -> dict[str, Any] | None:
+        return {"tools": self._tools}
+
+    def feed(self, stream: str, lines: Sequence[str], partial: bool = False) -> list[Observation]:
+        if stream == "stdin":
+            return []
+        found: list[Observation] = []
+        for line in lines:
+            item = streams.parse(line) if stream == "stdout" else None
+            if item is None:
+                found += [Output(stream, [line])] if line.strip() else []
+            else:
+                found += self._event(item)
+        return found
+
+    def _event(self, event: dict[str, Any]) -> list[Observation]:
+        match event.get("type"):
+            case "thread.started":
+                return [SessionStarted(str(event.get("thread_id")))]
+            case "item.started":
+                return self._started(event.get("item") or {})
+            case "item.completed":
+                return self._completed(event.get("item") or {})
+            case "error":
+                return [Noticed(str(event.get("message")), {"event_type": "error"})]
+            case "turn.completed":
+                return [Spent(self._cost(event.get("usage") or {})), TurnEnded(Outcome.COMPLETED)]
+            case "turn.failed":
+                error = str(streams.at(event, "error", "message") or "The turn failed.")
+                return [TurnEnded(Outcome.FAILED, error=error)]
+        return []
+
+    def _started(self, item: dict[str, Any]) -> list[Observation]:
+        kind = item.get("type")
+        if kind not in ("command_execution", "mcp_tool_call"):
+            return []
+        self._tools += 1
+        title = str(item.get("command") or f"{item.get('server')}.{item.get('tool')}")
+        return [ToolCall(str(item.get("id")), str(kind), title, {"command": title})]
+
+    def _completed(self, item: dict[str, Any]) -> list[Observation]:
+        match item.get("type"):
+            case "agent_message":
+                return [Said(str(item.get("text", "")))]
+            case "reasoning":
+                return [Thought(str(item.get("text", "")))]
+            case "command_execution":
+                failed = item.get("exit_code") not in (0, None)
+                return [ToolResult(str(item.get("id")), str(item.get("aggregated_output", "")), failed)]
+            case "file_change":
+                self._tools += 1
+                paths = ", ".join(str(change.get("path")) for change in item.get("changes") or [])
+                return [ToolCall(str(item.get("id")), "file_change", f"Changed {paths}", {})]
+            case "mcp_tool_call":
+                return [ToolResult(str(item.get("id")), str(item.get("result")), bool(item.get("error")))]
+            case "error":
+                return [Noticed(str(item.get("message")), {"event_type": "error"})]
+        return []
+
+    def _cost(self, usage: Mapping[str, Any]) -> dict[str, int]:
+        return {
+            "input_tokens": int(usage.get("input_tokens") or 0),
+            "cached_tokens": int(usage.get("cached_input_tokens") or 0),
+            "output_tokens": int(usage.get("output_tokens") or 0),
+            "tool_calls": self._tools,
+        }

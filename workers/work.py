@@ -1,0 +1,205 @@
+"""Commands that touch a repository: capture, preview, merge, cleanup. Each may be carried out twice."""
+
+from __future__ import annotations
+
+import dataclasses
+import logging
+from typing import Any
+
+from shared import commands, landings, tasks
+from shared.commands import CommandKind, State
+from shared.config import Config
+from shared.errors import Conflict, GitFailed, NotReady, OpenRuntimeError, Refused, UnmergedWork
+from shared.store.models import Capture as CaptureRow
+from shared.store.models import Command, Landing, Task
+from workers.attempts import ending
+from workers.attempts.place import attempt_directories, worktree_of
+from workers.repository import capture as captures
+from workers.repository import discovery, landing, removal
+from workers.repository.discovery import Repository
+from workers.repository.worktree import Worktree
+
+log = logging.getLogger(__name__)
+
+
+def carry_out(command: Command, config: Config) -> None:
+    """Do what a taken command says and end it: applied with its result, or refused with a problem."""
+    task = Task.get_by_id(command.task_id)
+    try:
+        result = WORK[CommandKind(command.kind)](task, command.body, config)
+        commands.finish(command.id, State.APPLIED, result)
+    except OpenRuntimeError as error:
+        commands.finish(command.id, State.REFUSED, problem(error))
+    except Exception as error:
+        log.exception("%s of task %s failed", command.kind, task.id)
+        commands.finish(command.id, State.REFUSED, problem(Conflict(f"The {command.kind} failed: {error}")))
+
+
+def problem(error: OpenRuntimeError) -> dict[str, Any]:
+    """An error as the problem document the web process answers with."""
+    if not isinstance(error, Refused):
+        error = Conflict(str(error))
+    return {
+        "status": error.status,
+        "title": error.title,
+        "slug": error.slug,
+        "detail": error.detail,
+        **error.extra,
+    }
+
+
+def _capture(task: Task, body: dict[str, Any], config: Config) -> dict[str, Any]:
+    worktree = worktree_of(task, config)
+    if worktree is None or not worktree.path.is_dir():
+        return {"captured": False}
+    return {"captured": True, "capture": ending.take(task, worktree).id}
+
+
+def _preview(task: Task, body: dict[str, Any], config: Config) -> dict[str, Any]:
+    worktree, repository = _place(task, config)
+    taken = captures.take(worktree)
+    landings.keep_capture(task, ending.record_of(taken, task))
+    found = landing.preview(repository, taken, target_branch=body.get("target_branch") or task.target_branch)
+    return dataclasses.asdict(found)
+
+
+def _merge(task: Task, body: dict[str, Any], config: Config) -> dict[str, Any]:
+    if task.live_attempt is not None:
+        raise Conflict(f"The task is {task.status}; it can be merged once it has ended.")
+    done = _already_landed(task)
+    if done is not None:
+        return done
+    worktree, repository = _place(task, config)
+    taken = captures.take(worktree)
+    if not taken.files:
+        raise Conflict("The task has no changes to merge.")
+    row = landings.keep_capture(task, ending.record_of(taken, task))
+    result = _land(task, repository, taken, row, body)
+    if body.get("cleanup"):
+        _cleanup(tasks.get(task.id), {}, config)
+    return result
+
+
+def _land(
+    task: Task, repository: Repository, taken: captures.Capture, row: CaptureRow, body: dict[str, Any]
+) -> dict[str, Any]:
+    recorded: list[Landing] = []
+
+    def record(intent: landing.Intent) -> None:
+        recorded.append(
+            landings.begin_landing(task, row, intent.strategy, intent.target_branch, intent.to_json())
+        )
+
+    try:
+        landed = landing.land(
+            repository,
+            taken,
+            strategy=body.get("strategy") or "squash",
+            message=body.get("message") or _message(task),
+            target_branch=body.get("target_branch") or task.target_branch,
+            expected_head=body.get("head_oid"),
+            expected_target=body.get("target_oid"),
+            record=record,
+        )
+    except (Refused, GitFailed):
+        for begun in recorded:
+            landings.end_landing(begun, "refused")
+        raise
+    for given_up in recorded[:-1]:
+        landings.end_landing(given_up, "refused")
+    return _landed(task, recorded[-1], landed)
+
+
+def _already_landed(task: Task) -> dict[str, Any] | None:
+    """A merge delivered twice, or resumed after a crash: go on with the landing that was begun."""
+    begun = landings.unfinished_landing(task)
+    if begun is not None:
+        try:
+            return _landed(task, begun, landing.complete(landing.Intent.from_json(begun.intent)))
+        except (Refused, GitFailed):
+            landings.end_landing(begun, "refused")
+            raise
+    if task.worktree_merged_at is not None:
+        raise Conflict("The task's changes are already merged.")
+    return None
+
+
+def _landed(task: Task, recorded: Landing, landed: landing.Landed) -> dict[str, Any]:
+    landings.end_landing(
+        recorded,
+        "landed",
+        commit_oid=landed.commit_oid,
+        previous_oid=landed.previous_oid,
+        backup_ref=landed.backup_ref,
+    )
+    where = f"branch {landed.target_branch}" if landed.target_branch else "the checkout"
+    said = f"Merged into {where}" + (f" as {landed.commit_oid[:10]}" if landed.commit_oid else "")
+    if tasks.get(task.id).worktree_merged_at is None:
+        landings.merged(task, said)
+    return {"message": said, "commit_oid": landed.commit_oid, "target_branch": landed.target_branch}
+
+
+def _cleanup(task: Task, body: dict[str, Any], config: Config) -> dict[str, Any]:
+    if task.live_attempt is not None:
+        raise Conflict(f"The task is {task.status}; it can be cleaned up once it has ended.")
+    if task.worktree_path is None:
+        raise Conflict("The task has no worktree; there is nothing to clean up.")
+    worktree = worktree_of(task, config)
+    ref = None
+    if worktree is not None:
+        row = _last_state(task, worktree)
+        if row is not None and row.files and not body.get("force") and not _has_landed(task, row):
+            raise UnmergedWork(
+                "The task's changes are not merged; merge them, or force the cleanup. They stay under a recovery ref.",
+                files=len(row.files),
+            )
+        ref = removal.remove(worktree, keep=row.head_oid if row is not None else None)
+    ending.forget(attempt_directories(task, config))
+    said = "Removed the worktree" + (f"; its last state is kept as {ref}" if ref else "")
+    if task.worktree_cleaned_at is None:
+        landings.cleaned(task, said)
+    return {"message": said, "recovery_ref": ref}
+
+
+def _last_state(task: Task, worktree: Worktree) -> CaptureRow | None:
+    """The worktree as it is now, captured; as it was last captured when the folder is gone."""
+    if worktree.path.is_dir():
+        return ending.take(task, worktree)
+    return landings.latest_capture(task)
+
+
+def _has_landed(task: Task, row: CaptureRow) -> bool:
+    last = landings.last_landing(task)
+    if last is None or task.worktree_merged_at is None:
+        return False
+    landed = CaptureRow.get_or_none(CaptureRow.id == last.capture)
+    return landed is not None and landed.tree_oid == row.tree_oid
+
+
+def _place(task: Task, config: Config) -> tuple[Worktree, Repository]:
+    worktree = worktree_of(task, config)
+    if worktree is None or task.worktree_path is None:
+        raise Conflict("The task has no worktree; there is nothing to merge.")
+    if not worktree.path.is_dir():
+        raise NotReady(
+            "The task's worktree is gone; start the task again to bring it back from its last state."
+        )
+    repository = discovery.locate(task.workspace)
+    if repository is None:
+        raise NotReady(f"{task.workspace} is not in a git repository any more.")
+    return worktree, repository
+
+
+def _message(task: Task) -> str:
+    """The proposal for the squash commit: the title, the goal when it says more, and where it came from."""
+    goal = task.prompt if task.prompt and task.prompt != task.title else ""
+    body = f"\n\n{goal[:2000]}" if goal else ""
+    return f"{task.title}{body}\n\nOpenRuntime-Task: {task.id}\n"
+
+
+WORK = {
+    CommandKind.CAPTURE: _capture,
+    CommandKind.PREVIEW: _preview,
+    CommandKind.MERGE: _merge,
+    CommandKind.CLEANUP: _cleanup,
+}
