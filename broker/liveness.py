@@ -27,6 +27,19 @@ class OwnerLock:
         self._path = path
         self._descriptor = descriptor
 
+    def keep(self) -> None:
+        """Make the file again if someone removed it: without it the others take this process for dead."""
+        if _is_at(self._descriptor, self._path):
+            return
+        with suppress(OSError):
+            self._path.parent.mkdir(mode=0o700, exist_ok=True)
+            descriptor = _create(self._path)
+            if not _lock(descriptor):  # someone was just looking whether it is free; next time
+                os.close(descriptor)
+                return
+            lost, self._descriptor = self._descriptor, descriptor
+            os.close(lost)
+
     def release(self) -> None:
         """Be dead to the others: what this owner still claims is theirs to take."""
         with suppress(OSError):
@@ -48,7 +61,7 @@ class Owners:
             owner = f"{os.getpid()}-{secrets.token_hex(8)}"
             _held_here[owner] = os.getpid()
             path = self._path(owner)
-            descriptor = os.open(path, os.O_RDWR | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o600)
+            descriptor = _create(path)
             if _lock(descriptor) and _is_at(
                 descriptor, path
             ):  # else someone was just looking whether it is free
@@ -87,6 +100,10 @@ class Owners:
 
     def _path(self, owner: str) -> Path:
         return self._directory / f"{owner}{SUFFIX}"
+
+
+def _create(path: Path) -> int:
+    return os.open(path, os.O_RDWR | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o600)
 
 
 def _lock(descriptor: int) -> bool:

@@ -73,20 +73,21 @@ class Rows:
 
     def insert(self, message: Message, *, due_at: float, priority: int, dedup_key: str | None) -> bool:
         """Whether it was stored: not when a message with the same key still waits in the same queue."""
+        row = (
+            message.message_id,
+            message.queue_name,
+            message.actor_name,
+            priority,
+            time.time(),
+            due_at,
+            dedup_key,
+            message.encode(),
+        )
         with self._file.writing() as sql:
             cursor = sql.execute(
                 "INSERT INTO message(message_id, queue, actor, priority, enqueued_at, due_at, dedup_key, body)"
                 " VALUES (?, ?, ?, ?, ?, ?, ?, ?) ON CONFLICT DO NOTHING",
-                (
-                    message.message_id,
-                    message.queue_name,
-                    message.actor_name,
-                    priority,
-                    time.time(),
-                    due_at,
-                    dedup_key,
-                    message.encode(),
-                ),
+                row,
             )
             return cursor.rowcount > 0
 

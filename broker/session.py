@@ -5,6 +5,7 @@ from __future__ import annotations
 import threading
 import time
 from collections import deque
+from collections.abc import Iterator
 from pathlib import Path
 
 from dramatiq.errors import ConnectionFailed
@@ -16,7 +17,6 @@ from broker.wakeup import Listener, Wakeup
 
 REAP_SECONDS = 1.0
 PRUNE_SECONDS = 60.0
-LISTEN_SECONDS = 60.0
 
 
 class Lane:
@@ -28,6 +28,15 @@ class Lane:
         """Whether the consumer found no free slot and waits for one."""
         self._bell = threading.Condition()
         self._rings = 0
+
+    def take_all(self) -> Iterator[Claim]:
+        """Take claims off the buffer, one at a time; a flush may empty it in between."""
+        while True:
+            try:
+                claim = self.buffer.popleft()
+            except IndexError:
+                return
+            yield claim
 
     def rings(self) -> int:
         """Read it before looking at the database, and hand it to `wait`."""
@@ -80,9 +89,7 @@ class Session:
                 self._owners.remove_dead()
             if self._thread is None and not self._closing:
                 self._listener = self._wakeup.listener()
-                self._thread = threading.Thread(
-                    target=self._listen, args=(self._listener,), name="broker-wakeup", daemon=True
-                )
+                self._thread = threading.Thread(target=self._listen, name="broker-wakeup", daemon=True)
                 self._thread.start()
             return self._lock.owner
 
@@ -94,11 +101,13 @@ class Session:
         self._wakeup.notify(besides=self._listener)
 
     def reap(self) -> None:
-        """Once a second: let the messages of dead processes wait again."""
+        """Once a second: prove to be alive, and let the messages of dead processes wait again."""
         now = time.monotonic()
         if now - self._reaped_at < REAP_SECONDS:
             return
         self._reaped_at = now
+        if self._lock is not None:
+            self._lock.keep()
         released = [
             self.rows.release(owner) for owner in self.rows.owners() if not self._owners.is_alive(owner)
         ]
@@ -117,20 +126,24 @@ class Session:
         """Stop listening, be dead to the others, close the file."""
         with self._guard:
             self._closing = True
-            listener, thread, lock = self._listener, self._thread, self._lock
-            self._listener = self._thread = self._lock = None
-        if listener is not None and thread is not None:
-            listener.poke()
+            thread, lock = self._thread, self._lock
+            self._thread = self._lock = None
+        if self._listener is not None and thread is not None:
+            self._listener.poke()
             thread.join()
-            listener.close()
+            self._listener.close()
+            self._listener = None
         self._file.close()
         if lock is not None:
             lock.release()
 
-    def _listen(self, listener: Listener) -> None:
-        while not self._closing:
-            if listener.wait(LISTEN_SECONDS):
+    def _listen(self) -> None:
+        while self._listener is not None and not self._closing:
+            if self._listener.wait(REAP_SECONDS):
                 self._ring_lanes()
+            elif self._listener.is_lost():
+                self._listener.close()
+                self._listener = self._wakeup.listener()
 
     def _ring_lanes(self) -> None:
         for lane in list(self._lanes.values()):

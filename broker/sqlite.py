@@ -226,19 +226,27 @@ class _Consumer(Consumer):
 
     def close(self) -> None:
         """Give back what no worker thread has seen; where that fails, the queue's next consumer has it."""
-        claims = list(self._lane.buffer)
-        self._give_back(claims)
-        for claim in claims:
-            self._lane.buffer.remove(claim)
+        claims = list(self._lane.take_all())
+        try:
+            self._give_back(claims)
+        except BaseException:
+            self._lane.buffer.extendleft(reversed(claims))
+            raise
 
     def _buffered(self) -> _Delivery | None:
-        while self._lane.buffer:
-            claim = self._lane.buffer.popleft()
+        for claim in self._lane.take_all():
             try:
                 return _Delivery(dramatiq.Message.decode(claim.body), claim)
             except DecodeError as error:
-                self._session.rows.reject(claim, f"Its body cannot be decoded: {error.error!r}.")
+                self._bury(claim, f"Its body cannot be decoded: {error.error!r}.")
         return None
+
+    def _bury(self, claim: Claim, reason: str) -> None:
+        try:
+            self._session.rows.reject(claim, reason)
+        except BaseException:
+            self._lane.buffer.appendleft(claim)
+            raise
 
     def _refill(self) -> float:
         """Claim what is due into the buffer; the seconds until it is worth looking again."""

@@ -20,6 +20,8 @@ from tests.integration.broker.worker_program import QUEUE, declare_actors, make
 from tests.unit.broker.contract import consuming, message, take
 from tests.waiting import wait_until
 
+pytestmark = pytest.mark.filterwarnings("ignore:.*multi-threaded, use of fork:DeprecationWarning")
+
 
 @pytest.fixture
 def broker(place: Place) -> Iterator[SqliteBroker]:
@@ -136,7 +138,8 @@ def test_two_producers_and_two_workers_lose_and_double_nothing(broker: SqliteBro
 def test_parent_and_forked_child_use_the_queue_at_once(broker: SqliteBroker, place: Place) -> None:
     with consuming(broker) as consumer:  # the parent has a connection, a lock, a listener and a thread
         ring(broker, "note", 0)
-        consumer.ack(take(consumer, 1)[0])
+        (parents,) = take(consumer, 1)
+        consumer.ack(parents)
         child = os.fork()
         if child == 0:
             status = 1
@@ -144,7 +147,9 @@ def test_parent_and_forked_child_use_the_queue_at_once(broker: SqliteBroker, pla
                 for number in range(100):
                     ring(broker, "note", number)
                 with consuming(broker, prefetch=1) as own:
-                    own.ack(take(own, 1)[0])
+                    (childs,) = take(own, 1)
+                    assert childs.claim.owner != parents.claim.owner
+                    own.ack(childs)
                 broker.close()
                 status = 0
             finally:
@@ -156,6 +161,24 @@ def test_parent_and_forked_child_use_the_queue_at_once(broker: SqliteBroker, pla
         take(consumer, 1)
     with closing(sqlite3.connect(place.file)) as file:
         assert file.execute("PRAGMA integrity_check").fetchone() == ("ok",)
+
+
+def test_a_child_forked_in_the_middle_of_a_transaction_is_not_held_up_by_it(
+    broker: SqliteBroker, place: Place
+) -> None:
+    """As when another thread of the parent is at work: in the child nobody would ever end it."""
+    ring(broker, "note", 1)
+    with broker._open()._file.reading():
+        child = os.fork()
+        if child == 0:
+            status = 1
+            try:
+                ring(broker, "note", 2)
+                status = 0
+            finally:
+                os._exit(status)
+        assert os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]) == 0
+    assert broker.queue_size(QUEUE) == 2
 
 
 def test_a_forked_child_does_not_take_its_living_parents_messages(broker: SqliteBroker, place: Place) -> None:

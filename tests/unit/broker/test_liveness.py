@@ -3,9 +3,14 @@
 from __future__ import annotations
 
 import os
+import shutil
 from pathlib import Path
 
+import pytest
+
 from broker.liveness import Owners
+
+pytestmark = pytest.mark.filterwarnings("ignore:.*multi-threaded, use of fork:DeprecationWarning")
 
 
 def test_an_owner_lives_until_it_lets_go(tmp_path: Path) -> None:
@@ -68,3 +73,17 @@ def test_files_of_the_dead_are_removed_and_those_of_the_living_stay(tmp_path: Pa
     assert sorted(os.listdir(tmp_path / "run")) == sorted([f"{lock.owner}.lock", "123-other.sock"])
     assert owners.is_alive(lock.owner)
     lock.release()
+
+
+def test_an_owner_whose_file_was_removed_proves_again_that_it_lives(tmp_path: Path) -> None:
+    owners = Owners(tmp_path / "run")
+    lock = owners.take()
+    shutil.rmtree(tmp_path / "run")
+    lock.keep()
+    lock.keep()
+    child = os.fork()
+    if child == 0:
+        os._exit(0 if owners.is_alive(lock.owner) else 1)
+    assert os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]) == 0
+    lock.release()
+    assert os.listdir(tmp_path / "run") == []

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import shutil
 import sqlite3
 import threading
 import time
@@ -72,8 +73,10 @@ def test_the_file_is_private(broker: SqliteBroker, tmp_path: Path) -> None:
 def test_lower_priority_numbers_come_first_and_equal_ones_in_order(broker: SqliteBroker) -> None:
     for number, priority in enumerate((5, 0, 5, -1)):
         broker.enqueue(message(number, priority=priority))
-    with consuming(broker) as consumer:
-        assert [delivery.args[0] for delivery in take(consumer, 4)] == [3, 1, 0, 2]
+    with consuming(broker, prefetch=1) as consumer:
+        assert take(consumer, 1)[0].args == (3,)
+    with consuming(broker, prefetch=4) as consumer:
+        assert [delivery.args[0] for delivery in take(consumer, 3)] == [1, 0, 2]
 
 
 def test_the_actors_priority_counts_where_the_message_names_none(broker: SqliteBroker) -> None:
@@ -329,15 +332,37 @@ def test_the_next_consumer_has_what_the_last_could_not_give_back(make: Any) -> N
         assert [delivery.args[0] for delivery in take(second, 2)] == [1, 2]
 
 
-def test_the_file_may_be_removed_while_a_worker_runs(broker: SqliteBroker) -> None:
+def test_the_file_may_be_removed_while_a_worker_runs(broker: SqliteBroker, make: Any) -> None:
     recorder = Recorder(broker)
     with working(broker):
         recorder.actor.send(1)
         assert recorder.has(1)
         for name in ("broker.sqlite3", "broker.sqlite3-wal", "broker.sqlite3-shm"):
             (broker.path.parent / name).unlink(missing_ok=True)
-        recorder.actor.send(2)
+        make().enqueue(message(2))
         assert recorder.has(2)
+        recorder.actor.send(3)
+        assert recorder.has(3)
+
+
+def test_the_runtime_folder_may_be_removed_while_a_worker_runs(short_dir: Path) -> None:
+    folder = short_dir / "queue.run"
+    with (
+        closing(SqliteBroker(short_dir / "queue")) as broker,
+        closing(SqliteBroker(short_dir / "queue")) as other,
+    ):
+        other.declare_queue(QUEUE)
+        recorder = Recorder(broker)
+        with working(broker):
+            recorder.actor.send(1)
+            assert recorder.has(1)
+            shutil.rmtree(folder)
+            wait_until(
+                lambda: {path.suffix for path in folder.glob("*")} == {".lock", ".sock"},
+                what="the lock and the socket to be made again",
+            )
+            other.enqueue(message(2))
+            assert recorder.has(2)
 
 
 def test_a_closed_broker_says_so_and_close_may_be_repeated(make: Any) -> None:
