@@ -13,7 +13,7 @@ SHIPPED = (
 )  # read by `up` and `deploy print`
 
 
-class AppFolders(BuildHookInterface):
+class AppFolders(BuildHookInterface[Any]):
     """Adds the folders to standard wheels only: an editable install reads them in the checkout."""
 
     def initialize(self, version: str, build_data: dict[str, Any]) -> None:
