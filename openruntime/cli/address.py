@@ -6,13 +6,16 @@ import errno
 import socket
 from collections.abc import Callable
 from dataclasses import replace
-from typing import Any, TypeVar
+from typing import TYPE_CHECKING, Any, TypeVar
 
 import click
 
-from shared.config import MAX_PORT, Config, from_env, is_loopback
 from shared.errors import ConfigError, OpenRuntimeError
 
+if TYPE_CHECKING:
+    from shared.config import Config
+
+MAX_PORT = 65535
 F = TypeVar("F", bound=Callable[..., Any])
 
 
@@ -31,6 +34,8 @@ def address_options(function: F) -> F:
 
 def at_address(config: Config, host: str | None, port: int | None, *, behind_proxy: bool) -> Config:
     """`config` with what was typed. Raises ConfigError for a host others could reach without a proxy."""
+    from shared.config import from_env, is_loopback
+
     environ = dict(config.environment)
     typed = {"OPENRUNTIME_HOST": host, "PORT": None if port is None else str(port)}
     environ.update({name: value for name, value in typed.items() if value is not None})

@@ -12,11 +12,12 @@ from typing import TYPE_CHECKING, Any
 from urllib.parse import quote, urlencode, urlsplit
 
 from openruntime.cli.terminal import one_line
-from shared.config import Config
 from shared.errors import OpenRuntimeError, Refused, Unavailable
 
 if TYPE_CHECKING:
     import http.client  # loaded on the first request: it costs 30 ms, and `--help` sends none
+
+    from shared.config import Config
 
 #: Longer than the server's own longest wait (a merge answers within 10 s, contract 5).
 TIMEOUT_SECONDS = 30.0

@@ -64,11 +64,9 @@ def _request(invocation: Invocation, task_id: str, wanted: str | None) -> dict[s
 
 def _gated(task: dict[str, Any]) -> bool:
     """Whether the task waits for approval before a start (it has no live attempt then)."""
-    if task.get("approved_at"):
-        return False
     current = task.get("current_attempt") or {}
     live = current.get("status") in ("queued", "running", "needs-input")
-    required = (task.get("policy") or {}).get("require_approval", False)
+    required = (task.get("effective_policy") or task.get("policy") or {}).get("require_approval", False)
     return task["status"] in ("queued", "needs-input") and not live and bool(required)
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import shlex
 import sys
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import click
 
@@ -12,8 +13,10 @@ from openruntime import APP
 from openruntime.cli import output
 from openruntime.cli.context import Invocation
 from openruntime.cli.root import Group
-from shared.config import Config
 from shared.errors import OpenRuntimeError
+
+if TYPE_CHECKING:
+    from shared.config import Config
 
 FILES = {
     "supervisor": "supervisor/openruntime.conf",

@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable, Mapping
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-from openruntime.cli.client import Client
 from openruntime.cli.terminal import one_line
 from shared.errors import BadRequest, NotFound
+
+if TYPE_CHECKING:
+    from openruntime.cli.client import Client
 
 WHOLE = re.compile(r"[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}")
 PAGE = 500

@@ -5,7 +5,6 @@ Run by its path with nothing but the standard library: `python -I -S leash.py PA
 
 from __future__ import annotations
 
-import ctypes
 import os
 import signal
 import sys
@@ -20,6 +19,8 @@ LOOK_SECONDS = 1.0
 def tie(parent: int) -> None:
     """Have the kernel send us SIGTERM when `parent` dies; survives exec. Only Linux can."""
     if sys.platform == "linux":
+        import ctypes
+
         ctypes.CDLL(None).prctl(PR_SET_PDEATHSIG, signal.SIGTERM, 0, 0, 0)
     if os.getppid() != parent:  # it died before we asked
         sys.exit(1)

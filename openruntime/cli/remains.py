@@ -10,7 +10,7 @@ from urllib.parse import quote
 
 import psutil
 
-from openruntime.cli.checks import OK, WARN, Check
+from openruntime.cli.checks import Check, Level
 from openruntime.cli.context import Invocation
 
 TAG = "OPENRUNTIME_ATTEMPT_ID"
@@ -23,11 +23,13 @@ def stray_processes(invocation: Invocation) -> Iterator[Check]:
     ended = _column(invocation.config.database, "SELECT id FROM attempt WHERE finished_at IS NOT NULL")
     found = [(pid, name) for pid, name, attempt in tagged() if attempt in ended]
     if not found:
-        yield Check("processes", OK, "no stray agent process")
+        yield Check("processes", Level.OK, "no stray agent process")
         return
     shown = ", ".join(f"{pid} ({name})" for pid, name in found[:NAMED])
     pids = " ".join(str(pid) for pid, _ in found)
-    yield Check("processes", WARN, f"{len(found)} processes outlived their attempt: {shown}", f"kill {pids}")
+    yield Check(
+        "processes", Level.WARN, f"{len(found)} processes outlived their attempt: {shown}", f"kill {pids}"
+    )
 
 
 def tagged() -> Iterator[tuple[int, str, str]]:
@@ -57,19 +59,19 @@ def drift(invocation: Invocation) -> Iterator[Check]:
     if unknown:
         yield Check(
             "drift",
-            WARN,
+            Level.WARN,
             f"{len(unknown)} worktrees belong to no task: {_named(unknown)}",
             "Save what you need from them, then remove them with `git worktree remove` in their repository.",
         )
     if missing:
         yield Check(
             "drift",
-            WARN,
+            Level.WARN,
             f"{len(missing)} tasks have lost their worktree: {_named(missing)}",
             "`openruntime cleanup --force ID` forgets it; the last capture stays.",
         )
     if not unknown and not missing:
-        yield Check("drift", OK, f"{len(standing)} worktrees, as recorded")
+        yield Check("drift", Level.OK, f"{len(standing)} worktrees, as recorded")
 
 
 def _named(paths: list[Path] | list[str]) -> str:

@@ -6,18 +6,18 @@ import contextlib
 import fcntl
 from collections.abc import Iterator
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import click
 
 from openruntime import APP
-from openruntime.cli import procfile
 from openruntime.cli.address import address_options, at_address, require_free
 from openruntime.cli.context import Invocation
-from openruntime.cli.foreground import Foreground
-from openruntime.cli.printing import Printer
 from openruntime.cli.root import Command
-from shared.config import Config
 from shared.errors import InstanceRunning, OpenRuntimeError
+
+if TYPE_CHECKING:
+    from shared.config import Config
 
 PACKAGE = Path(__file__).resolve().parent.parent
 MOST_WORKERS = 64
@@ -42,7 +42,10 @@ def up(
 
     Ctrl-C stops every agent and leaves no process; SIGTERM leaves agents running for the next start.
     """
+    from openruntime.cli import procfile
     from openruntime.cli.announce import Announcement
+    from openruntime.cli.foreground import Foreground
+    from openruntime.cli.printing import Printer
 
     config = at_address(invocation.config, host, port, behind_proxy=behind_proxy)
     entries = procfile.entries(procfile.read(APP, PACKAGE), workers)

@@ -7,8 +7,8 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import pytest
-from openruntime.cli import exits
 
+from openruntime.cli import exits
 from tests.integration.cli.standin_api import Api
 
 

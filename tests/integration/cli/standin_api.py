@@ -63,7 +63,9 @@ class Api:
 
     def event(self, task: dict[str, Any], kind: str, message: str, **metadata: Any) -> None:
         events = self.events[task["id"]]
-        events.append({"seq": len(events) + 1, "kind": kind, "message": message, "metadata": metadata or None})
+        events.append(
+            {"seq": len(events) + 1, "kind": kind, "message": message, "metadata": metadata or None}
+        )
 
     def start(self) -> None:
         """Listen (again, on the same port once it has one) and publish the address."""
@@ -71,7 +73,9 @@ class Api:
         self.server = ThreadingHTTPServer(("127.0.0.1", self.port), handler)
         self.server.daemon_threads = True
         self.port = self.server.server_port
-        (self.data / "instance.json").write_text(json.dumps({"url": f"http://127.0.0.1:{self.port}", "pid": 1}))
+        (self.data / "instance.json").write_text(
+            json.dumps({"url": f"http://127.0.0.1:{self.port}", "pid": 1})
+        )
         self.thread = threading.Thread(target=self.server.serve_forever, args=(0.01,), daemon=True)
         self.thread.start()
 
@@ -119,13 +123,19 @@ class Api:
     def _approvals(self, _: dict[str, str], __: Any, identity: str) -> tuple[int, Any, dict[str, str]]:
         return 200, self.approvals.get(identity, []), {}
 
-    def _decide(self, _: dict[str, str], body: Any, identity: str, request: str) -> tuple[int, Any, dict[str, str]]:
+    def _decide(
+        self, _: dict[str, str], body: Any, identity: str, request: str
+    ) -> tuple[int, Any, dict[str, str]]:
         row = next(row for row in self.approvals[identity] if row["id"] == request)
         return 200, {**row, "status": {"allow": "allowed", "deny": "denied"}[body["decision"]]}, {}
 
-    def _verb(self, _: dict[str, str], body: Any, identity: str, verb: str) -> tuple[int, Any, dict[str, str]]:
+    def _verb(
+        self, _: dict[str, str], body: Any, identity: str, verb: str
+    ) -> tuple[int, Any, dict[str, str]]:
         task = self.tasks[identity]
-        task["status"] = {"start": "running", "approve": "running", "stop": "stopped"}.get(verb, task["status"])
+        task["status"] = {"start": "running", "approve": "running", "stop": "stopped"}.get(
+            verb, task["status"]
+        )
         return 200, task, {}
 
 
@@ -161,7 +171,9 @@ class _Handler(BaseHTTPRequestHandler):
         if self.headers["Authorization"] != f"Bearer {TOKEN}":
             status, value, headers = *problem(401, "Sign in first."), {}
         else:
-            status, value, headers = self.api.answer(self.command, self.path, json.loads(raw) if raw else None)
+            status, value, headers = self.api.answer(
+                self.command, self.path, json.loads(raw) if raw else None
+            )
         body = b"" if value is None else json.dumps(value).encode()
         self.send_response(status)
         for name, text in headers.items():
@@ -170,7 +182,7 @@ class _Handler(BaseHTTPRequestHandler):
         self.end_headers()
         self.wfile.write(body)
 
-    do_GET = do_POST = do_DELETE = do_PATCH = _serve  # noqa: N815
+    do_GET = do_POST = do_DELETE = do_PATCH = _serve
 
     def log_message(self, *_: object) -> None:
         pass

@@ -16,7 +16,10 @@ from tests.integration.cli.standin_api import Api, problem
 def test_without_a_server_the_sentence_names_up(cli: Cli, tmp_path: Path) -> None:
     done = cli("ps")
     assert (done.code, done.out) == (1, "")
-    assert done.err == f"No openRuntime server answers for {tmp_path / 'data'}; start one with `openruntime up`.\n"
+    assert (
+        done.err
+        == f"No openRuntime server answers for {tmp_path / 'data'}; start one with `openruntime up`.\n"
+    )
 
 
 def test_a_server_that_went_away_is_the_same_sentence(api: Api, cli: Cli) -> None:
@@ -35,7 +38,9 @@ def test_the_token_is_not_sent_to_an_address_nobody_configured(cli: Cli, api: Ap
 
 def test_a_refusal_is_its_one_sentence(api: Api, cli: Cli) -> None:
     task = api.task("aaaa1111")
-    api.answers["POST", f"/tasks/{task['id']}/interrupt"] = problem(409, "A one-shot agent cannot be interrupted.")
+    api.answers["POST", f"/tasks/{task['id']}/interrupt"] = problem(
+        409, "A one-shot agent cannot be interrupted."
+    )
     done = cli("interrupt", "aaaa")
     assert (done.code, done.out, done.err) == (1, "", "A one-shot agent cannot be interrupted.\n")
 
@@ -247,7 +252,10 @@ PATCH = "diff --git a/a b/a\n--- a/a\n+++ b/a\n@@ -1 +1 @@\n-one\n+\x1b[2Jtwo\t\
 
 def test_a_piped_diff_is_the_patch_byte_for_byte(api: Api, cli: Cli) -> None:
     task = api.task("aaaa1111")
-    api.answers["GET", f"/tasks/{task['id']}/diff"] = 200, {"patch": PATCH, "stat": "a | 2 +-\n", "truncated": False}
+    api.answers["GET", f"/tasks/{task['id']}/diff"] = (
+        200,
+        {"patch": PATCH, "stat": "a | 2 +-\n", "truncated": False},
+    )
     assert cli("diff", "aaaa").out == PATCH
     assert cli("diff", "aaaa", "--stat").out == "a | 2 +-\n"
     assert json.loads(cli("--json", "diff", "aaaa").out)["patch"] == PATCH
@@ -256,9 +264,15 @@ def test_a_piped_diff_is_the_patch_byte_for_byte(api: Api, cli: Cli) -> None:
 
 def test_merge_and_cleanup_say_what_happened(api: Api, cli: Cli) -> None:
     task = api.task("aaaa1111")
-    api.answers["POST", f"/tasks/{task['id']}/worktree/merge"] = 200, {"task": task, "message": "Landed as 1 commit."}
+    api.answers["POST", f"/tasks/{task['id']}/worktree/merge"] = (
+        200,
+        {"task": task, "message": "Landed as 1 commit."},
+    )
     api.answers["POST", f"/tasks/{task['id']}/worktree/cleanup"] = 202, {"task": task, "message": ""}
-    assert cli("merge", "aaaa", "--strategy", "rebase", "--message", "m").out == "aaaa1111  Landed as 1 commit.\n"
+    assert (
+        cli("merge", "aaaa", "--strategy", "rebase", "--message", "m").out
+        == "aaaa1111  Landed as 1 commit.\n"
+    )
     assert api.asked[-1][2] == {"strategy": "rebase", "message": "m"}
     assert cli("cleanup", "aaaa", "--force").out == "aaaa1111  cleanup accepted, not yet done\n"
     assert api.asked[-1][2] == {"force": True}
@@ -275,7 +289,12 @@ def test_a_refused_merge_names_the_files(api: Api, cli: Cli) -> None:
 def test_attach_prints_one_line_to_paste(api: Api, cli: Cli) -> None:
     task = api.task("aaaa1111")
     path = ("POST", f"/tasks/{task['id']}/runner/attach")
-    found = {"supported": True, "command": "claude --resume S", "cwd": "/a b", "env": {"CLAUDE_CONFIG_DIR": "/c d"}}
+    found = {
+        "supported": True,
+        "command": "claude --resume S",
+        "cwd": "/a b",
+        "env": {"CLAUDE_CONFIG_DIR": "/c d"},
+    }
     api.answers[path] = 200, found
     assert cli("attach", "aaaa").out == "cd '/a b' && CLAUDE_CONFIG_DIR='/c d' claude --resume S\n"
     api.answers[path] = 200, {"supported": False, "command": None, "message": "A shell task has no session."}
@@ -340,6 +359,8 @@ def test_an_unknown_workspace_is_refused_before_anything_is_made(api: Api, cli: 
 
 def test_a_refused_start_still_names_the_task(api: Api, cli: Cli) -> None:
     api.answers["POST", "/tasks"] = lambda: (200, api.task("c0ffee00"))
-    api.answers["POST", "/tasks/c0ffee00-0000-4000-8000-000000000000/start"] = problem(412, "Approve it first.")
+    api.answers["POST", "/tasks/c0ffee00-0000-4000-8000-000000000000/start"] = problem(
+        412, "Approve it first."
+    )
     done = cli("run", "go")
     assert (done.code, done.err) == (1, "Task c0ffee00 was created but not started: Approve it first.\n")

@@ -15,10 +15,10 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+
 from openruntime.cli.client import Client
 from openruntime.cli.follow import Follower
 from shared.config import from_env
-
 from tests.integration.cli.conftest import Cli
 from tests.integration.cli.standin_api import Api
 from tests.integration.cli.standins import ROOT, START

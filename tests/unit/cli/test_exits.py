@@ -7,6 +7,7 @@ import stat
 from pathlib import Path
 
 import pytest
+
 from openruntime.cli import access, exits
 from openruntime.cli.context import Invocation
 from shared.errors import ConfigError, Conflict, LandingRefused
@@ -63,7 +64,9 @@ def test_wrong_usage_is_2(words: list[str], capsys: pytest.CaptureFixture[str]) 
     assert capsys.readouterr().err
 
 
-def test_a_bad_setting_is_a_usage_error(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> None:
+def test_a_bad_setting_is_a_usage_error(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
     monkeypatch.setenv("PORT", "many")
     assert exits.run(["where"]) == 2
     assert capsys.readouterr().err.startswith("PORT must be a whole number")

@@ -6,6 +6,7 @@ import sys
 from pathlib import Path
 
 import pytest
+
 from openruntime.cli import procfile
 from shared.errors import ConfigError
 
