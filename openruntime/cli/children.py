@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 import signal
 import subprocess
@@ -99,7 +100,7 @@ class Child:
 
     def buried(self, now: float) -> list[bytes] | None:
         """What it still had to say, once it is found dead; None while it lives."""
-        if self._process is None or self._process.poll() is None:
+        if self._process is None or not self._has_died(self._process.pid):
             return None
         #: Bounded: something it left behind may hold the pipe and go on writing.
         rest = [line for _ in range(LAST_READS) for line in self.lines()]
@@ -107,12 +108,21 @@ class Child:
             rest.append(self._partial)
         if self._process.stdout:
             self._process.stdout.close()
-        self.ended = _how(self._process.returncode)
+        self.ended = _how(self._process.wait())
         self._process = None
         self._deaths.append(now)
         recent = sum(1 for moment in self._deaths if now - moment < WINDOW_SECONDS)
         self.restart_at = now + min(FIRST_PAUSE_SECONDS * 2 ** (recent - 1), LONGEST_PAUSE_SECONDS)
         return rest
+
+    def _has_died(self, pid: int) -> bool:
+        """Look without reaping: until it is reaped its pid names its group alone, and what it left there (a web
+        process's own worker, which would hold the port) can be ended safely."""
+        if os.waitid(os.P_PID, pid, os.WEXITED | os.WNOHANG | os.WNOWAIT) is None:
+            return False
+        with contextlib.suppress(ProcessLookupError, PermissionError):
+            os.killpg(pid, signal.SIGKILL)
+        return True
 
     def hopeless(self, now: float) -> bool:
         """Whether it died five times within the last minute."""

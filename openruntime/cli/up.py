@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import contextlib
 import fcntl
+import os
+import time
 from collections.abc import Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -21,6 +23,8 @@ if TYPE_CHECKING:
 
 PACKAGE = Path(__file__).resolve().parent.parent
 MOST_WORKERS = 64
+#: A shim writes its agent's exit record within milliseconds of its end.
+SHIM_SECONDS = 3.0
 
 
 @click.command(cls=Command)
@@ -56,7 +60,7 @@ def up(
         announcement = Announcement(config, printer, open_browser=open_browser)
         announcement.start()
         try:
-            return Foreground(entries, config.environ(), printer, sweep=lambda: _sweep(config)).run()
+            return Foreground(entries, config.environ(), printer, sweep=lambda: end_agents(config)).run()
         finally:
             announcement.give_up()
 
@@ -89,8 +93,18 @@ def alone(config: Config) -> Iterator[None]:
         yield
 
 
-def _sweep(config: Config) -> None:
-    """End agents of this data directory that outlived their worker."""
-    from workers.attempts.process import sweep
+def end_agents(config: Config) -> None:
+    """Kill what is left of this data directory's attempts, and wait until their shims have noticed.
 
-    sweep(config)
+    Raises AgentLost when some process cannot be killed.
+    """
+    from openruntime.cli.remains import tagged
+    from workers.attempts.process import state, sweep
+
+    known = set(os.listdir(config.attempts)) if config.attempts.is_dir() else set()
+    left = {attempt for _, _, attempt in tagged()} & known
+    for attempt in left:
+        sweep(attempt)
+    until = time.monotonic() + SHIM_SECONDS
+    while any(state(config.attempts / attempt) == "alive" for attempt in left) and time.monotonic() < until:
+        time.sleep(0.02)

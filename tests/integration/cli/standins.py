@@ -15,7 +15,7 @@ from tests.waiting import Deadline, wait_until
 ROOT = Path(__file__).resolve().parents[3]
 
 WEB = """
-import http.server, json, os, signal, sys
+import http.server, json, os, signal, sys, time
 from pathlib import Path
 data = Path(os.environ["OPENRUNTIME_DATA"])
 def note(text):
@@ -40,6 +40,10 @@ def ended(*_):
 signal.signal(signal.SIGTERM, ended)
 signal.signal(signal.SIGINT, lambda *_: note("web SIGINT"))
 (data / "token").write_text("secret")
+if os.fork() == 0:
+    note(f"helper {os.getpid()}")
+    while os.getppid() != 1: time.sleep(0.02)
+    os._exit(0)
 server = http.server.HTTPServer(("127.0.0.1", int(os.environ["PORT"] if os.environ.get("PORT", "0") != "0" else 0)), Handler)
 draft = data / "draft"
 draft.write_text(json.dumps({"url": f"http://127.0.0.1:{server.server_port}", "pid": os.getpid()}))
@@ -60,8 +64,10 @@ note(f"worker {os.getpid()}")
 if mode == "crash":
     print("worker: no such thing", flush=True)
     sys.exit(3)
+attempt = f"attempt-{os.getpid()}"
+(data / "attempts" / attempt).mkdir(parents=True)
 agent = subprocess.Popen(["sleep", "600"], start_new_session=True, stdout=subprocess.DEVNULL,
-                         env={**os.environ, "OPENRUNTIME_ATTEMPT_ID": "a"})
+                         env={**os.environ, "OPENRUNTIME_ATTEMPT_ID": attempt})
 note(f"agent {agent.pid}")
 def interrupted(*_):
     note("worker SIGINT")
@@ -77,16 +83,7 @@ print("\\x1b]0;evil\\x07worker \\x1b[31mready\\x1b[2J", flush=True)
 while True: time.sleep(60)
 """
 
-SWEEP = """
-import os, signal
-def sweep(config):
-    for line in (config.data / "journal").read_text().splitlines():
-        if line.startswith("agent "):
-            try: os.kill(int(line.split()[1]), signal.SIGKILL)
-            except ProcessLookupError: pass
-    with (config.data / "journal").open("a") as file: file.write("swept\\n")
-"""
-
+KINDS = ("web", "helper", "worker", "agent")
 START = "import sys; sys.path.insert(0, {app!r}); from openruntime.cli import main; main()"
 
 
@@ -95,12 +92,8 @@ class Application:
 
     def __init__(self, folder: Path) -> None:
         self.app, self.data = folder / "app", folder / "data"
-        for name in ("openruntime", "shared"):
+        for name in ("openruntime", "shared", "workers"):
             shutil.copytree(ROOT / name, self.app / name, ignore=shutil.ignore_patterns("__pycache__"))
-        (self.app / "workers" / "attempts").mkdir(parents=True)
-        for package in ("workers", "workers/attempts"):
-            (self.app / package / "__init__.py").touch()
-        (self.app / "workers/attempts/process.py").write_text(SWEEP)
         (self.app / "web.py").write_text(WEB)
         (self.app / "worker.py").write_text(WORKER)
         lines = (f"{name}: {sys.executable} {self.app / name}.py" for name in ("web", "worker"))
@@ -142,7 +135,7 @@ class Up:
         return self
 
     def __exit__(self, *_: object) -> None:
-        pids = [pid for kind in ("web", "worker", "agent") for pid in self.application.pids(kind)]
+        pids = [pid for kind in KINDS for pid in self.application.pids(kind)]
         for pid in [self.process.pid, *pids]:
             end(pid)
         self.process.wait(10)

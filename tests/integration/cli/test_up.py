@@ -12,7 +12,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.integration.cli.standins import ROOT, Application, end, lives
+from tests.integration.cli.standins import KINDS, ROOT, Application, end, lives
 from tests.waiting import wait_until
 
 
@@ -20,7 +20,7 @@ from tests.waiting import wait_until
 def application(short_dir: Path) -> Iterator[Application]:
     application = Application(short_dir)
     yield application
-    for kind in ("web", "worker", "agent"):
+    for kind in KINDS:
         for pid in application.pids(kind):
             end(pid)
 
@@ -58,6 +58,15 @@ def test_json_prints_the_link_as_json_only(application: Application) -> None:
         assert up.out == f'{{"url": "{application.url()}/login#token=once"}}\n'
 
 
+def test_what_a_dead_process_left_of_its_group_is_ended_before_the_restart(application: Application) -> None:
+    with application.up() as up:
+        up.ready()
+        os.kill(application.pids("web")[0], signal.SIGKILL)
+        wait_until(lambda: len(application.pids("web")) == 2, what="a second web")
+        assert not lives(application.pids("helper")[0])
+        assert lives(application.pids("agent")[0])
+
+
 @pytest.mark.parametrize("kind", ["web", "worker"])
 def test_a_dead_process_is_started_again(application: Application, kind: str) -> None:
     with application.up() as up:
@@ -90,7 +99,7 @@ def test_ctrl_c_stops_agents_first_and_leaves_no_process(application: Applicatio
         journal = application.journal()
         assert journal.index("worker SIGINT") < journal.index("web SIGTERM")
         assert "web SIGINT" not in journal
-        assert gone(application, "web", "worker", "agent")
+        assert gone(application, *KINDS)
 
 
 def test_a_second_ctrl_c_kills_at_once_agents_included(application: Application) -> None:
@@ -102,7 +111,7 @@ def test_a_second_ctrl_c_kills_at_once_agents_included(application: Application)
         assert up.process.poll() is None
         up.signal(signal.SIGINT)
         assert up.ended(5) == 130
-        assert gone(application, "web", "worker", "agent")
+        assert gone(application, *KINDS)
         assert "web SIGTERM" not in application.journal()
 
 
