@@ -29,13 +29,13 @@ def descendants() -> set[int]:
 
 def carrying(folder: Path) -> set[int]:
     """Pids of processes whose environment or working folder lies in `folder`, orphans included."""
-    needle, found = os.fsencode(folder), set()
+    needle, found = os.fsencode(f"{folder}/"), set()  # with the slash: pytest-1 is not pytest-12
     for name in os.listdir("/proc") if os.path.isdir("/proc/self") else []:
         if not name.isdigit() or int(name) == os.getpid():
             continue
         with contextlib.suppress(OSError):
             environment = Path("/proc", name, "environ").read_bytes()
-            if needle in environment or needle in os.fsencode(os.readlink(f"/proc/{name}/cwd")):
+            if needle in environment or os.fsencode(os.readlink(f"/proc/{name}/cwd")).startswith(needle):
                 found.add(int(name))
     return found
 

@@ -26,7 +26,7 @@ def outcome(folder: Path, text: str, **env: str) -> str:
         text=True,
         timeout=60,
     )
-    return done.stdout + done.stderr
+    return f"{done.stdout}{done.stderr}\nexit code {done.returncode}"
 
 
 @pytest.mark.parametrize(("ci", "expected"), [("", "1 skipped"), ("true", "1 failed")])
