@@ -13,7 +13,7 @@ from shared.errors import Refused
 from shared.store.database import close
 from shared.store.models import Attempt, Command, Task
 from workers import work
-from workers.attempts import ending, starting
+from workers.attempts import closing, starting
 from workers.attempts.supervision import Supervision
 from workers.attempts.watch import Watch
 
@@ -95,7 +95,7 @@ class Office:
     def _end(self, watch: Watch) -> None:
         self._in_hand.add(watch.attempt.id)
         try:
-            ending.end(attempts.reload(watch.attempt), watch.turn, self.config, self.attach)
+            closing.close(attempts.reload(watch.attempt), watch.turn, self.config, self.attach)
         finally:
             self._in_hand.discard(watch.attempt.id)
         self._slot_is_free()

@@ -12,7 +12,7 @@ from shared.config import Config
 from shared.errors import Conflict, GitFailed, NotReady, OpenRuntimeError, Refused, UnmergedWork
 from shared.store.models import Capture as CaptureRow
 from shared.store.models import Command, Landing, Task
-from workers.attempts import ending
+from workers.attempts import closing
 from workers.attempts.place import attempt_directories, worktree_of
 from workers.repository import capture as captures
 from workers.repository import discovery, landing, removal
@@ -52,13 +52,13 @@ def _capture(task: Task, body: dict[str, Any], config: Config) -> dict[str, Any]
     worktree = worktree_of(task, config)
     if worktree is None or not worktree.path.is_dir():
         return {"captured": False}
-    return {"captured": True, "capture": ending.take(task, worktree).id}
+    return {"captured": True, "capture": closing.take(task, worktree).id}
 
 
 def _preview(task: Task, body: dict[str, Any], config: Config) -> dict[str, Any]:
     worktree, repository = _place(task, config)
     taken = captures.take(worktree)
-    landings.keep_capture(task, ending.record_of(taken, task))
+    landings.keep_capture(task, closing.record_of(taken, task))
     found = landing.preview(repository, taken, target_branch=body.get("target_branch") or task.target_branch)
     return dataclasses.asdict(found)
 
@@ -73,7 +73,7 @@ def _merge(task: Task, body: dict[str, Any], config: Config) -> dict[str, Any]:
     taken = captures.take(worktree)
     if not taken.files:
         raise Conflict("The task has no changes to merge.")
-    row = landings.keep_capture(task, ending.record_of(taken, task))
+    row = landings.keep_capture(task, closing.record_of(taken, task))
     result = _land(task, repository, taken, row, body)
     if body.get("cleanup"):
         _cleanup(tasks.get(task.id), {}, config)
@@ -154,7 +154,7 @@ def _cleanup(task: Task, body: dict[str, Any], config: Config) -> dict[str, Any]
                 files=len(row.files),
             )
         ref = removal.remove(worktree, keep=row.head_oid if row is not None else None)
-    ending.forget(attempt_directories(task, config))
+    closing.forget(attempt_directories(task, config))
     said = "Removed the worktree" + (f"; its last state is kept as {ref}" if ref else "")
     if task.worktree_cleaned_at is None:
         landings.cleaned(task, said)
@@ -164,7 +164,7 @@ def _cleanup(task: Task, body: dict[str, Any], config: Config) -> dict[str, Any]
 def _last_state(task: Task, worktree: Worktree) -> CaptureRow | None:
     """The worktree as it is now, captured; as it was last captured when the folder is gone."""
     if worktree.path.is_dir():
-        return ending.take(task, worktree)
+        return closing.take(task, worktree)
     return landings.latest_capture(task)
 
 

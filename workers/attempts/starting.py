@@ -14,10 +14,11 @@ from shared import attempts, tasks
 from shared.config import Config
 from shared.errors import AgentLost, GitFailed, NotReady, OpenRuntimeError, Refused, SandboxFailed
 from shared.events import Category, Draft, Kind
-from shared.policy import Policy
+from shared.policy import NetworkMode, Policy
 from shared.store.models import Attempt, Task
 from workers.attempts import environment, process, sandbox
 from workers.attempts.place import Place, prepare
+from workers.attempts.sandbox.bounds import Network
 from workers.attempts.watch import Watch
 from workers.repository.worktree import Worktree
 from workers.runners import Context, Runner, Start, registry
@@ -51,10 +52,12 @@ def start(attempt: Attempt, config: Config) -> Watch | None:
         attempts.start_failed(attempt, str(error))
         return None
     except (OpenRuntimeError, OSError) as error:
-        attempts.release(attempt, str(error))
-        return None
+        if process.state(directory) == "absent":
+            attempts.release(attempt, str(error))
+            return None
+        started = True  # the agent may have run: it is never started again by itself, only taken up
     if not started:
-        attempts.stopped_before_start(attempt)
+        attempts.stopped_before_start(attempts.reload(attempt))
         return None
     return attach(attempts.reload(attempt), config)
 
@@ -140,6 +143,16 @@ def _plan(task: Task, attempt: Attempt, place: Place, config: Config) -> Plan:
     return Plan(runner, context, start, launch, report)
 
 
+NETWORKS: dict[NetworkMode, Network] = {
+    NetworkMode.DISABLED: "disabled",
+    NetworkMode.LOCALHOST: "localhost",
+    NetworkMode.ENABLED: "enabled",
+}
+NETWORKS: dict[NetworkMode, Network] = {
+    NetworkMode.DISABLED: "disabled",
+    NetworkMode.LOCALHOST: "localhost",
+    NetworkMode.ENABLED: "enabled",
+}
 #: The policy fields an operating system can enforce; each task says which are.
 FIELDS = ("workspace_access", "network", "secrets", "processes", "git_write")
 
@@ -158,7 +171,7 @@ def _bounds(
         agent_home=_agent_home(start, env, home),
         read_only=[*_installation(program, home), *(Path(path).expanduser() for path in policy.home_paths)],
         hidden=[config.data, config.database.parent],
-        network=str(policy.network),
+        network=NETWORKS[policy.network],
         environment=dict(env),
         pty=start.pty,
     )

@@ -143,14 +143,13 @@ class Supervision(threading.Thread):
                 watch.wake = self.wake
                 self._watches[watch.attempt.id] = watch
         for watch in new:
-            self._selector.register(
-                watch.control, selectors.EVENT_READ, lambda watch=watch: self._pushed(watch)
-            )
+            if watch.control is not None:
+                self._selector.register(watch.control, selectors.EVENT_READ, partial(self._pushed, watch))
             self._look = True
 
     def _pushed(self, watch: Watch) -> None:
         watch.dirty = True
-        if watch.control is not None and watch.control.has_ended():
+        if watch.control is not None and any("exited" in push for push in watch.control.pushes()):
             self._selector.unregister(watch.control)
             watch.control.close()
             watch.control = None
@@ -162,8 +161,8 @@ class Supervision(threading.Thread):
         if not self._watches:
             return
         for command in commands.waiting_for(list(self._watches)):
-            watch = self._watches[command.attempt]
-            if command.id not in watch.in_hand:
+            watch = self._watches.get(command.attempt or "")
+            if watch is not None and command.id not in watch.in_hand:
                 watch.in_hand.add(command.id)
                 self._queue(watch, partial(steering.carry_out, watch, command))
 
@@ -203,7 +202,12 @@ class Supervision(threading.Thread):
         batch = [(watch, progress) for watch in watches if (progress := watch.take())]
         if not batch:
             return
-        fenced = self._record([progress for _, progress in batch])
+        try:
+            fenced = self._record([progress for _, progress in batch])
+        except BaseException:
+            for watch, _ in batch:
+                self._drop(watch)  # what was read but not stored is read again by whoever attaches next
+            raise
         self._flushed_at = time.monotonic()
         for watch, progress in batch:
             watch.stored(progress)

@@ -1,0 +1,157 @@
+"""Closing an attempt: how its agent ended, what it changed, and the one transaction that says so."""
+
+from __future__ import annotations
+
+import dataclasses
+import logging
+import shutil
+import signal
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+from shared import attempts, lifecycle, tasks
+from shared.attempts import Ending
+from shared.config import Config
+from shared.errors import GitFailed, Refused
+from shared.events import Category, Draft, Kind
+from shared.landings import CaptureRecord, keep_capture
+from shared.lifecycle import Status, StopReason
+from shared.redaction import Redactor
+from shared.store.models import Attempt, Capture, Task
+from workers.attempts import process
+from workers.attempts.place import worktree_of
+from workers.repository import capture as captures
+from workers.repository.worktree import Worktree
+from workers.runners.observations import Outcome, TurnEnded
+
+log = logging.getLogger(__name__)
+SUMMARY_CHARACTERS = 500
+
+
+def close(attempt: Attempt, turn: TurnEnded | None, config: Config, again: Callable[[Attempt], None]) -> None:
+    """Close an attempt whose shim has ended; `again` re-adopts it when the shim turns out to be alive.
+
+    A shim that died took its agent with it or left it to be killed here; it is never started again by itself (P4).
+    """
+    directory = config.attempts / attempt.id
+    if process.state(directory) in ("alive", "starting"):
+        again(attempt)
+        return
+    exit = process.read_exit(directory)
+    process.sweep(attempt.id)
+    task = Task.get_by_id(attempt.task_id)
+    drafts, changed = _capture(task, attempt, config)
+    ending = _lost(attempt) if exit is None else _ended(attempt, exit, turn, changed)
+    attempts.finish(attempt, dataclasses.replace(ending, drafts=[*drafts, *ending.drafts]))
+
+
+def _capture(task: Task, attempt: Attempt, config: Config) -> tuple[list[Draft], bool]:
+    """The diff event and whether there is anything to review; a failing capture is an event, not a lost end."""
+    worktree = worktree_of(task, config)
+    if worktree is None or task.worktree_path is None:
+        return [], False
+    try:
+        kept = take(task, worktree, attempt.id)
+    except (GitFailed, Refused, OSError) as error:
+        log.warning("the capture of task %s failed", task.id, exc_info=True)
+        return [Draft(Kind.ERROR, f"The changes could not be captured: {error}")], True
+    changed = bool(kept.files)
+    return [Draft(Kind.DIFF, kept.stat if changed else "No changes were captured")], changed
+
+
+def take(task: Task, worktree: Worktree, attempt_id: str | None = None) -> Capture:
+    """Capture the worktree now and keep it in the store, redacted like everything else that is stored."""
+    return keep_capture(task, record_of(captures.take(worktree), task), attempt_id)
+
+
+def record_of(taken: captures.Capture, task: Task) -> CaptureRecord:
+    """A capture as the store keeps it."""
+    redactor = Redactor(rules=not tasks.policy_of(task).allow_secrets)
+    return CaptureRecord(
+        base_oid=taken.base_oid,
+        head_oid=taken.head_oid,
+        tree_oid=taken.tree_oid,
+        stat=taken.stat,
+        files=[_file(file) for file in taken.files],
+        patch=redactor.feed(taken.patch) + redactor.flush(),
+        truncated=taken.truncated,
+        flags=[dataclasses.asdict(flag) for flag in taken.flags],
+    )
+
+
+def _file(file: Any) -> dict[str, Any]:
+    found = dataclasses.asdict(file)
+    return {name: value for name, value in found.items() if name != "path_b64" or value is not None}
+
+
+def _lost(attempt: Attempt) -> Ending:
+    about = {"category": Category.ATTEMPT_STOPPED, "attempt_id": attempt.id, "reason": StopReason.INTERRUPTED}
+    said = Draft(Kind.LIFECYCLE, "The agent died with its supervisor; start or resume the task again", about)
+    return Ending(Status.STOPPED, stop_reason=StopReason.INTERRUPTED, drafts=[said])
+
+
+def _ended(attempt: Attempt, exit: process.Exit, turn: TurnEnded | None, changed: bool) -> Ending:
+    failure = exit.exec_error or exit.sandbox_error
+    if failure:
+        return _never_ran(attempt, failure)
+    spoken = turn is not None and turn.outcome in (Outcome.COMPLETED, Outcome.BLOCKED)
+    failed = turn is not None and turn.outcome is Outcome.FAILED
+    status = lifecycle.after_exit(
+        code=0 if spoken else exit.code, stop_reason=exit.reason, has_changes=changed, failed=failed
+    )
+    said = lifecycle.exit_status(exit.code, exit.signal, _signal_name(exit.signal))
+    return Ending(
+        status,
+        exit_status=None if exit.reason else said,
+        exit_code=exit.code,
+        signal=exit.signal,
+        stop_reason=exit.reason,
+        blocked_reason="Tools were denied." if turn and turn.outcome is Outcome.BLOCKED else None,
+        summary=((turn.error or turn.text)[:SUMMARY_CHARACTERS] or None) if turn else None,
+        runtime_millis=exit.runtime_millis,
+        drafts=[_last_word(attempt, status, exit, said, changed, turn)],
+    )
+
+
+def _last_word(
+    attempt: Attempt, status: Status, exit: process.Exit, said: str | None, changed: bool, turn: TurnEnded | None
+) -> Draft:
+    about: dict[str, Any] = {"attempt_id": attempt.id}
+    if status is Status.STOPPED:
+        about |= {"category": Category.ATTEMPT_STOPPED, "reason": exit.reason}
+        if exit.reason == StopReason.BUDGET:
+            about["budget_minutes"] = Task.get_by_id(attempt.task_id).budget_minutes
+        return Draft(Kind.LIFECYCLE, f"Attempt stopped: {exit.reason}", about)
+    about |= {"exit_status": said}
+    if status is Status.FAILED:
+        why = f": {turn.error}" if turn and turn.error else f" with {said}"
+        return Draft(Kind.LIFECYCLE, f"Attempt failed{why}", {"category": Category.ATTEMPT_FAILED, **about})
+    about |= {"category": Category.ATTEMPT_COMPLETED, "has_changes": changed}
+    review = "; its changes are ready for review" if changed else ""
+    return Draft(Kind.LIFECYCLE, f"Attempt completed{review}", about)
+
+
+def _never_ran(attempt: Attempt, failure: str) -> Ending:
+    about = {
+        "category": Category.ATTEMPT_START_FAILED,
+        "attempt_id": attempt.id,
+        "attempt_number": attempt.attempt_number,
+        "error": failure,
+    }
+    said = Draft(Kind.ERROR, f"The agent could not be started: {failure}", about)
+    return Ending(Status.FAILED, blocked_reason=failure, summary=failure, drafts=[said])
+
+
+def _signal_name(number: int | None) -> str:
+    try:
+        return signal.Signals(number).name if number else ""
+    except ValueError:
+        return ""
+
+
+def forget(directories: list[Path]) -> None:
+    """Delete attempt directories whose shims have ended."""
+    for directory in directories:
+        if process.state(directory) not in ("alive", "starting"):
+            shutil.rmtree(directory, ignore_errors=True)
