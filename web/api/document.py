@@ -1,0 +1,48 @@
+"""The OpenAPI document of what is really served, behind the same door as everything else."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from flask import Response
+from flask_openapi import OpenAPI
+from flask_openapi.models import OPENAPI3_REF_PREFIX
+
+from web import answers
+from web.problems import MIMETYPE
+from web.security import Authority, authority
+
+#: The newest version that today's client generators and checkers read.
+VERSION = "3.1.0"
+
+
+def install(app: OpenAPI) -> None:
+    app.openapi_version = VERSION
+
+    @app.route("/openapi.json")
+    @authority(Authority.OWNER)
+    def document() -> Response:
+        return answers.value(spec(app))
+
+
+def spec(app: OpenAPI) -> dict[str, Any]:
+    """The document, with every error as a problem and optional bodies marked so."""
+    found: dict[str, Any] = app.api_doc
+    problem = {MIMETYPE: {"schema": {"$ref": f"{OPENAPI3_REF_PREFIX}/Problem"}}}
+    optional = _optional_bodies(app)
+    for path, item in found["paths"].items():
+        for method, operation in item.items():
+            operation["responses"].pop("422", None)
+            operation["responses"]["default"] = {"description": "Refused, and why.", "content": problem}
+            if "requestBody" in operation:
+                operation["requestBody"]["required"] = (path, method.upper()) not in optional
+    return found
+
+
+def _optional_bodies(app: OpenAPI) -> set[tuple[str, str]]:
+    found = set()
+    for rule in app.url_map.iter_rules():
+        if getattr(app.view_functions[rule.endpoint], "body_optional", False):
+            path = rule.rule.replace("<", "{").replace(">", "}")
+            found |= {(path, method) for method in rule.methods or ()}
+    return found

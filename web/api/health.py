@@ -1,0 +1,37 @@
+"""Whether the server works: for probes, without a credential."""
+
+from __future__ import annotations
+
+from importlib.metadata import version
+
+import peewee
+from flask import Response
+from flask_openapi import APIBlueprint
+
+from shared import fleet
+from web import answers
+from web.api import results
+from web.security import Authority, authority
+from web.services import services
+
+api = APIBlueprint("health", __name__)
+
+
+@api.get("/health", responses={200: results.Health})
+@authority(Authority.PUBLIC)
+def health() -> Response:
+    """`degraded` without a live worker, or when the store cannot be read."""
+    try:
+        workers, readable = len(fleet.live_workers()), True
+    except peewee.DatabaseError:
+        workers, readable = 0, False
+    broker = services().config.broker
+    return answers.value(
+        {
+            "status": "ok" if workers and readable else "degraded",
+            "storage": "sqlite",
+            "version": version("openruntime"),
+            "workers": workers,
+            "broker": "sqlite" if broker == "sqlite" else "redis",
+        }
+    )

@@ -1,0 +1,141 @@
+"""What a task changed, whether it would land, landing it, and removing its worktree."""
+
+from __future__ import annotations
+
+import base64
+import re
+from typing import Any
+
+from flask import Response
+from flask_openapi import APIBlueprint
+
+from shared import landings, tasks
+from shared.clock import rfc3339
+from shared.commands import CommandKind
+from shared.errors import NotFound
+from shared.store.models import Capture, Command, Task
+from web import answers, effects, views
+from web.api import results, schemas
+from web.bodies import body_optional
+from web.security import Authority, authority, writes
+
+api = APIBlueprint("review", __name__)
+
+#: At a line's beginning only a file's header says this: every other line of a patch begins with another mark.
+HEADER = re.compile(rb"^diff --git ", re.MULTILINE)
+
+
+@api.get("/tasks/<id>/diff", responses={200: results.Diff})
+@authority(Authority.OWNER)
+@writes
+def diff(path: schemas.ById, query: schemas.DiffQuery) -> Response:
+    """The latest capture; `refresh` takes a new one first."""
+    task = tasks.get(path.id)
+    if query.refresh and task.worktree_path and task.worktree_cleaned_at is None:
+        effects.finished(landings.request_work(task, CommandKind.CAPTURE), effects.STEER_SECONDS)
+        task = tasks.get(path.id)
+    capture = landings.latest_capture(task)
+    return answers.value(_view(task, capture, query.path))
+
+
+def _view(task: Task, capture: Capture | None, path: str | None) -> dict[str, Any]:
+    head: dict[str, Any] = {
+        "task_id": task.id,
+        "isolated": bool(task.worktree_path) or capture is not None,
+        "worktree_path": task.worktree_path,
+        "runner_session_id": task.runner_session_id,
+        "base_commit": task.base_commit,
+    }
+    if capture is None:
+        if path is not None:
+            raise NotFound("This file is not among the task's changes.")
+        empty: dict[str, Any] = {"files": [], "head_oid": None, "base_oid": None, "captured_at": None}
+        return {**head, "stat": task.diff_stat or "", "patch": "", **empty, "truncated": False}
+    files = capture.files
+    patch = bytes(capture.patch)
+    if path is not None:
+        files, patch = _only(files, patch, path)
+    return {
+        **head,
+        "stat": capture.stat,
+        **_patch(patch),
+        "files": files,
+        "head_oid": capture.head_oid,
+        "base_oid": capture.base_oid,
+        "captured_at": rfc3339(capture.captured_at),
+        "truncated": capture.truncated,
+    }
+
+
+def _patch(patch: bytes) -> dict[str, str]:
+    """JSON holds text only: bytes of another encoding are shown as best they can, and whole in base64."""
+    try:
+        return {"patch": patch.decode()}
+    except UnicodeDecodeError:
+        return {"patch": patch.decode(errors="replace"), "patch_b64": base64.b64encode(patch).decode()}
+
+
+def _only(files: list[dict[str, Any]], patch: bytes, path: str) -> tuple[list[dict[str, Any]], bytes]:
+    """One file and its part of the patch. Raises NotFound when the task did not change it."""
+    starts = [found.start() for found in HEADER.finditer(patch)] + [len(patch)]
+    place = 0
+    for file in files:
+        #: git writes a change of type (a link instead of a file) as a deletion and an addition.
+        pieces = 2 if file.get("status") == "type-changed" else 1
+        if path in (file.get("path"), file.get("path_b64"), file.get("old_path")):
+            end = min(place + pieces, len(starts) - 1)
+            return [file], patch[starts[min(place, end)] : starts[end]]
+        place += pieces
+    raise NotFound("This file is not among the task's changes.")
+
+
+@api.post("/tasks/<id>/worktree/preview")
+@authority(Authority.OWNER)
+@body_optional
+def preview(path: schemas.ById, body: schemas.Merge) -> Response:
+    """Whether the task's changes would land, and what stands in the way."""
+    task = tasks.get(path.id)
+    wished = body.model_dump(exclude_none=True)
+    command = _done(landings.request_work(task, CommandKind.PREVIEW, wished))
+    if command.finished_at is None:
+        return answers.value({"task_id": task.id, "pending_command": views.command(command)}, 202)
+    return answers.value(command.result)
+
+
+@api.post("/tasks/<id>/worktree/merge", responses={200: results.Landed, 202: results.Landed})
+@authority(Authority.OWNER)
+@body_optional
+def merge(path: schemas.ById, body: schemas.Merge) -> Response:
+    """Land the task's changes on its target branch."""
+    task = tasks.get(path.id)
+    wished = body.model_dump(exclude_none=True)
+    return _landed(task, _done(landings.request_work(task, CommandKind.MERGE, wished)), "The landing")
+
+
+@api.post("/tasks/<id>/worktree/cleanup", responses={200: results.Landed, 202: results.Landed})
+@authority(Authority.OWNER)
+@body_optional
+def cleanup(path: schemas.ById, body: schemas.Cleanup) -> Response:
+    """Remove the task's worktree; 409 when unmerged work would go, unless forced."""
+    task = tasks.get(path.id)
+    wished = {"force": bool(body.force)}
+    return _landed(task, _done(landings.request_work(task, CommandKind.CLEANUP, wished)), "The cleanup")
+
+
+def _done(command: Command) -> Command:
+    command = effects.finished(command, effects.WORK_SECONDS)
+    effects.raise_refusal(command)
+    return command
+
+
+def _landed(task: Task, command: Command, what: str) -> Response:
+    task = tasks.get(task.id)
+    if command.finished_at is None:
+        whole = answers.task_text(task, {"pending_command": views.command(command)})
+        return answers.text(_with_message(whole, f"{what} is accepted and goes on."), 202)
+    message = str((command.result or {}).get("message") or f"{what} is done.")
+    return answers.text(_with_message(answers.task_text(task), message))
+
+
+def _with_message(task_text: str, message: str) -> str:
+    return f'{{"message":{views.text(message)},"task":{task_text}}}'

@@ -1,0 +1,32 @@
+"""The runners and what is missing for them."""
+
+from __future__ import annotations
+
+from flask import Response
+from flask_openapi import APIBlueprint
+
+from shared import fleet
+from web import answers
+from web.api import results
+from web.security import Authority, authority
+
+api = APIBlueprint("runners", __name__)
+
+
+@api.get("/runners", responses={200: results.Runner})
+@authority(Authority.OWNER)
+def runners() -> Response:
+    """codex, claude-code and shell, then third-party runners by name."""
+    return answers.value(
+        [
+            {
+                "runner": state.name,
+                "available": state.available,
+                "command": state.command,
+                "version": state.version,
+                "detail": state.detail,
+                "capabilities": dict(state.capabilities or {}),
+            }
+            for state in fleet.runners()
+        ]
+    )

@@ -1,0 +1,80 @@
+"""Steering a task: start, approve, reply, interrupt, end its input, stop."""
+
+from __future__ import annotations
+
+from flask import Response
+from flask_openapi import APIBlueprint
+
+from shared import tasks
+from shared.commands import CommandKind
+from shared.errors import BadRequest
+from shared.lifecycle import Status
+from shared.store.models import Attempt
+from web import answers, effects
+from web.api import results, schemas
+from web.bodies import body_optional
+from web.security import Authority, authority
+
+api = APIBlueprint("steering", __name__, abp_responses={200: results.Task, 202: results.Task})
+
+
+@api.post("/tasks/<id>/start")
+@authority(Authority.OWNER)
+@body_optional
+def start(path: schemas.ById, body: schemas.Start) -> Response:
+    """A new attempt: `running` with 200, or `queued` with 202."""
+    task = tasks.get(path.id)
+    return effects.started(task, tasks.request_start(task, resume=bool(body.resume)))
+
+
+@api.post("/tasks/<id>/approve")
+@authority(Authority.OWNER)
+def approve(path: schemas.ById, body: schemas.Approve) -> Response:
+    """Open the start gate, and start unless told otherwise."""
+    task = tasks.approve(tasks.get(path.id), body.note)
+    if body.start is False:
+        return answers.task(task)
+    return effects.started(task, tasks.request_start(task))
+
+
+@api.post("/tasks/<id>/reply")
+@authority(Authority.OWNER)
+def reply(path: schemas.ById, body: schemas.Reply) -> Response:
+    """Text for the live agent; after its end its session is resumed with it."""
+    if not body.message.strip():
+        raise BadRequest("A reply needs a message.")
+    task = tasks.get(path.id)
+    accepted = tasks.request_reply(task, body.message, body.mode)
+    if isinstance(accepted, Attempt):
+        return effects.started(task, accepted, delivery="session-resume")
+    return effects.applied(task, accepted, Status.RUNNING)
+
+
+@api.post("/tasks/<id>/interrupt")
+@authority(Authority.OWNER)
+@body_optional
+def interrupt(path: schemas.ById, body: schemas.NothingNeeded) -> Response:
+    """End the agent's turn; the attempt lives on."""
+    task = tasks.get(path.id)
+    return effects.applied(task, tasks.request_steering(task, CommandKind.INTERRUPT), None)
+
+
+@api.post("/tasks/<id>/input/close")
+@authority(Authority.OWNER)
+@body_optional
+def close_input(path: schemas.ById, body: schemas.NothingNeeded) -> Response:
+    """End of input for the agent."""
+    task = tasks.get(path.id)
+    return effects.applied(task, tasks.request_steering(task, CommandKind.CLOSE_INPUT), None)
+
+
+@api.post("/tasks/<id>/stop")
+@authority(Authority.OWNER)
+@body_optional
+def stop(path: schemas.ById, body: schemas.NothingNeeded) -> Response:
+    """Stop the task; a stopped one stays as it is."""
+    task = tasks.get(path.id)
+    command = tasks.request_stop(task)
+    if command is None:
+        return answers.task(tasks.get(task.id))
+    return effects.applied(task, command, Status.STOPPED)

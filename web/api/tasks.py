@@ -1,0 +1,151 @@
+"""Tasks: the list, one of them, and new ones."""
+
+from __future__ import annotations
+
+import base64
+import binascii
+import hashlib
+import json
+import re
+from typing import Any
+
+from flask import Response, request
+from flask_openapi import APIBlueprint
+
+from shared import fleet, tasks, workspaces
+from shared.clock import from_micros, to_micros
+from shared.errors import BadRequest, WrongShape
+from shared.store.models import Task
+from web import answers, event_text, idempotency, views
+from web.api import results, schemas
+from web.reading import snapshot
+from web.security import Authority, authority
+from web.services import services
+
+api = APIBlueprint("tasks", __name__)
+
+MOST_TASKS = 500
+OPTIONS = ("verify", "env", "depends_on", "pty", "mode", "model")
+CURSOR = re.compile(r"([0-9]{1,18}):([0-9]{1,18})")
+
+
+@api.get("/tasks", responses={200: results.Task})
+@authority(Authority.OWNER)
+def list_tasks(query: schemas.TaskList) -> Response:
+    """Tasks by last change, newest first; `Link: rel=next` leads on."""
+    limit = min(query.limit, MOST_TASKS)
+    with snapshot():
+        rows = list(_selected(query).limit(limit + 1))
+        more = len(rows) > limit
+        rows = rows[:limit]
+        texts = _texts(rows, schemas.count(query.events))
+    more = more or len(texts) < len(rows)
+    return answers.array(texts, {"cursor": _cursor(rows[len(texts) - 1])} if more else None)
+
+
+def _texts(rows: list[Task], events: int | None) -> list[str]:
+    """As many tasks as fit into one answer; the first always does, without events if need be."""
+    texts: list[str] = []
+    left = answers.ANSWER_BYTES
+    for row, view in zip(rows, views.task_views(rows), strict=True):
+        size = len(views.text(view))
+        if texts and size > left:
+            break
+        left -= size
+        found, used = event_text.latest(row, events, max(0, left)) if events != 0 else ([], 0)
+        left -= used
+        view["events_truncated"] = len(found) < row.last_seq
+        texts.append(views.with_events(view, found))
+    return texts
+
+
+def _selected(query: schemas.TaskList) -> Any:
+    found = Task.select().order_by(Task.updated_at.desc(), Task.number.desc())
+    found = found.where(Task.archived_at.is_null(not query.archived))
+    if statuses := query.statuses():
+        found = found.where(Task.status.in_(statuses))
+    if query.workspace:
+        found = found.where(Task.workspace == query.workspace)
+    if query.runner:
+        found = found.where(Task.runner == query.runner)
+    if query.q:
+        wanted = (
+            Task.title.contains(query.q) | Task.prompt.contains(query.q) | Task.id.startswith(query.q.lower())
+        )
+        found = found.where(wanted)
+    if query.cursor:
+        at, number = _position(query.cursor)
+        found = found.where(
+            (Task.updated_at < from_micros(at))
+            | ((Task.updated_at == from_micros(at)) & (Task.number < number))
+        )
+    return found
+
+
+def _cursor(row: Task) -> str:
+    text = f"{to_micros(row.updated_at)}:{row.number}"
+    return base64.urlsafe_b64encode(text.encode()).decode().rstrip("=")
+
+
+def _position(cursor: str) -> tuple[int, int]:
+    try:
+        text = base64.urlsafe_b64decode(cursor + "=" * (-len(cursor) % 4)).decode()
+        match = CURSOR.fullmatch(text)
+        if match:
+            from_micros(int(match.group(1)))
+            return int(match.group(1)), int(match.group(2))
+    except (binascii.Error, ValueError, OverflowError):
+        pass
+    raise BadRequest("The cursor is not one of ours; take it from the Link header.")
+
+
+@api.get("/tasks/<id>", responses={200: results.Task})
+@authority(Authority.OWNER)
+def show(path: schemas.ById, query: schemas.OneTask) -> Response:
+    """One task with its newest events and all its attempts."""
+    task = tasks.get(path.id)
+    return answers.text(answers.task_text(task, events=schemas.count(query.events)))
+
+
+@api.post("/tasks", responses={200: results.Task})
+@authority(Authority.OWNER)
+def create(body: schemas.NewTask) -> Response:
+    """Record a task; `Idempotency-Key` makes a repeated request give the same one."""
+    if fleet.runner(body.runner) is None:
+        raise WrongShape(f"runner: there is no runner {body.runner!r}.", field="runner")
+    new, home = _new(body), services().home
+    _require_tasks(new.options.get("depends_on", []))
+    key = request.headers.get("Idempotency-Key")
+    if key is None:
+        return answers.task(tasks.create(new, home))
+    workspaces.resolve(new.workspace, home)  # a slow disk must not hold the store's write lock below
+    digest = hashlib.sha256(json.dumps(request.get_json(), sort_keys=True).encode()).hexdigest()
+    return answers.task(idempotency.once(key, digest, lambda: tasks.create(new, home)))
+
+
+def _new(body: schemas.NewTask) -> tasks.NewTask:
+    given = body.model_dump(exclude_unset=True)
+    options = {name: given[name] for name in OPTIONS if given.get(name) is not None}
+    return tasks.NewTask(
+        title=body.title,
+        prompt=body.prompt,
+        runner=body.runner,
+        command=body.command,
+        workspace=body.workspace,
+        budget_minutes=body.budget_minutes,
+        policy=given.get("policy"),
+        preset=body.preset,
+        priority=body.priority or 0,
+        labels=tuple(body.labels or ()),
+        base_ref=body.base_ref or None,
+        target_branch=body.target_branch or None,
+        options=options,
+    )
+
+
+def _require_tasks(ids: list[str]) -> None:
+    for id in ids:
+        try:
+            tasks.get(id)
+        except BadRequest:
+            raise WrongShape(f"depends_on: {id!r} is not a task's id.", field="depends_on") from None

@@ -1,0 +1,68 @@
+"""The application: every part of the web side put together."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from importlib.metadata import version
+from pathlib import Path
+
+from flask_openapi import Info, OpenAPI
+
+from broker.wakeup import Wakeup
+from shared import doorbell
+from shared.config import Config
+from web import api, pages, problems, security, sockets, strict_json
+from web.api.results import Problem
+from web.hub import Hub, Listener
+from web.services import KEY, Services
+from web.throttle import Throttle
+
+THREADS = 64
+FORM_BYTES, FORM_PARTS = 64 * 1024, 64
+
+
+class Application(OpenAPI):
+    """Flask with OpenAPI, and JSON read strictly."""
+
+    request_class = strict_json.StrictRequest
+
+
+def create_app(
+    config: Config,
+    *,
+    on_ring: doorbell.Listener | None = None,
+    listener: Callable[[], Listener] | None = None,
+    home: Path | None = None,
+    threads: int = THREADS,
+) -> Application:
+    """The application for `config`, whose port is the real one. The store must be open; the hub is not started.
+
+    `on_ring` hears this process's doorbell; `listener` makes the bell the hub waits on; `home` is the folder
+    relative workspaces start at, the current one unless given.
+    """
+    app = Application(
+        "web",
+        info=Info(title="openRuntime", version=version("openruntime")),
+        doc_ui=False,
+        validation_error_model=Problem,
+        validation_error_callback=problems.refuse_shape,
+        static_folder=str(Path(__file__).parent / "static"),
+        template_folder=str(Path(__file__).parent / "templates"),
+    )
+    app.config.update(
+        MAX_CONTENT_LENGTH=strict_json.BODY_BYTES,
+        MAX_FORM_MEMORY_SIZE=FORM_BYTES,
+        MAX_FORM_PARTS=FORM_PARTS,
+        PROPAGATE_EXCEPTIONS=False,
+    )
+    hub = Hub(listener or Wakeup(config.data / "bells" / "changes", watch=config.database).listener)
+    folder = Path.cwd() if home is None else home
+    app.extensions[KEY] = Services(config, folder.resolve(), hub, Throttle())
+    if on_ring is not None:
+        doorbell.listen(on_ring)
+    problems.install(app)
+    security.install(app, config)
+    api.install(app)
+    pages.install(app)
+    sockets.install(app, threads)
+    return app

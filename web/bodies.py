@@ -1,0 +1,14 @@
+"""Which views can do without a body."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any, TypeVar
+
+Handler = TypeVar("Handler", bound=Callable[..., Any])
+
+
+def body_optional(view: Handler) -> Handler:
+    """Declare that an absent body counts as `{}`; one that is sent must be JSON all the same."""
+    view.body_optional = True  # type: ignore[attr-defined]
+    return view

@@ -1,0 +1,98 @@
+"""Answers that wait a moment for their effect: 200 with it, 202 with what is pending (rule 5)."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable
+from typing import Any, TypeVar
+
+from flask import Response
+
+from shared import commands, fleet, tasks
+from shared.errors import Refused
+from shared.lifecycle import Status
+from shared.store.models import Attempt, Command, Task
+from web import answers, views
+from web.services import services
+
+T = TypeVar("T")
+#: How long an answer waits for a task's own state, and for work on its repository (contract 5).
+STEER_SECONDS = 2.0
+WORK_SECONDS = 10.0
+#: Between two looks when no bell rings; one look is one primary-key read.
+LOOK_SECONDS = 0.02
+
+
+def until(look: Callable[[], T | None], seconds: float, every: float = LOOK_SECONDS) -> T | None:
+    """The first value of `look` that is not None, or None when the time is up or the process ends."""
+    hub, deadline = services().hub, time.monotonic() + seconds
+    while True:
+        found = look()
+        left = deadline - time.monotonic()
+        if found is not None or left <= 0 or hub.stopping.is_set():
+            return found
+        hub.wait(min(left, every))
+
+
+def finished(command: Command, seconds: float) -> Command:
+    """The command, ended if it did so in time; without a worker nobody is waited for."""
+    if not fleet.live_workers():
+        seconds = 0
+
+    def ended() -> Command | None:
+        found: Command = Command.get_by_id(command.id)
+        return found if found.finished_at is not None else None
+
+    return until(ended, seconds) or command
+
+
+def raise_refusal(command: Command) -> None:
+    """Raise what the worker refused the command with; an ignored or expired command is a Conflict."""
+    if command.finished_at is None or command.state in (commands.State.APPLIED, commands.State.REDIRECTED):
+        return
+    told: dict[str, Any] = dict(command.result or {})
+    status = int(told.pop("status", 409))
+    detail = str(told.pop("detail", None) or "The task changed meanwhile; look at it and try again.")
+    title, slug = told.pop("title", "Wrong state"), told.pop("slug", "conflict")
+    refusal = Refused(detail, **told)
+    refusal.status, refusal.title, refusal.slug = status, title, slug
+    raise refusal
+
+
+def started(task: Task, attempt: Attempt, **extra: Any) -> Response:
+    """The answer to a start: its own transition, never a later one."""
+
+    def left_queue() -> Attempt | None:
+        found: Attempt = Attempt.get_by_id(attempt.id)
+        return found if found.status is not Status.QUEUED else None
+
+    seconds = STEER_SECONDS if _has_free_slot() else 0
+    moved = until(left_queue, seconds)
+    if moved is not None and moved.worker is not None:
+        return answers.task(tasks.get(task.id), shown_as(Status.RUNNING, None, **extra))
+    pending = views.queued_start(attempt)
+    return answers.task(tasks.get(task.id), shown_as(Status.QUEUED, pending, **extra), status=202)
+
+
+def _has_free_slot() -> bool:
+    running = Attempt.select().where(Attempt.status == Status.RUNNING, Attempt.finished_at.is_null()).count()
+    return bool(fleet.live_workers()) and running < services().config.max_attempts
+
+
+def applied(task: Task, command: Command, status: Status | None, **extra: Any) -> Response:
+    """The answer to a steering command: the task as the effect left it, or 202 when it takes longer."""
+    command = finished(command, STEER_SECONDS)
+    raise_refusal(command)
+    if command.finished_at is None:
+        return answers.task(
+            tasks.get(task.id), {"pending_command": views.command(command), **extra}, status=202
+        )
+    told = {key: value for key, value in (command.result or {}).items() if key == "delivery"}
+    shown = {**extra, **told} if status is None else shown_as(status, None, **extra, **told)
+    return answers.task(tasks.get(task.id), shown)
+
+
+def shown_as(status: Status, pending: views.View | None, **extra: Any) -> views.View:
+    """The fields that state a request's own transition, over whatever came after it."""
+    changed = {"status": status, "pending_command": pending, **extra}
+    return changed if status is Status.QUEUED else {**changed, "attention": None, "queue_position": None}

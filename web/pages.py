@@ -1,0 +1,87 @@
+"""The pages: sign-in, and a plain list of tasks."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from flask import Flask, Response, g, redirect, render_template, request
+from werkzeug.wrappers import Response as BaseResponse
+
+from shared import accounts
+from shared.clock import rfc3339
+from shared.errors import BadRequest, Unauthenticated, UnsupportedMedia
+from shared.store.models import Task
+from web import answers
+from web.security import Authority, authority, cookie_name, count_failure
+from web.services import services
+
+SHOWN = 100
+DAY_SECONDS = 24 * 60 * 60
+FORMS = ("application/x-www-form-urlencoded", "multipart/form-data")
+
+
+def install(app: Flask) -> None:
+    """Register the pages."""
+    app.add_url_rule("/", "board", board)
+    app.add_url_rule("/login", "login_page", login_page)
+    app.add_url_rule("/login", "sign_in", sign_in, methods=["POST"])
+    app.add_url_rule("/logout", "sign_out", sign_out, methods=["POST"])
+
+
+@authority(Authority.PAGE)
+def board() -> str:
+    """The newest tasks."""
+    rows = list(Task.select().order_by(Task.updated_at.desc(), Task.number.desc()).limit(SHOWN))
+    tasks = [{"row": row, "updated_at": rfc3339(row.updated_at)} for row in rows]
+    return render_template("board.html", tasks=tasks, csrf=_csrf())
+
+
+def _csrf() -> str:
+    login = g.credential.login
+    return login.csrf if login is not None else ""
+
+
+@authority(Authority.PUBLIC)
+def login_page() -> str:
+    return render_template("login.html", failed=False)
+
+
+@authority(Authority.PUBLIC)
+def sign_in() -> BaseResponse | tuple[str, int]:
+    """Turn a one-time token into a login; a form leads to the board, JSON gets the CSRF token."""
+    as_form = request.mimetype in FORMS
+    if not as_form and not request.is_json:
+        raise UnsupportedMedia("Send the token as JSON or as a form.")
+    given: dict[str, Any] = request.form.to_dict() if as_form else request.get_json()
+    token = given.get("token")
+    if not isinstance(token, str):
+        raise BadRequest("Signing in needs a token.")
+    #: People paste the whole link.
+    if not accounts.redeem(token.strip().rpartition("#token=")[2]):
+        count_failure()
+        if as_form:
+            return render_template("login.html", failed=True), 401
+        raise Unauthenticated("This link is used up or has expired; `openruntime login` prints a fresh one.")
+    cookie, csrf = accounts.sign_in()
+    answer = redirect("/", 303) if as_form else answers.value({"csrf_token": csrf})
+    answer.set_cookie(
+        cookie_name(services().config),
+        cookie,
+        max_age=accounts.LOGIN_DAYS * DAY_SECONDS,
+        httponly=True,
+        samesite="Strict",
+        secure=request.headers.get("Origin", "").startswith("https://"),
+    )
+    return answer
+
+
+@authority(Authority.OWNER)
+def sign_out() -> BaseResponse:
+    """End this browser's login."""
+    name = cookie_name(services().config)
+    cookie = request.cookies.get(name)
+    if cookie:
+        accounts.sign_out(cookie)
+    answer = redirect("/login", 303) if request.mimetype in FORMS else Response(status=204)
+    answer.delete_cookie(name, httponly=True, samesite="Strict")
+    return answer

@@ -1,0 +1,214 @@
+"""The API's objects: Task, Attempt, Approval and Command as contract 5 writes them."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+from shared import tasks
+from shared.clock import rfc3339
+from shared.lifecycle import Status
+from shared.policy import from_json
+from shared.store.database import raw
+from shared.store.models import Approval, Attempt, Command, Task
+
+MICROS_PER_CENT = 10_000
+#: What a live task frame leaves out (contract 6).
+HEAVY = ("events", "attempts", "prompt", "policy", "effective_policy", "policy_report")
+View = dict[str, Any]
+
+
+@dataclass
+class Context:
+    """What the views of several tasks need besides their rows, read in four queries for all of them."""
+
+    attempts: dict[int, list[Attempt]] = field(default_factory=dict)
+    pending: dict[int, View] = field(default_factory=dict)
+    asked: set[int] = field(default_factory=set)
+    places: dict[str, int] = field(default_factory=dict)
+
+
+def context(rows: Sequence[Task]) -> Context:
+    """Attempts, open commands, open approvals and queue places of these tasks."""
+    found = Context()
+    if not rows:
+        return found
+    numbers = [task.number for task in rows]
+    order = (Attempt.task, Attempt.attempt_number)
+    for row in Attempt.select().where(Attempt.task.in_(numbers)).order_by(*order):
+        found.attempts.setdefault(row.task_id, []).append(row)
+    #: The redundant state test lets SQLite walk the small index of open commands.
+    open_ones = Command.finished_at.is_null() & Command.state.in_(("accepted", "taken"))
+    for open_one in Command.select().where(open_ones).order_by(Command.accepted_at):
+        found.pending[open_one.task_id] = command(open_one)
+    if any(task.status is Status.NEEDS_INPUT for task in rows):
+        asked = Approval.select(Approval.task).where(Approval.status == "pending", Approval.task.in_(numbers))
+        found.asked = {row.task_id for row in asked}
+    if any(task.status is Status.QUEUED and task.live_attempt for task in rows):
+        found.places = _places()
+    return found
+
+
+def _places() -> dict[str, int]:
+    rows = raw().execute(
+        "SELECT a.id FROM attempt a JOIN task t ON t.number = a.task"
+        " WHERE a.status = 'queued' AND a.finished_at IS NULL ORDER BY t.priority DESC, a.queued_at"
+    )
+    return {row[0]: place for place, row in enumerate(rows, start=1)}
+
+
+def task_views(rows: Sequence[Task]) -> list[View]:
+    """Tasks without their events, which are spliced in as text."""
+    known = context(rows)
+    return [task(row, known) for row in rows]
+
+
+def task(row: Task, known: Context) -> View:
+    """One task: the reference system's fields but `events`, then ours."""
+    attempts = [attempt(item, row.id) for item in known.attempts.get(row.number, [])]
+    return {
+        "id": row.id,
+        "title": row.title,
+        "prompt": row.prompt,
+        "runner": row.runner,
+        "command": row.command,
+        "workspace": row.workspace,
+        "worktree_path": row.worktree_path,
+        "execution_workspace": row.execution_workspace,
+        "runner_session_id": row.runner_session_id,
+        "base_commit": row.base_commit,
+        "diff_stat": row.diff_stat,
+        "approved_at": rfc3339(row.approved_at),
+        "worktree_merged_at": rfc3339(row.worktree_merged_at),
+        "worktree_cleaned_at": rfc3339(row.worktree_cleaned_at),
+        "status": row.status,
+        "budget_minutes": row.budget_minutes,
+        "policy": policy(row.policy),
+        "effective_policy": None if row.effective_policy is None else policy(row.effective_policy),
+        "cost_ledger": ledger(row.ledger),
+        "created_at": rfc3339(row.created_at),
+        "updated_at": rfc3339(row.updated_at),
+        "attempts": attempts,
+        "current_attempt": attempts[-1] if attempts else None,
+        "policy_report": row.policy_report,
+        "preset": row.preset,
+        "priority": row.priority,
+        "labels": row.labels,
+        "branch": row.branch,
+        "base_ref": row.base_ref,
+        "target_branch": row.target_branch,
+        "verify": row.options.get("verify"),
+        "env": row.options.get("env", []),
+        "depends_on": row.options.get("depends_on", []),
+        "attention": _attention(row, known),
+        "queue_position": known.places.get(row.live_attempt or "") if row.status is Status.QUEUED else None,
+        "event_count": row.last_seq,
+        "stop_reason": row.stop_reason,
+        "pending_command": _pending(row, known),
+        "archived_at": rfc3339(row.archived_at),
+    }
+
+
+def policy(value: View) -> View:
+    """A stored policy with every field, those of later versions included."""
+    return from_json(value).to_json()
+
+
+def _attention(row: Task, known: Context) -> str | None:
+    return "approval" if row.number in known.asked else tasks.attention(row)
+
+
+def _pending(row: Task, known: Context) -> View | None:
+    if row.number in known.pending:
+        return known.pending[row.number]
+    if row.status is Status.QUEUED and row.live_attempt:
+        queued = [item for item in known.attempts.get(row.number, []) if item.id == row.live_attempt]
+        return queued_start(queued[0]) if queued else None
+    return None
+
+
+def queued_start(row: Attempt) -> View:
+    """A start that has not happened yet, as a pending command."""
+    return {"id": row.id, "kind": "start", "accepted_at": rfc3339(row.queued_at)}
+
+
+def command(row: Command) -> View:
+    return {"id": row.id, "kind": row.kind, "accepted_at": rfc3339(row.accepted_at)}
+
+
+def attempt(row: Attempt, task_id: str) -> View:
+    """The reference system's eleven fields, then ours. A queued attempt has no start yet: it shows its request."""
+    return {
+        "id": row.id,
+        "task_id": task_id,
+        "attempt_number": row.attempt_number,
+        "runner": row.runner,
+        "status": row.status,
+        "execution_workspace": row.execution_workspace,
+        "runner_session_id": row.runner_session_id,
+        "started_at": rfc3339(row.started_at or row.queued_at),
+        "finished_at": rfc3339(row.finished_at),
+        "exit_status": row.exit_status,
+        "summary": row.summary,
+        "runtime_millis": row.runtime_millis,
+        "blocked_reason": row.blocked_reason,
+        "stop_reason": row.stop_reason,
+        "exit_code": row.exit_code,
+        "signal": row.signal,
+        "cost": ledger({**row.cost, "runtime_millis": row.runtime_millis}),
+        "queued_at": rfc3339(row.queued_at),
+    }
+
+
+def ledger(spent: View) -> View:
+    """The reference system's five keys, then ours; cents are rounded half up from micro-dollars."""
+    micros = int(spent.get("cost_micros", 0))
+    return {
+        "runtime_millis": int(spent.get("runtime_millis", 0)),
+        "input_tokens": int(spent.get("input_tokens", 0)),
+        "output_tokens": int(spent.get("output_tokens", 0)),
+        "tool_calls": int(spent.get("tool_calls", 0)),
+        "estimated_cents": (micros + MICROS_PER_CENT // 2) // MICROS_PER_CENT,
+        "cached_tokens": int(spent.get("cached_tokens", 0)),
+        "cost_micros": micros,
+        "estimated": bool(spent.get("estimated", False)),
+    }
+
+
+def approval(row: Approval, task_id: str) -> View:
+    return {
+        "id": row.id,
+        "task_id": task_id,
+        "attempt_id": row.attempt,
+        "status": row.status,
+        "tool": row.tool,
+        "title": row.title,
+        "command": row.command,
+        "input": row.input,
+        "cwd": row.cwd,
+        "risk": row.risk,
+        "rule": row.rule,
+        "choices": row.choices,
+        "scope": row.scope,
+        "note": row.note,
+        "decided_by": row.decided_by,
+        "created_at": rfc3339(row.created_at),
+        "decided_at": rfc3339(row.decided_at),
+    }
+
+
+def text(value: Any) -> str:
+    """Compact JSON."""
+    return json.dumps(value, ensure_ascii=False, separators=(",", ":"))
+
+
+def with_events(view: View, events: Iterable[str]) -> str:
+    """A task's JSON text with its events spliced in."""
+    return f'{text(view)[:-1]},"events":[{",".join(events)}]}}'
+
+
+def light(view: View) -> View:
+    """A task as it goes over the live stream."""
+    return {key: value for key, value in view.items() if key not in HEAVY}
