@@ -149,11 +149,20 @@ def _workspace(policy: Policy, workspace: str) -> Finding | None:
         return None
     here = Path(workspace)
     for allowed in policy.allowed_workspaces:
-        if here.is_relative_to(Path(allowed).expanduser().resolve()):
+        folder = _real(allowed)
+        if folder is not None and here.is_relative_to(folder):
             return None
     return Finding(
         "allowed_workspaces", f"The workspace {workspace} is not in this policy's workspace allowlist."
     )
+
+
+def _real(text: str) -> Path | None:
+    """The folder a policy names; None for one that cannot be: an unknown user's home, a loop, a NUL."""
+    try:
+        return Path(text).expanduser().resolve()
+    except (OSError, RuntimeError, ValueError):
+        return None
 
 
 @rule("blocked_commands")

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import re
+import stat
 from pathlib import Path
 from typing import Any
 from uuid import NAMESPACE_URL, uuid5
@@ -25,9 +26,13 @@ def resolve(path: str | None, home: Path) -> Path:
     if "\0" in text:
         raise BadRequest("A workspace path cannot contain a NUL character.")
     folder = Path(os.path.realpath(home / text))
-    if not folder.exists():
-        raise BadRequest(f"The workspace {text} does not exist.")
-    if not folder.is_dir():
+    try:
+        mode = folder.stat().st_mode
+    except (FileNotFoundError, NotADirectoryError):
+        raise BadRequest(f"The workspace {text} does not exist.") from None
+    except OSError as error:
+        raise BadRequest(f"The workspace {text} cannot be used: {error.strerror}.") from None
+    if not stat.S_ISDIR(mode):
         raise BadRequest(f"The workspace {text} is not a directory.")
     return folder
 
