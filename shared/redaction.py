@@ -87,7 +87,7 @@ class Redactor:
         A quiet flush keeps back what may be the beginning of a given secret; a final one masks it.
         """
         text = bytes(self._tail)
-        keep = self._beginning(text, self._literals, _BEGINNING_BYTES)
+        keep = self._beginning(text)
         if final:
             self._tail.clear()
             if len(text) - keep >= MIN_SECRET_BYTES:
@@ -175,14 +175,15 @@ class Redactor:
             cut = max(text.rfind(b"\n", 0, start), text.rfind(b"\r", 0, start)) + 1
         return cut
 
-    def _beginning(self, text: bytes, literals: tuple[bytes, ...], least: int) -> int:
-        """Where a proper beginning of a literal, of at least `least` bytes, starts that ends the text."""
+    def _beginning(self, text: bytes) -> int:
+        """Where the text ends in the beginning of a given secret, and not inside of a whole one; else its end."""
+        whole = self._literal_spans(text)
         found = len(text)
-        for literal in literals:
+        for literal in self._literals:
             at = max(0, len(text) - len(literal) + 1)
-            head = literal[:least]
+            head = literal[:_BEGINNING_BYTES]
             while (at := text.find(head, at)) >= 0 and at < found:
-                if literal.startswith(text[at:]):
+                if literal.startswith(text[at:]) and not any(start < at < end for _, start, end in whole):
                     found = at
                     break
                 at += 1

@@ -70,7 +70,7 @@ class Family:
         until = time.monotonic() + SWEEP_SECONDS
         while True:
             members = self.members()
-            first = len(members) if first < 0 else first
+            first = sum(member != self.sandbox_init for member in members) if first < 0 else first
             for member in members:
                 proc.send(member, KILL)
             self.reap()

@@ -77,6 +77,12 @@ def test_a_pause_inside_a_given_secret_shows_at_most_its_first_three_bytes() -> 
         assert b"more" not in out, cut
 
 
+def test_a_whole_secret_that_ends_as_it_begins_is_not_taken_for_a_beginning() -> None:
+    redactor = Redactor({"S": "abcdefabcdef"})
+    assert redactor.feed(b"x abcdefabcdef") + redactor.flush() == b"x [redacted]"
+    assert redactor.feed(b"x abcdefabcdef") + redactor.flush(final=True) == b"x [redacted]"
+
+
 def test_a_pause_inside_a_named_value_masks_the_rest_too() -> None:
     redactor = Redactor()
     out = redactor.feed(b"password=abc") + redactor.flush() + redactor.feed(b"def ghi\n")

@@ -1,0 +1,126 @@
+"""Keeps an agent's open questions as it wrote them, so that answers can be built from text nobody may store."""
+
+from __future__ import annotations
+
+import json
+from collections import OrderedDict
+from collections.abc import Mapping
+
+MAX_OPEN = 64
+MAX_BYTES = 4 << 20
+MAX_LINE_BYTES = 1 << 20
+Json = object
+
+
+class Unanswerable(ValueError):
+    """The answer cannot be built; the message says why."""
+
+
+class OpenRequests:
+    """The original JSON of every unanswered question, by its id; the oldest leave when there are too many.
+
+    `where` maps top-level keys to the value they must have, or None for "present"; `id_path` is the dotted path
+    of the id.
+    """
+
+    def __init__(self, where: Mapping[str, Json], id_path: str) -> None:
+        self._where, self._id_path = dict(where), id_path
+        self._needles = [json.dumps(key).encode() for key in where]
+        self._needles += [json.dumps(value).encode() for value in where.values() if isinstance(value, str)]
+        self._open: OrderedDict[str, tuple[int, Json]] = OrderedDict()
+        self._bytes = 0
+        self._line = bytearray()
+        self._too_long = False
+
+    @property
+    def ids(self) -> list[Json]:
+        """Ids of the open questions, the oldest first."""
+        return [json.loads(key) for key in self._open]
+
+    def feed(self, data: bytes) -> None:
+        """Take the agent's next output, not redacted."""
+        end = data.rfind(b"\n") + 1
+        if not end:
+            self._keep(data)
+            return
+        block = bytes(self._line) + data[:end]
+        lines = block.split(b"\n")[1:] if self._too_long else [block]
+        self._line.clear()
+        self._too_long = False
+        block = b"\n".join(lines)
+        if all(needle in block for needle in self._needles):
+            for line in block.split(b"\n"):
+                if len(line) <= MAX_LINE_BYTES and all(needle in line for needle in self._needles):
+                    self._take(line)
+        self._keep(data[end:])
+
+    def answer(self, request_id: Json, template: Json) -> bytes:
+        """The line that answers a question, which is then no longer open. Raises Unanswerable.
+
+        In the template `{"$original": "dotted.path"}` stands for that part of the question, and
+        `{"$merge": ["dotted.path", {…}]}` for the object there with keys replaced.
+        """
+        key = json.dumps(request_id)
+        if key not in self._open:
+            raise Unanswerable(f"There is no open request {key}; it was answered, withdrawn or never made.")
+        line = json.dumps(_filled(template, self._open[key][1])).encode() + b"\n"
+        self._bytes -= self._open.pop(key)[0]
+        return line
+
+    def _keep(self, data: bytes) -> None:
+        if self._too_long or len(self._line) + len(data) > MAX_LINE_BYTES:
+            self._too_long = True
+            self._line.clear()
+        else:
+            self._line += data
+
+    def _take(self, line: bytes) -> None:
+        try:
+            message = json.loads(line)
+        except (ValueError, RecursionError):
+            return
+        if not isinstance(message, dict):
+            return
+        for name, value in self._where.items():
+            if name not in message or (value is not None and message[name] != value):
+                return
+        try:
+            key = json.dumps(_part(message, self._id_path))
+        except Unanswerable:
+            return
+        if key in self._open:
+            self._bytes -= self._open.pop(key)[0]
+        self._open[key] = (len(line), message)
+        self._bytes += len(line)
+        while len(self._open) > MAX_OPEN or self._bytes > MAX_BYTES:
+            self._bytes -= self._open.popitem(last=False)[1][0]
+
+
+def _filled(template: Json, original: Json) -> Json:
+    if isinstance(template, list):
+        return [_filled(item, original) for item in template]
+    if not isinstance(template, dict):
+        return template
+    if template.keys() == {"$original"}:
+        return _part(original, template["$original"])
+    if template.keys() == {"$merge"}:
+        return _overridden(template["$merge"], original)
+    return {key: _filled(value, original) for key, value in template.items()}
+
+
+def _overridden(arguments: Json, original: Json) -> Json:
+    if not (isinstance(arguments, list) and len(arguments) == 2 and isinstance(arguments[1], dict)):
+        raise Unanswerable("$merge takes a list of a dotted path and an object.")
+    part = _part(original, arguments[0])
+    if not isinstance(part, dict):
+        raise Unanswerable(f"{arguments[0]} of the request is not an object.")
+    return {**part, **arguments[1]}
+
+
+def _part(original: Json, path: Json) -> Json:
+    found = original
+    for name in str(path).split(".") if path else []:
+        if not isinstance(found, dict) or name not in found:
+            raise Unanswerable(f"The request has no {path}.")
+        found = found[name]
+    return found

@@ -1,0 +1,78 @@
+"""Finds out what containment works here by building the real thing once, never from versions."""
+
+from __future__ import annotations
+
+import functools
+import os
+import subprocess
+import tempfile
+from pathlib import Path
+
+from shared.errors import SandboxFailed
+from workers.attempts.sandbox.bounds import Bounds, Tier
+from workers.attempts.sandbox.bubblewrap import confine
+from workers.attempts.spawn import SECCOMP_FD, STATUS_FD
+
+PROBE_SECONDS = 15
+INSTALL = (
+    "sudo apt install bubblewrap   # Debian, Ubuntu; elsewhere: dnf, pacman, zypper or apk install bubblewrap",
+)
+#: Ubuntu 24.04 forbids user namespaces to programs without an AppArmor profile; 25.04 ships this one enabled.
+APPARMOR = (
+    "sudo apt install bubblewrap apparmor-profiles apparmor-utils",
+    "sudo install -m0644 /usr/share/apparmor/extra-profiles/bwrap-userns-restrict /etc/apparmor.d/",
+    "sudo apparmor_parser -r /etc/apparmor.d/bwrap-userns-restrict",
+)
+SYSCTL = ("sudo sysctl -w kernel.unprivileged_userns_clone=1 user.max_user_namespaces=15000",)
+APPARMOR_SWITCH = Path("/proc/sys/kernel/apparmor_restrict_unprivileged_userns")
+
+
+@functools.cache
+def tier() -> Tier:
+    """The containment of this host, probed once a process. `tier.cache_clear()` makes the next call probe again."""
+    try:
+        said = _try_it()
+    except SandboxFailed as error:
+        return Tier("none", False, str(error), INSTALL)
+    except (OSError, subprocess.TimeoutExpired) as error:
+        return Tier("none", False, f"bubblewrap could not be tried: {error}")
+    if said is None:
+        return Tier("bubblewrap", True, "bubblewrap with its own namespaces and a system call filter")
+    return Tier("none", False, f"bubblewrap does not work here: {said}", _fix())
+
+
+def _try_it() -> str | None:
+    """None when a command ran contained; else what bubblewrap said."""
+    with tempfile.TemporaryDirectory(prefix="openruntime-probe-") as folder:
+        worktree = Path(folder)
+        confined = confine(["/bin/sh", "-c", "exit 7"], Bounds(worktree, worktree, worktree / "home"))
+        filter_fd = os.memfd_create("seccomp")
+        readable, writable = os.pipe()
+        try:
+            os.write(filter_fd, confined.seccomp)
+            os.lseek(filter_fd, 0, os.SEEK_SET)
+            named = {SECCOMP_FD: str(filter_fd), STATUS_FD: str(writable)}
+            done = subprocess.run(  # noqa: S603
+                [named.get(argument, argument) for argument in confined.argv],
+                pass_fds=(filter_fd, writable),
+                stdin=subprocess.DEVNULL,
+                capture_output=True,
+                timeout=PROBE_SECONDS,
+                check=False,
+            )
+            os.close(writable)
+            writable = -1
+            ran = b'"exit-code": 7' in os.read(readable, 4096)
+        finally:
+            for descriptor in (filter_fd, readable, writable):
+                if descriptor >= 0:
+                    os.close(descriptor)
+    return None if ran else (done.stderr.decode(errors="replace").strip()[-500:] or "it said nothing")
+
+
+def _fix() -> tuple[str, ...]:
+    try:
+        restricted = APPARMOR_SWITCH.read_text().strip() == "1"
+    except OSError:
+        restricted = False
+    return APPARMOR if restricted else SYSCTL
