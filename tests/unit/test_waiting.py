@@ -48,7 +48,7 @@ def test_an_orphan_is_found_by_the_folder_it_carries(home: Path) -> None:
     orphan = int(starter.stdout)
     try:
         assert orphan in processes.carrying(home)
-        assert orphan not in processes.carrying(home.with_name(home.name[:-1]))
+        assert orphan not in processes.carrying(home.parent.with_name(home.parent.name[:-1]))
         assert orphan in processes.alive({orphan})
     finally:
         processes.end({orphan})
