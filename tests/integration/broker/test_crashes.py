@@ -70,20 +70,25 @@ def test_a_surviving_worker_takes_over_within_seconds(broker: SqliteBroker, plac
     place.release()
     before = time.monotonic()
     wait_until(place.says("end 1", "note 2"), what="the killed worker's messages")
-    assert time.monotonic() - before < 3
+    assert time.monotonic() - before < 5
 
 
-def test_a_killed_worker_leaves_no_lock_and_no_socket_for_long(broker: SqliteBroker, place: Place) -> None:
+def test_a_killed_idle_worker_leaves_no_lock_and_no_socket_for_long(
+    broker: SqliteBroker, place: Place
+) -> None:
     folder = place.folder / "broker.sqlite3.run"
     first = place.start()
-    one_in_work_one_fetched_one_delayed(broker, place)
+    ring(broker, "note", 1)
+    wait_until(place.says("note 1"), what="the first worker to work")
+    broker.join(QUEUE, timeout=5_000)
     left = set(os.listdir(folder))
-    assert len(left) == 2
+    assert {name.rpartition(".")[2] for name in left} == {"lock", "sock"}
     first.kill()
     first.wait()
-    place.release()
     place.start()
-    wait_until(place.says("end 1", "note 2", "note 3"), what="the next worker")
+    ring(broker, "note", 2)
+    wait_until(place.says("note 2"), what="the next worker")
+    ring(broker, "note", 3)
     wait_until(lambda: not left & set(os.listdir(folder)), what="the dead one's files to go")
 
 
@@ -213,7 +218,7 @@ def test_messages_arrive_soon_with_datagrams_and_with_polling(
         ring(broker, "note", number)
         wait_until(place.says(f"note {number}"), every=0.002)
         took.append(time.monotonic() - before)
-    assert statistics.median(took) < 0.4
+    assert statistics.median(took) < 0.25
     sockets = [name for name in os.listdir(folder) if name.endswith(".sock")]
     assert len(sockets) == (1 if obstacle == "none" else 0)
 

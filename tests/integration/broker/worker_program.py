@@ -58,7 +58,7 @@ def main() -> None:
     signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGTERM})
     broker = make(address)
     declare_actors(broker, Path(log))
-    worker = dramatiq.Worker(broker, worker_timeout=100, worker_threads=int(threads))
+    worker = dramatiq.Worker(broker, worker_threads=int(threads))
     worker.start()
     signal.sigwait({signal.SIGTERM})
     worker.stop(timeout=20_000)

@@ -7,13 +7,14 @@ import shutil
 import sqlite3
 import threading
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import closing
 from pathlib import Path
 from typing import Any
 
 import dramatiq
 import pytest
+from dramatiq.broker import Consumer
 from dramatiq.errors import BrokerError, ConnectionClosed
 
 from broker.rows import Limits
@@ -149,6 +150,42 @@ def test_the_prefetch_cap_survives_a_new_consumer(broker: SqliteBroker) -> None:
         assert take(second, 1)[0].args == (2,)
 
 
+def comes_soon(consumer: Consumer, action: Callable[[], object]) -> bool:
+    """Whether `action` wakes a consumer that waits, well before the second after which it looks anyway."""
+    assert next(consumer) is None
+    began = time.monotonic()
+    acting = threading.Timer(0.05, action)
+    acting.start()
+    consumer._timeout_seconds = 5.0
+    found = next(consumer)
+    acting.join()
+    return found is not None and time.monotonic() - began < 0.6
+
+
+def test_a_message_wakes_the_consumers_of_its_own_and_of_other_brokers(make: Any) -> None:
+    first, second = make(), make()
+    with consuming(first) as consumer:
+        assert comes_soon(consumer, lambda: first.enqueue(message(1)))
+    with consuming(first) as consumer:
+        assert comes_soon(consumer, lambda: second.enqueue(message(2)))
+
+
+def test_a_place_that_gets_free_wakes_the_consumer(broker: SqliteBroker) -> None:
+    for number in range(2):
+        broker.enqueue(message(number))
+    with consuming(broker, prefetch=1) as consumer:
+        (first,) = take(consumer, 1)
+        assert comes_soon(consumer, lambda: consumer.ack(first))
+
+
+def test_a_message_given_back_wakes_other_consumers(make: Any) -> None:
+    first, second = make(), make()
+    first.enqueue(message(1))
+    with consuming(first, prefetch=1) as one, consuming(second) as two:
+        (delivery,) = take(one, 1)
+        assert comes_soon(two, lambda: one.requeue([delivery]))
+
+
 def test_a_closed_consumer_gives_back_what_it_did_not_hand_out(make: Any) -> None:
     first, second = make(), make()
     for number in range(4):
@@ -172,15 +209,19 @@ def test_messages_given_back_do_not_count_as_delivered(make: Any) -> None:
 
 
 def test_a_stale_owner_cannot_acknowledge_or_reject(broker: SqliteBroker) -> None:
+    """It was taken for dead, and the message was delivered again, even to itself."""
     broker.enqueue(message(1))
     with consuming(broker) as consumer:
         (stale,) = take(consumer, 1)
-        consumer.requeue([stale])
+        broker._open().rows.release(stale.claim.owner)
         (fresh,) = take(consumer, 1)
-        consumer.requeue([fresh])
         consumer.ack(stale)
         consumer.nack(stale)
+        consumer.requeue([stale])
         assert (broker.queue_size(QUEUE), broker.dead_letters()) == (1, [])
+        assert nothing_comes(consumer)
+        consumer.ack(fresh)
+    assert broker.queue_size(QUEUE) == 0
 
 
 def test_a_closed_broker_leaves_its_claims_to_the_others_at_once(make: Any) -> None:
