@@ -68,8 +68,7 @@ def take(worktree: Worktree, *, refresh: bool = False) -> Capture:
             found = snapshot.Snapshot(tree, (Flag("worktree-missing"),))
         else:
             found = snapshot.take(own, worktree.path, own / "index", repair=not refresh)
-        files = difference.files(own, worktree.base_commit, found.tree)
-        text, truncated = difference.patch(own, worktree.base_commit, found.tree) if files else (b"", False)
+        files, text, truncated = difference.compare(own, worktree.base_commit, found.tree)
         return Capture(
             task_id=worktree.task_id,
             tree_oid=found.tree,
@@ -94,7 +93,7 @@ def patch_of(capture: Capture, path: str | bytes) -> bytes | None:
     for file in capture.files:
         if raw in (file.raw_path, file.raw_old_path):
             names = [name for name in (file.raw_old_path, file.raw_path) if name is not None]
-            return difference.patch(capture.git_directory, capture.base_oid, capture.tree_oid, *names)[0]
+            return difference.patch(capture.git_directory, capture.base_oid, capture.tree_oid, *names)
     return None
 
 

@@ -13,6 +13,7 @@ from workers.repository.git import git
 from workers.repository.snapshot import display
 
 MAX_PATCH_BYTES = 8 << 20
+MAX_LISTING_BYTES = 16 << 20  # of files and counts before a patch, some 60,000 paths
 DIFF_SECONDS = 300
 SUMMARY_FILES = 500
 GRAPH_CHARACTERS = 40
@@ -86,11 +87,30 @@ class ChangedFile:
         return replace(self, flags=(*self.flags, *flags))
 
 
-def files(git_dir: Path, old: str, new: str) -> tuple[ChangedFile, ...]:
-    """Every path that differs between two trees (or commits), renames detected, in git's order."""
-    words = ("diff-tree", "-r", "-z", *RENAMES, "--raw", "--numstat", "--no-commit-id", "--no-ext-diff")
-    listed = git(*words, "--no-textconv", old, new, git_dir=git_dir, timeout_seconds=DIFF_SECONDS).stdout
-    fields = listed.split(b"\0")
+def compare(git_dir: Path, old: str, new: str) -> tuple[tuple[ChangedFile, ...], bytes, bool]:
+    """Every path that differs between two trees (or commits), renames detected, in git's order; the patch that
+    `git apply` accepts; and whether that was cut: at 8 MiB, between two files where there is such a place.
+    """
+    words = (
+        "diff-tree",
+        "-r",
+        "-z",
+        *RENAMES,
+        "--raw",
+        "--numstat",
+        "--no-commit-id",
+        "--no-ext-diff",
+        "--no-textconv",
+    )
+    limit = MAX_LISTING_BYTES + MAX_PATCH_BYTES
+    done = git(*words, *PATCH, old, new, git_dir=git_dir, max_bytes=limit, timeout_seconds=DIFF_SECONDS)
+    listing, separator, text = done.stdout.partition(b"\0\0")
+    if not separator and done.truncated:
+        listing = git(*words, old, new, git_dir=git_dir, timeout_seconds=DIFF_SECONDS).stdout
+    return _files(listing.split(b"\0")), *_cut(text, truncated=done.truncated)
+
+
+def _files(fields: list[bytes]) -> tuple[ChangedFile, ...]:
     found: list[ChangedFile] = []
     position = 0
     while position < len(fields) and fields[position].startswith(b":"):
@@ -114,28 +134,21 @@ def touched(git_dir: Path, old: str, new: str) -> tuple[Touched, ...]:
     return tuple(found)
 
 
-def patch(git_dir: Path, old: str, new: str, *paths: bytes) -> tuple[bytes, bool]:
-    """The patch from one tree to the other that `git apply` accepts, and whether it was cut.
-
-    It is cut at 8 MiB, between two files where there is such a place. `paths` limit it to whole paths.
-    """
+def patch(git_dir: Path, old: str, new: str, *paths: bytes) -> bytes:
+    """The patch of a few whole paths, cut like `compare`'s."""
     only = [(b":(top,literal)" + path).decode("utf-8", "surrogateescape") for path in paths]
-    done = git(
-        "diff-tree",
-        "-r",
-        *RENAMES,
-        *PATCH,
-        old,
-        new,
-        *(["--", *only] if only else []),
-        git_dir=git_dir,
-        max_bytes=MAX_PATCH_BYTES,
-        timeout_seconds=DIFF_SECONDS,
-    )
-    if not done.truncated:
-        return done.stdout, False
-    cut = done.stdout.rfind(b"\ndiff --git ") + 1
-    return done.stdout[: cut or done.stdout.rfind(b"\n") + 1], True
+    words = ("diff-tree", "-r", *RENAMES, *PATCH, old, new, "--", *only)
+    limit = MAX_PATCH_BYTES + 1
+    done = git(*words, git_dir=git_dir, max_bytes=limit, timeout_seconds=DIFF_SECONDS)
+    return _cut(done.stdout, truncated=done.truncated)[0]
+
+
+def _cut(text: bytes, *, truncated: bool) -> tuple[bytes, bool]:
+    if not truncated and len(text) <= MAX_PATCH_BYTES:
+        return text, False
+    text = text[:MAX_PATCH_BYTES]
+    place = text.rfind(b"\ndiff --git ") + 1
+    return text[: place or text.rfind(b"\n") + 1], True
 
 
 def section(text: bytes, listed: Sequence[ChangedFile], path: bytes) -> bytes | None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 import stat
 from collections.abc import Mapping
@@ -17,6 +18,7 @@ MAX_FLAGS = 1000
 ATTEMPTS = 3
 SCAN_SECONDS = 120
 HASH_SECONDS = 600
+CLOSED_FOLDER = "could not open directory"
 # git opens these by name in every folder, and would wait for ever on one that is a pipe.
 READ_BY_GIT = {".gitignore", ".gitattributes", ".gitmodules"}
 
@@ -67,6 +69,8 @@ def take(
     for _ in range(ATTEMPTS):
         try:
             listed, warnings = _listed(git_dir, work_tree, index, config)
+            if repair and CLOSED_FOLDER in warnings and _open_folders(work_tree):
+                listed, warnings = _listed(git_dir, work_tree, index, config)
             plan = _plan(work_tree, listed, repair=repair)
             ignored = _update(git_dir, work_tree, index, plan, config)
             tree = git("write-tree", git_dir=git_dir, work_tree=work_tree, index=index, config=config).text
@@ -200,9 +204,23 @@ def _update(
 def _warned(warnings: str, ignored: list[bytes]) -> list[Flag]:
     flags = [Flag("unsafe-name", display(path)) for path in ignored]
     for line in warnings.splitlines():
-        if "could not open directory" in line:
+        if CLOSED_FOLDER in line:
             flags.append(Flag("unreadable", line.split("'")[1] if line.count("'") >= 2 else None, "folder"))
     return flags
+
+
+def _open_folders(work_tree: Path) -> bool:
+    """Let the owner into every folder of the tree; True when one was closed. No link is followed."""
+    opened = False
+    for place, folders, _ in os.walk(os.fsencode(work_tree)):
+        for name in folders:
+            folder = os.path.join(place, name)
+            mode = os.lstat(folder).st_mode
+            if stat.S_ISDIR(mode) and mode & stat.S_IRWXU != stat.S_IRWXU:
+                with contextlib.suppress(OSError):
+                    os.chmod(folder, stat.S_IMODE(mode) | stat.S_IRWXU)
+                    opened = True
+    return opened
 
 
 def _remove_pipes(work_tree: Path) -> None:

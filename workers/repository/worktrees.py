@@ -16,6 +16,7 @@ from workers.repository.shadow import COPIED, empty_tree, exclude_rules
 from workers.repository.worktree import TASK_ID, Worktree, load, save, slug
 
 CHECKOUT_SECONDS = 600
+MAX_SAME_NAME = 100
 PARALLEL_CHECKOUT_FILES = 1000  # below, several checkout processes are slower than one (measured)
 FIXED_IDENTITY = {
     "GIT_AUTHOR_NAME": "openRuntime",
@@ -49,7 +50,7 @@ def create(
         known = load(repositories, task_id)
         if known is None:
             worktree = _planned(repository, task_id, title, base_ref, worktrees, repositories)
-            save(worktree, ready=False)
+            worktree = _with_branch(repository, worktree)
             ready = False
         else:
             worktree, ready = known
@@ -131,7 +132,7 @@ def _planned(
         task_id=task_id,
         path=path,
         execution_path=path / repository.prefix if repository.prefix else path,
-        branch=_free_branch(repository, f"openruntime/{task_id[:8]}-{slug(title)}"),
+        branch=f"openruntime/{task_id[:8]}-{slug(title)}",
         base_commit=base,
         base_seconds=_committed_seconds(repository, base),
         unborn=unborn,
@@ -210,15 +211,24 @@ def _committed_seconds(repository: Repository, commit: str) -> int:
     return 0
 
 
-def _free_branch(repository: Repository, wanted: str) -> str:
-    """`wanted`, with a number when a branch of that name exists."""
-    for number in range(1, 100):
-        name = wanted if number == 1 else f"{wanted}-{number}"
-        if resolve_commit(repository.git_dir, f"refs/heads/{name}") is None:
-            break
+def _with_branch(repository: Repository, worktree: Worktree) -> Worktree:
+    """The worktree on a new branch of its own, numbered when the name is taken; remembered before it is made."""
     if resolve_commit(repository.git_dir, "refs/heads/openruntime") is not None:
         raise NotReady("A branch named 'openruntime' is in the way of the task's branch: rename it.")
-    return name
+    nothing = "0" * len(worktree.base_commit)
+    for number in range(1, MAX_SAME_NAME):
+        named = replace(worktree, branch=worktree.branch if number == 1 else f"{worktree.branch}-{number}")
+        ref = f"refs/heads/{named.branch}"
+        if resolve_commit(repository.git_dir, ref) is not None:
+            continue
+        save(named, ready=False)
+        try:
+            references.update(repository.git_dir, ref, named.base_commit, nothing)
+            return named
+        except GitFailed:
+            if resolve_commit(repository.git_dir, ref) is None:
+                raise
+    raise NotReady(f"Too many branches are named like {worktree.branch!r}: delete some.")
 
 
 def _refuse_missing_objects(repository: Repository, commit: str) -> None:

@@ -1,0 +1,376 @@
+"""A task's worktree: where it is, what it leaves alone, and how it comes back."""
+
+from __future__ import annotations
+
+import os
+import shutil
+import subprocess
+from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+
+import pytest
+
+from shared.errors import BadRequest, Conflict, GitFailed, NotReady
+from workers.repository import capture, fingerprint, registration, removal, worktrees
+from workers.repository.inspect import branches, inspect
+from workers.repository.worktree import load
+
+TASK = "0123abcd-task"
+
+
+def listing(folder: Path) -> set[str]:
+    return {
+        os.path.relpath(os.path.join(place, name), folder)
+        for place, _, names in os.walk(folder)
+        for name in names
+    }
+
+
+def test_a_worktree_is_a_linked_one_on_its_own_branch_and_the_checkout_stays_as_it_was(desk) -> None:
+    desk.sh("echo dirty >> a.txt; echo new > untracked; echo secret > .env")
+    before, marks = desk.state(), fingerprint.fingerprint(desk.repository())
+    made = desk.create(title="Fix the Bug: é!")
+    assert made.branch == "openruntime/0123abcd-fix-the-bug"
+    assert f"worktree {made.path}" in desk.sh("git worktree list --porcelain")
+    assert (made.path / "a.txt").read_text() == "one\ntwo\nthree\n"
+    assert made.base_commit == desk.sh("git rev-parse HEAD refs/openruntime/base/" + TASK).split()[1]
+    assert desk.state() == before
+    assert fingerprint.fingerprint(desk.repository()) == marks
+    assert (
+        subprocess.run(
+            ["git", "-C", made.path, "status", "--porcelain"],
+            capture_output=True,
+            env={"PATH": os.environ["PATH"]},
+        ).stdout
+        == b""
+    )
+
+
+def test_creating_again_returns_the_same_worktree_with_the_work_in_it(desk) -> None:
+    made = desk.create()
+    (made.path / "work").write_text("mine")
+    assert desk.create() == made
+    assert (made.path / "work").read_text() == "mine"
+
+
+def test_a_nested_workspace_runs_in_the_same_subfolder_even_when_git_does_not_know_it(desk) -> None:
+    assert desk.create(inside="sub/deep").execution_path == desk.worktrees / TASK / "sub/deep"
+    (desk.folder / "fresh").mkdir()
+    assert desk.create("task-two", inside="fresh").execution_path.is_dir()
+
+
+@pytest.mark.parametrize(
+    "step", ["register", "_check_out", "_write_capture_directory", "build", "save-ready"]
+)
+def test_a_crash_at_any_step_of_creation_converges_on_the_next_call(desk, monkeypatch, step) -> None:
+    class Killed(BaseException):
+        pass
+
+    def die(*_: object, **__: object) -> None:
+        raise Killed
+
+    with monkeypatch.context() as patched:
+        if step == "register":
+            original = registration.register
+            patched.setattr(registration, "register", lambda *words: (original(*words), die()))
+        elif step == "build":
+            patched.setattr(worktrees.agent_directory, "build", die)
+        elif step == "save-ready":
+            real = worktrees.save
+            patched.setattr(
+                worktrees, "save", lambda worktree, ready: die() if ready else real(worktree, ready=ready)
+            )
+        else:
+            patched.setattr(worktrees, step, die)
+        with pytest.raises(Killed):
+            desk.create()
+    made = desk.create()
+    assert capture.take(made).files == ()
+    assert desk.sh("git branch --list 'openruntime/*' | wc -l") == "1"
+    assert desk.sh("git worktree list | wc -l") == "2"
+
+
+def test_twenty_creations_at_once_all_succeed(desk) -> None:
+    desk.sh("git clone -q --bare . ../origin.git; git remote add origin ../origin.git; git fetch -q origin")
+    config = (desk.folder / ".git/config").read_bytes()
+    with ThreadPoolExecutor(20) as pool:
+        made = list(pool.map(lambda n: desk.create(f"task-{n:04}", base_ref="origin/main"), range(20)))
+    assert len({one.path for one in made}) == 20
+    assert all((one.path / "a.txt").is_file() and capture.take(one).files == () for one in made)
+    assert (desk.folder / ".git/config").read_bytes() == config
+
+
+def test_a_worktree_removed_by_hand_is_made_again(desk) -> None:
+    made = desk.create()
+    shutil.rmtree(made.path)
+    assert capture.take(desk.create()).files == ()
+    work = desk.change("echo work > w.txt; echo more >> a.txt")
+    shutil.rmtree(made.path)
+    desk.sh("git worktree prune")
+    again = desk.create(content=None)
+    assert not (again.path / "w.txt").exists()
+    shutil.rmtree(made.path)
+    removal.preserve(desk.repository(), made, work.head_oid)
+    assert capture.take(desk.create()).head_oid == work.head_oid
+
+
+def test_a_lost_git_file_or_entry_is_put_back_and_the_work_stays(desk) -> None:
+    made = desk.create()
+    (made.path / "w").write_text("w")
+    (made.path / ".git").unlink()
+    desk.create()
+    assert (made.path / ".git").is_file()
+    desk.sh(f"rm -r .git/worktrees/{TASK}")
+    desk.create()
+    assert (made.path / "w").read_text() == "w"
+    assert f"worktree {made.path}" in desk.sh("git worktree list --porcelain")
+
+
+def test_a_moved_repository_is_followed(desk) -> None:
+    made = desk.create()
+    (made.path / "w").write_text("w")
+    os.rename(desk.folder, desk.root / "moved")
+    desk.folder = desk.root / "moved"
+    followed = desk.create()
+    assert followed.repository_directory == desk.folder / ".git"
+    assert [file.path for file in capture.take(followed).files] == ["w"]
+    assert desk.sh(f"cd {made.path}; git status --porcelain") == "?? w"
+
+
+def test_a_removal_leaves_only_the_recovery_ref(desk) -> None:
+    before = desk.state(), {name for name in listing(desk.folder / ".git") if not name.startswith("objects")}
+    work = desk.change("echo work > w.txt")
+    made = desk.create()
+    ref = removal.remove(made, keep=work.head_oid)
+    assert ref == f"refs/openruntime/recovery/{TASK}"
+    assert desk.sh(f"git show {ref}:w.txt") == "work"
+    after = {name for name in listing(desk.folder / ".git") if not name.startswith("objects")}
+    assert (desk.state(), after) == (before[0], before[1] | {ref})
+    assert not made.path.exists()
+    assert not made.home.exists()
+    assert os.listdir(desk.worktrees) == []
+    removal.remove(made, keep=None)
+    assert desk.sh(f"git show {ref}:w.txt") == "work"
+    assert desk.sh("git fsck --strict 2>&1") == ""
+
+
+def test_nothing_is_removed_when_the_work_cannot_be_kept(desk) -> None:
+    made = desk.create()
+    (made.path / "w").write_text("w")
+    with pytest.raises(GitFailed):
+        removal.remove(made, keep="f" * 40)
+    assert (made.path / "w").read_text() == "w"
+    assert made.capture_git_directory.is_dir()
+
+
+def test_a_locked_worktree_and_a_branch_the_user_took_over_stay(desk) -> None:
+    made = desk.create()
+    desk.sh(f"git worktree lock {made.path}")
+    with pytest.raises(Conflict, match="locked"):
+        removal.remove(made, keep=None)
+    desk.sh(f"git worktree unlock {made.path}; git config branch.{made.branch}.remote origin")
+    removal.remove(made, keep=None)
+    assert made.branch in desk.sh("git branch --list 'openruntime/*'")
+
+
+def test_commits_only_the_task_branch_had_are_kept(desk) -> None:
+    made = desk.create()
+    desk.sh(f"cd {made.path}; echo x > x; git add x; git commit -qm agent")
+    tip = desk.sh(f"git rev-parse {made.branch}")
+    removal.remove(made, keep=None)
+    assert desk.sh(f"git rev-parse refs/openruntime/recovery/{TASK}-branch") == tip
+    assert desk.sh("git branch --list 'openruntime/*'") == ""
+
+
+def test_removal_follows_no_link_and_enters_locked_folders(desk, tmp_path: Path) -> None:
+    outside = tmp_path / "outside"
+    outside.mkdir()
+    (outside / "file").write_text("theirs")
+    made = desk.create()
+    os.symlink(outside, made.path / "link")
+    (made.path / "closed/in").mkdir(parents=True)
+    (made.path / "closed").chmod(0)
+    removal.remove(made, keep=None)
+    assert (outside / "file").read_text() == "theirs"
+    assert not made.path.exists()
+
+
+def test_a_removed_worktree_is_restored_with_its_base(desk) -> None:
+    work = desk.change("echo work > w.txt")
+    removal.remove(desk.create(), keep=work.head_oid)
+    again = worktrees.restore(
+        desk.repository(), task_id=TASK, title="x", worktrees=desk.worktrees, repositories=desk.repositories
+    )
+    assert again.base_commit == work.base_oid
+    assert capture.take(again).head_oid == work.head_oid
+
+
+@pytest.mark.parametrize(
+    "name",
+    [
+        "-x",
+        "--upload-pack=x",
+        "@{-1}",
+        ":/first",
+        "main~1",
+        "HEAD^",
+        "main..x",
+        "a b",
+        "",
+        "nope",
+        "*",
+        "FETCH_HEAD",
+        "a\nb",
+        "x" * 300,
+    ],
+)
+def test_only_real_names_are_a_base(desk, name) -> None:
+    with pytest.raises(BadRequest):
+        desk.create(base_ref=name or "''")
+    assert load(desk.repositories, TASK) is None
+
+
+def test_branches_tags_and_ids_are_a_base(desk) -> None:
+    first = desk.sh("git tag v1 HEAD~1; git branch side v1; git rev-parse v1")
+    for number, name in enumerate(("v1", "side", first, first[:10], "refs/tags/v1")):
+        assert desk.create(f"task-{number}", base_ref=name).base_commit == first
+
+
+def test_the_agents_directory_is_self_contained(desk) -> None:
+    """What a sandbox mounts over the entry works as a repository without the user's."""
+    desk.sh("git tag v1; git branch side")
+    made = desk.create()
+    env = {
+        "PATH": os.environ["PATH"],
+        "GIT_CONFIG_GLOBAL": "/dev/null",
+        "GIT_DIR": str(made.agent_git_directory),
+        "GIT_WORK_TREE": str(made.path),
+    }
+
+    def run(*words: str) -> str:
+        return subprocess.run(
+            ["git", *words], cwd=made.path, env=env, capture_output=True, check=True, text=True
+        ).stdout.strip()
+
+    assert run("status", "--porcelain") == ""
+    assert run("rev-parse", "--git-common-dir") == str(made.agent_git_directory)
+    assert run("branch", "--show-current") == made.branch
+    assert "local/side" in run("branch", "-r")
+    assert run("tag") == "v1"
+    (made.path / "x").write_text("x")
+    run("add", "x")
+    run("commit", "-qm", "by the agent")
+    assert desk.sh(f"git rev-parse {made.branch}") == made.base_commit
+    assert run("log", "-1", "--format=%an") == "Person"
+
+
+def test_inspection_says_what_a_folder_is(desk, tmp_path: Path) -> None:
+    found = inspect(desk.folder / "sub")
+    assert found is not None
+    assert (found.toplevel, found.prefix, found.branch, found.bare, found.dirty) == (
+        desk.folder,
+        "sub",
+        "main",
+        False,
+        False,
+    )
+    assert [branch.name for branch in branches(desk.folder)] == ["main"]
+    desk.sh("touch a.txt")
+    assert not inspect(desk.folder).dirty
+    desk.sh("echo x > u")
+    assert inspect(desk.folder).dirty
+    assert inspect(tmp_path) is None
+    with pytest.raises(BadRequest):
+        inspect(desk.folder / ".git")
+    with pytest.raises(BadRequest):
+        inspect(tmp_path / "missing")
+
+
+ODDITIES = {
+    "empty": "git init -q -b main",
+    "bare": "git init -q -b main ../src; cd ../src; echo a > a; git add a; git commit -qm a; git clone -q --bare . ../repo/x; mv ../repo/x/* ../repo; rmdir ../repo/x",
+    "detached": "git init -q -b main; echo a > a; git add a; git commit -qm a; git checkout -q --detach",
+    "sha256": "git init -q -b main --object-format=sha256; echo a > a; git add a; git commit -qm a",
+    "shallow": "git init -q -b main ../src; cd ../src; for n in 1 2 3; do echo $n > a; git add a; git commit -qm $n; done; git clone -q --depth 1 file://$PWD ../repo",
+    "linked": "git init -q -b main ../src; cd ../src; echo a > a; git add a; git commit -qm a; git worktree add -q -b side ../repo",
+    "submodules": "git init -q -b main ../src; (cd ../src; echo a > a; git add a; git commit -qm a); git init -q -b main; git -c protocol.file.allow=always submodule --quiet add ../src sub; git commit -qm s",
+    "sparse": "git init -q -b main; mkdir x y; echo a > x/a; echo b > y/b; git add -A; git commit -qm a; git sparse-checkout set x",
+    "split-index": "git init -q -b main; echo a > a; git add a; git commit -qm a; git update-index --split-index",
+    "alternates": "git init -q -b main ../src; cd ../src; echo a > a; git add a; git commit -qm a; git clone -q --shared . ../repo",
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("kind", ODDITIES)
+def test_odd_repositories_start_capture_and_go(make_desk: Callable[..., object], kind) -> None:
+    desk = make_desk(ODDITIES[kind])
+    before = desk.state()
+    found = inspect(desk.folder)
+    made = desk.create()
+    (made.path / "new.txt").write_text("new\n")
+    taken = capture.take(made)
+    assert [file.path for file in taken.files] == ["new.txt"]
+    removal.remove(made, keep=taken.head_oid)
+    assert desk.sh(f"git cat-file blob refs/openruntime/recovery/{TASK}:new.txt") == "new"
+    if kind != "bare":
+        assert desk.state() == before
+    assert (found.head_oid is None) == (kind == "empty")
+    assert (found.branch is None) == (kind == "detached")
+    assert (found.bare, found.shallow) == (kind == "bare", kind == "shallow")
+
+
+def test_a_submodule_itself_is_a_repository(make_desk) -> None:
+    desk = make_desk(ODDITIES["submodules"])
+    desk.folder = desk.folder / "sub"
+    made = desk.create()
+    (made.path / "new.txt").write_text("new\n")
+    assert [file.path for file in capture.take(made).files] == ["new.txt"]
+
+
+@pytest.mark.parametrize("name", ["with space", "é", "new\nline", '"quoted"', "-dash", "#hash"])
+def test_a_repository_at_an_odd_path_works(make_desk, name) -> None:
+    desk = make_desk("git init -q -b main; echo a > a; git add a; git commit -qm a", name=name)
+    made = desk.create()
+    (made.path / "a").write_text("b\n")
+    taken = capture.take(made)
+    assert [file.path for file in taken.files] == ["a"]
+    removal.remove(made, keep=taken.head_oid)
+
+
+def test_a_partial_clone_without_the_files_says_so(make_desk) -> None:
+    desk = make_desk(
+        "git init -q -b main ../src; cd ../src; echo a > a; git add a; git commit -qm a; git config uploadpack.allowFilter true;"
+        "git clone -q --no-checkout --filter=blob:none file://$PWD ../repo"
+    )
+    with pytest.raises(NotReady, match="partial clone"):
+        desk.create()
+
+
+def test_a_branch_named_like_our_folder_is_reported(desk) -> None:
+    desk.sh("git branch openruntime")
+    with pytest.raises(NotReady, match="rename it"):
+        desk.create()
+
+
+def test_the_fingerprint_sees_what_can_run_and_ignores_what_cannot(desk) -> None:
+    def now() -> str:
+        return fingerprint.fingerprint(desk.repository())
+
+    start = now()
+    desk.sh("git config branch.main.remote origin; git config user.name X; git commit -q --allow-empty -m x")
+    assert now() == start
+    seen = {start}
+    for script in (
+        "git config core.fsmonitor ./x",
+        "git config filter.x.clean ./x",
+        "echo '[core]\n pager=x' > .git/inc; git config include.path inc",
+        "echo '[core]\n pager=y' > .git/inc",
+        "echo '#!/bin/sh' > .git/hooks/post-merge",
+        "chmod +x .git/hooks/post-merge",
+        "echo '* filter=x' > .git/info/attributes",
+        "mkdir hooks; git config core.hooksPath hooks",
+        "echo x > hooks/pre-commit",
+    ):
+        desk.sh(script)
+        assert now() not in seen, script
+        seen.add(now())
