@@ -14,7 +14,7 @@ from enum import StrEnum
 from pathlib import Path
 
 from openruntime.cli.context import Invocation
-from shared.errors import OpenRuntimeError
+from shared.errors import OpenRuntimeError, Unavailable
 
 PROBE_SECONDS = 10
 #: SQLite before this can corrupt a WAL database when a checkpoint meets a write (sqlite.org/wal.html#walresetbug).
@@ -104,7 +104,11 @@ def containment(_: Invocation) -> Iterator[Check]:
     from workers.attempts.sandbox import tier
 
     found = tier()
-    yield Check("containment", Level.OK, str(found))
+    if found.works:
+        yield Check("containment", Level.OK, f"{found.name}: {found.detail}")
+    else:
+        detail = f"Agents run uncontained, policies are advice: {found.detail}"
+        yield Check("containment", Level.WARN, detail, "; ".join(found.fix))
 
 
 def sqlite(_: Invocation) -> Iterator[Check]:
@@ -161,7 +165,7 @@ def _private(name: str, path: Path, mode: str) -> Check:
 def server(invocation: Invocation) -> Iterator[Check]:
     try:
         health = invocation.client.get("/health")
-    except OpenRuntimeError as error:
+    except Unavailable as error:
         yield Check("server", Level.WARN, str(error), "openruntime up")
         return
     alive = health.get("workers")

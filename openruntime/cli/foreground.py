@@ -184,7 +184,9 @@ class Foreground:
         for end in (reader, writer):
             os.set_blocking(end, False)
         self._selector.register(reader, selectors.EVENT_READ)
-        before = {number: signal.signal(number, self._noted) for number in SIGNALS}
+        nohup = signal.getsignal(signal.SIGHUP) is signal.SIG_IGN
+        heard = [number for number in SIGNALS if not (nohup and number == signal.SIGHUP)]
+        before = {number: signal.signal(number, self._noted) for number in heard}
         woken = signal.set_wakeup_fd(writer, warn_on_full_buffer=False)
         try:
             yield

@@ -6,7 +6,8 @@ import contextlib
 import fcntl
 import os
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
+from contextlib import AbstractContextManager
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -23,6 +24,8 @@ if TYPE_CHECKING:
 
 PACKAGE = Path(__file__).resolve().parent.parent
 MOST_WORKERS = 64
+#: A web process whose `up` was killed ends by itself within about a second.
+LEAVING_SECONDS = 3.0
 #: A shim writes its agent's exit record within milliseconds of its end.
 SHIM_SECONDS = 3.0
 
@@ -55,7 +58,6 @@ def up(
     entries = procfile.entries(procfile.read(APP, PACKAGE), workers)
     printer = Printer([entry.name for entry in entries], quiet=invocation.quiet, as_json=invocation.as_json)
     with alone(config):
-        require_free(config)
         (config.data / "instance.json").unlink(missing_ok=True)  # left by one that was killed
         announcement = Announcement(config, printer, open_browser=open_browser)
         announcement.start()
@@ -88,9 +90,22 @@ def alone(config: Config) -> Iterator[None]:
             raise InstanceRunning(
                 f"{config.data} is already served by {by}; stop it first, or choose another --data folder."
             ) from error
-        with hold(config):
-            pass
+        _wait_for_the_last_one(hold, config)
         yield
+
+
+def _wait_for_the_last_one(hold: Callable[[Config], AbstractContextManager[None]], config: Config) -> None:
+    """Try the lock and the port until whatever a killed `up` left has gone. Raises what is still in the way."""
+    until = time.monotonic() + LEAVING_SECONDS
+    while True:
+        try:
+            with hold(config):
+                require_free(config)
+            return
+        except OpenRuntimeError:
+            if time.monotonic() >= until:
+                raise
+        time.sleep(0.05)
 
 
 def end_agents(config: Config) -> None:

@@ -12,7 +12,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.integration.cli.standins import KINDS, ROOT, Application, end, lives
+from tests.integration.cli.standins import KINDS, ROOT, Application, Up, end, lives
 from tests.waiting import wait_until
 
 
@@ -139,6 +139,36 @@ def test_a_killed_up_takes_its_processes_along(application: Application) -> None
         wait_until(lambda: len(application.pids("worker")) == 2, what="both workers")
         up.signal(signal.SIGKILL)
         wait_until(lambda: gone(application, "web", "worker"), 5, what="the processes to notice")
+
+
+def test_after_a_kill_it_can_be_started_again_at_once(application: Application) -> None:
+    with application.up() as first:
+        first.ready()
+        port = application.url().rpartition(":")[2]
+        first.signal(signal.SIGKILL)
+        first.process.wait(10)
+        with application.up(port=port) as second:
+            second.ready()
+
+
+def test_nohup_is_respected(application: Application) -> None:
+    argv = ["/bin/sh", "-c", 'trap "" HUP; exec "$@"', "sh", *application.argv("up", "--port", "0")]
+    with Up(application, argv) as up:
+        up.ready()
+        up.signal(signal.SIGHUP)
+        os.kill(application.pids("worker")[0], signal.SIGKILL)
+        wait_until(lambda: len(application.pids("worker")) == 2, what="a second worker")
+
+
+def test_a_reader_that_had_enough_does_not_end_the_processes(application: Application) -> None:
+    argv = ["/bin/sh", "-c", '"$@" | head -n 1', "sh", *application.argv("up", "--port", "0")]
+    with Up(application, argv) as up:
+        wait_until(lambda: application.pids("agent") and up.out, 20, what="a line")
+        os.kill(application.pids("worker")[0], signal.SIGKILL)
+        wait_until(lambda: len(application.pids("worker")) == 2, what="a second worker")
+        os.kill(int(Path(f"/proc/{application.pids('web')[0]}/stat").read_text().split()[3]), signal.SIGINT)
+        up.process.wait(20)
+        assert gone(application, *KINDS)
 
 
 def test_workers_are_numbered_when_there_are_several(application: Application) -> None:
