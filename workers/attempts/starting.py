@@ -124,6 +124,11 @@ def _plan(task: Task, attempt: Attempt, place: Place, config: Config) -> Plan:
     if contained:
         confined = sandbox.confine(argv, _bounds(policy, place, start, env, program, config))
         report = dict(confined.report)
+        if start.hosted and policy.network is not NetworkMode.ENABLED:
+            report["network"] = (
+                "advisory",
+                "This agent must reach its model's API, and its tools share that network.",
+            )
     launch = process.Launch(
         attempt_id=attempt.id,
         argv=argv,
@@ -148,11 +153,6 @@ NETWORKS: dict[NetworkMode, Network] = {
     NetworkMode.LOCALHOST: "localhost",
     NetworkMode.ENABLED: "enabled",
 }
-NETWORKS: dict[NetworkMode, Network] = {
-    NetworkMode.DISABLED: "disabled",
-    NetworkMode.LOCALHOST: "localhost",
-    NetworkMode.ENABLED: "enabled",
-}
 #: The policy fields an operating system can enforce; each task says which are.
 FIELDS = ("workspace_access", "network", "secrets", "processes", "git_write")
 
@@ -171,7 +171,7 @@ def _bounds(
         agent_home=_agent_home(start, env, home),
         read_only=[*_installation(program, home), *(Path(path).expanduser() for path in policy.home_paths)],
         hidden=[config.data, config.database.parent],
-        network=NETWORKS[policy.network],
+        network="enabled" if start.hosted else NETWORKS[policy.network],
         environment=dict(env),
         pty=start.pty,
     )

@@ -64,7 +64,10 @@ class Start:
     ladder: Ladder = STOP_LADDER
     session_id: str | None = None
     shown: str = ""
+    #: The variable and the folder below HOME that hold the agent's own settings and logins.
     agent_home: tuple[str, str] | None = None
+    #: Whether the agent must reach a model's API to do anything at all.
+    hosted: bool = False
 
 
 class Reader(Protocol):

@@ -61,6 +61,7 @@ def start(context: Context) -> Start:
         session_id=resumed or fresh,
         shown=f"claude-code: {text[:200]}",
         agent_home=("CLAUDE_CONFIG_DIR", ".claude"),
+        hosted=True,
     )
 
 

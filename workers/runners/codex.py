@@ -48,6 +48,7 @@ def start(context: Context) -> Start:
         close_input=True,
         shown=f"codex: {text[:200]}",
         agent_home=("CODEX_HOME", ".codex"),
+        hosted=True,
     )
 
 

@@ -1,0 +1,1 @@
+"""What drives the real agent programs in tests: their installation, and a model that follows a script."""
