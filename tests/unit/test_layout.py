@@ -114,14 +114,26 @@ def test_the_store_knows_no_verb() -> None:
     assert upward == set()
 
 
+def closure(path: Path) -> dict[Path, set[str]]:
+    """The file and every source it imports, directly or not, each with the foreign packages it imports."""
+    found: dict[Path, set[str]] = {}
+    known, waiting = set(sources()), [path]
+    while waiting:
+        current = waiting.pop()
+        found[current] = {name.split(".")[0] for name in imported(current) if not is_standard(name)}
+        found[current] -= set(SOURCES)
+        for name in imported(current):
+            stem = name.replace(".", "/")
+            near = [Path(f"{stem}.py"), Path(f"{stem.rpartition('/')[0]}.py"), Path(stem, "__init__.py")]
+            waiting += [one for one in near if one in known and one not in found]
+    return found
+
+
 def test_the_shim_imports_little_because_one_runs_beside_every_agent() -> None:
-    near = {"workers.attempts.frames", "shared.redaction", "shared.secret_rules"}
-    heavy = [
-        module
-        for module in imported(Path("workers/attempts/shim.py"))
-        if not is_standard(module) and not any(module.startswith(name) for name in near)
-    ]
-    assert heavy == []
+    reached = closure(Path("workers/attempts/shim.py"))
+    assert {str(path): names for path, names in reached.items() if names - {"re2"}} == {}
+    outside = {str(path) for path in reached if path.parts[:2] != ("workers", "attempts")}
+    assert outside <= {f"shared/{name}.py" for name in PURE}
 
 
 def test_programs_are_started_in_workers_only() -> None:
