@@ -93,7 +93,8 @@ class Wakeup:
     def _leave(self) -> None:
         if len(self._folders) > 1:  # nobody else would ever tidy up under /tmp
             with suppress(OSError):
-                self.directory.rmdir()
+                for folder in reversed(self._folders):
+                    folder.rmdir()
 
 
 class Listener:
