@@ -44,23 +44,23 @@ class Update:
         return self.scratch / "landing-index"
 
 
-def perform(repository: Repository, checkout: Checkout, update: Update, lock: int) -> str:
-    """Update the checkout and return the name of the ref that keeps its state before. Repeatable after a crash.
+def perform(repository: Repository, checkout: Checkout, update: Update, lock: int) -> str | None:
+    """Update the checkout and return the name of the ref that keeps what was uncommitted in it, None when nothing
+    was. Repeatable after a crash.
 
     `lock` is a held lock's descriptor; git inherits it, so that nobody resumes while a left-over git still writes.
     Raises LandingRefused when anything of the user's overlaps, Conflict when the checkout has moved.
     """
     update.scratch.mkdir(parents=True, exist_ok=True)
-    backup = references.backup_ref(update.task_id)
     with shadow(repository, checkout.git_dir) as own:
         before = update.old or empty_tree(own)
         paths = touched(own, before, update.new)
         marker = _marker(checkout, update)
         if _is_ours(checkout, marker) and _recover(repository, checkout, update, own, paths):
-            return backup
+            return _kept(repository, update)
         marker.unlink(missing_ok=True)
         if _is_done(repository, checkout, update, own, paths):
-            return backup
+            return _kept(repository, update)
         _lock(checkout, marker)
         try:
             _refuse_if_moved(checkout, update)
@@ -79,7 +79,12 @@ def perform(repository: Repository, checkout: Checkout, update: Update, lock: in
             _recover(repository, checkout, update, own, paths)
             raise
         _install(checkout, update, marker)
-    return backup
+    return _kept(repository, update)
+
+
+def _kept(repository: Repository, update: Update) -> str | None:
+    backup = references.backup_ref(update.task_id)
+    return backup if resolve_commit(repository.git_dir, backup) else None
 
 
 def _recover(
@@ -167,6 +172,9 @@ def _back_up(repository: Repository, checkout: Checkout, update: Update, own: Pa
     config = line_endings(repository)
     staged = git("write-tree", git_dir=own, work_tree=checkout.path, index=index, config=config).text
     found = snapshot.take(own, checkout.path, index, config=config)
+    if update.old and {staged, found.tree} == {merging.tree_of(own, update.old)}:
+        references.delete(repository.common_dir, references.backup_ref(update.task_id))
+        return  # nothing is uncommitted: the branch's own history is the backup
     head = [update.old] if update.old else []
     words = f"Before the landing of task {update.task_id}"
     parents = [*head, merging.commit(own, staged, head, f"{words}: index")]
