@@ -100,8 +100,8 @@ class Shim:
 
     def stop(self, why: str, ladder: list[list[object]] | None = None) -> None:
         """Begin to end the agent, for the first reason that is given."""
-        self.reason = self.reason or why
         self.ladder.begin(ladder)
+        self.reason = self.reason or why
 
     def heard_input(self) -> None:
         """Somebody wrote to the agent: whatever it waited for, it goes on."""

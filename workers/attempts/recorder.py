@@ -98,10 +98,11 @@ class Recorder:
         now = _now_us()
         for at in range(0, len(data), PIECE_BYTES):
             piece = data[at : at + PIECE_BYTES]
-            if self.size_bytes + len(piece) <= self._head_bytes and not self._capped:
-                self._write(stream, now, piece)
-            else:
-                self._keep(stream, now, piece)
+            room = 0 if self._capped else max(0, self._head_bytes - self.size_bytes)
+            if room:
+                self._write(stream, now, piece[:room])
+            if len(piece) > room:
+                self._keep(stream, now, piece[room:])
         return True
 
     def _keep(self, stream: int, time_us: int, data: bytes) -> None:
