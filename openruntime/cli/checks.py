@@ -168,8 +168,8 @@ def server(invocation: Invocation) -> Iterator[Check]:
     except Unavailable as error:
         yield Check("server", Level.WARN, str(error), "openruntime up")
         return
-    alive = health.get("workers")
-    shown = f"{invocation.client.url} answers, {alive} workers"
+    alive = len(health.get("workers") or ())
+    shown = f"{invocation.client.url} answers, {alive} {'worker' if alive == 1 else 'workers'}"
     if health.get("status") == "ok":
         yield Check("server", Level.OK, shown)
     else:

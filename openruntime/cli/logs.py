@@ -32,16 +32,16 @@ class Narrator:
         elif event.get("kind") == "stderr":
             print(terminal.safe(str(event.get("message", ""))), file=sys.stderr, flush=True)
         elif not self._quiet:
-            self._aside(f"· {event.get('message', '')}")
+            for line in terminal.plain(str(event.get("message", ""))).rstrip("\n").split("\n"):
+                self._aside(f"· {line}")
 
     def status_changed(self, task: Task) -> None:
         """Say what the agent waits for, and how to answer; only to a person at a terminal."""
         if task.get("status") != "needs-input" or not sys.stderr.isatty():
             return
         identity = ids.short(str(task["id"]))
-        self._aside(
-            f"The agent waits for you: {self._reason}" if self._reason else "The agent waits for you."
-        )
+        reason = terminal.one_line(self._reason)
+        self._aside(f"The agent waits for you: {reason}" if reason else "The agent waits for you.")
         if task.get("attention") == "approval":
             self._aside(f"Decide with `openruntime approve {identity}` or `openruntime deny {identity}`.")
         else:
@@ -52,7 +52,6 @@ class Narrator:
             self._aside("The server is away; waiting for it to come back.")
 
     def _aside(self, text: str) -> None:
-        text = terminal.one_line(text)
         print(click.style(text, dim=True) if sys.stderr.isatty() else text, file=sys.stderr, flush=True)
 
 

@@ -140,7 +140,10 @@ class Api:
 
 
 ROUTES: list[tuple[str, Callable[..., tuple[int, Any, dict[str, str]]]]] = [
-    ("GET /health", lambda api, *_: (200, {"status": "ok", "storage": "sqlite", "workers": 1}, {})),
+    (
+        "GET /health",
+        lambda api, *_: (200, {"status": "ok", "storage": "sqlite", "workers": [{"id": "w"}]}, {}),
+    ),
     ("GET /runners", lambda api, *_: (200, api.runners, {})),
     ("GET /workspaces", lambda api, *_: (200, api.workspaces, {})),
     ("POST /login/links", lambda api, *_: (200, {"url": f"http://127.0.0.1:{api.port}/login#token=x"}, {})),

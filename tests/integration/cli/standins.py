@@ -83,6 +83,7 @@ print("\\x1b]0;evil\\x07worker \\x1b[31mready\\x1b[2J", flush=True)
 while True: time.sleep(60)
 """
 
+IMPATIENT = "; import openruntime.cli.up as up; up.LEAVING_SECONDS = 0"
 KINDS = ("web", "helper", "worker", "agent")
 START = "import sys; sys.path.insert(0, {app!r}); from openruntime.cli import main; main()"
 
@@ -100,8 +101,10 @@ class Application:
         (self.app / "Procfile").write_text("\n".join(lines) + "\n")
         self.data.mkdir(mode=0o700)
 
-    def argv(self, *words: str) -> list[str]:
-        return [sys.executable, "-P", "-c", START.format(app=str(self.app)), "--data", str(self.data), *words]
+    def argv(self, *words: str, impatient: bool = False) -> list[str]:
+        """The command line; `impatient` does not wait for what an earlier `up` may have left."""
+        start = START.replace("; main()", IMPATIENT + "; main()") if impatient else START
+        return [sys.executable, "-P", "-c", start.format(app=str(self.app)), "--data", str(self.data), *words]
 
     def up(self, *words: str, port: str = "0", **how: object) -> Up:
         return Up(self, self.argv("up", "--port", port, *words), **how)

@@ -7,6 +7,7 @@ import os
 import subprocess
 import sys
 from collections.abc import Iterator
+from contextlib import closing
 from pathlib import Path
 from typing import Any
 
@@ -105,8 +106,9 @@ def test_an_sqlite_with_the_wal_reset_race_is_a_warning(
 
 
 def test_a_running_server_is_seen(api: Api, invocation: Invocation) -> None:
-    assert only(checks.server(invocation)).status is Level.OK
-    invocation.close()
+    with closing(invocation):
+        found = only(checks.server(invocation))
+    assert (found.status, found.detail) == (Level.OK, f"http://127.0.0.1:{api.port} answers, 1 worker")
 
 
 def test_a_check_that_breaks_is_a_finding_and_the_rest_goes_on(cli: Cli, tmp_path: Path) -> None:

@@ -109,13 +109,13 @@ def test_a_server_that_stays_away_ends_it(api: Api, monkeypatch: pytest.MonkeyPa
 def test_logs_split_what_the_agent_wrote_from_what_happened(api: Api, cli: Cli) -> None:
     task = api.task("aaaa1111", status="completed")
     api.page = 2
-    api.event(task, "lifecycle", "Starting")
+    api.event(task, "diff", " a.txt | 1 +\n b.txt | 2 +\n")
     api.event(task, "stdout", "\x1b]0;evil\x07out\x1b[2J\ttab")
     api.event(task, "stderr", "\x1bPq\x1b\\err")
     api.event(task, "stdout", "\x1b[32mgreen")
     done = cli("logs", "aaaa")
     assert done.out == "out\ttab\n\x1b[32mgreen\x1b[0m\n"
-    assert done.err == "· Starting\nerr\n"
+    assert done.err == "·  a.txt | 1 +\n·  b.txt | 2 +\nerr\n"
     assert cli("-q", "logs", "aaaa").err == "err\n"
 
 

@@ -194,7 +194,7 @@ def test_a_server_started_alone_refuses_up(application: Application) -> None:
     with (application.data / "instance.lock").open("w") as lock:
         fcntl.flock(lock, fcntl.LOCK_EX)
         done = subprocess.run(
-            application.argv("up", "--port", "0"), capture_output=True, text=True, timeout=30
+            application.argv("up", "--port", "0", impatient=True), capture_output=True, text=True, timeout=30
         )
     assert done.returncode == 1
     assert "is already served by" in done.stderr
@@ -213,7 +213,7 @@ def test_a_taken_port_is_refused_in_one_sentence(application: Application) -> No
     with socket.create_server(("127.0.0.1", 0)) as other:
         port = str(other.getsockname()[1])
         done = subprocess.run(
-            application.argv("up", "--port", port), capture_output=True, text=True, timeout=30
+            application.argv("up", "--port", port, impatient=True), capture_output=True, text=True, timeout=30
         )
     assert done.returncode == 1
     assert done.stderr == f"Port {port} is used by another program; choose one with --port.\n"
