@@ -88,8 +88,10 @@ def applied(task: Task, command: Command, status: Status | None, **extra: Any) -
             tasks.get(task.id), {"pending_command": views.command(command), **extra}, status=202
         )
     told = {key: value for key, value in (command.result or {}).items() if key == "delivery"}
-    shown = {**extra, **told} if status is None else shown_as(status, None, **extra, **told)
-    return answers.task(tasks.get(task.id), shown)
+    #: A redirected reply went into a new attempt, whose state is its own.
+    if status is None or command.state == commands.State.REDIRECTED:
+        return answers.task(tasks.get(task.id), {**extra, **told})
+    return answers.task(tasks.get(task.id), shown_as(status, None, **extra, **told))
 
 
 def shown_as(status: Status, pending: views.View | None, **extra: Any) -> views.View:

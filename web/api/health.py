@@ -9,6 +9,7 @@ from flask import Response
 from flask_openapi import APIBlueprint
 
 from shared import fleet
+from shared.clock import rfc3339
 from web import answers
 from web.api import results
 from web.security import Authority, authority
@@ -22,16 +23,18 @@ api = APIBlueprint("health", __name__)
 def health() -> Response:
     """`degraded` without a live worker, or when the store cannot be read."""
     try:
-        workers, readable = len(fleet.live_workers()), True
+        workers, readable = fleet.live_workers(), True
     except peewee.DatabaseError:
-        workers, readable = 0, False
+        workers, readable = [], False
     broker = services().config.broker
     return answers.value(
         {
             "status": "ok" if workers and readable else "degraded",
             "storage": "sqlite",
             "version": version("openruntime"),
-            "workers": workers,
+            "workers": [
+                {"id": row.id, "version": row.version, "seen_at": rfc3339(row.seen_at)} for row in workers
+            ],
             "broker": "sqlite" if broker == "sqlite" else "redis",
         }
     )

@@ -184,7 +184,7 @@ class Health(Result):
     status: str
     storage: str
     version: str
-    workers: int
+    workers: list[dict[str, Any]]
     broker: str
 
 

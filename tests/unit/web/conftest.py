@@ -62,7 +62,9 @@ class Api:
 
     def new(self, **fields: Any) -> dict[str, Any]:
         """A shell task."""
-        answer = self.post("/tasks", {"title": "t", "prompt": "p", "runner": "shell", "command": "true", **fields})
+        answer = self.post(
+            "/tasks", {"title": "t", "prompt": "p", "runner": "shell", "command": "true", **fields}
+        )
         assert answer.status_code == 200, answer.text
         return answer.json  # type: ignore[no-any-return]
 
@@ -89,7 +91,7 @@ class PlayedWorker:
         self._thread = threading.Thread(target=self._run)
 
     def __enter__(self) -> PlayedWorker:
-        fleet.register_worker("w1", "here", 1, "0")
+        fleet.register_worker("w1", "0")
         self._thread.start()
         return self
 

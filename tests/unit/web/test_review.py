@@ -1,0 +1,151 @@
+"""Diff, preview, merge and cleanup, with the test as worker."""
+
+from __future__ import annotations
+
+import base64
+from typing import Any
+
+from shared import landings
+from shared.commands import CommandKind
+from shared.landings import CaptureRecord
+from shared.lifecycle import Status
+from shared.store.database import transaction
+from shared.store.models import Command, Task
+from tests.unit.web.conftest import Api, PlayedWorker
+
+ONE = b"diff --git a/a.txt b/a.txt\nindex 1..2 100644\n--- a/a.txt\n+++ b/a.txt\n@@ -1 +1,2 @@\n one\n+diff --git \xe9\n"
+TWO = b"diff --git a/b b/b\nnew file mode 100644\n--- /dev/null\n+++ b/b\n@@ -0,0 +1 @@\n+new\n"
+
+
+def file(path: str, **more: Any) -> dict[str, Any]:
+    empty = {"path_b64": None, "old_path": None, "binary": False, "old_blob": None, "new_blob": None}
+    return {"path": path, "status": "modified", "additions": 1, "deletions": 0, **empty, **more}
+
+
+def ended(api: Api) -> dict[str, Any]:
+    task = api.new()
+    with transaction():
+        Task.update(worktree_path="/w", base_commit="b" * 40, status=Status.READY_FOR_REVIEW).execute()
+    return task
+
+
+def capture(files: list[dict[str, Any]], patch: bytes, tree: str = "t1") -> None:
+    record = CaptureRecord("b" * 40, "c" * 40, tree, "stat", files, patch, False, [])
+    landings.keep_capture(Task.get(), record)
+
+
+def test_before_the_first_capture_a_diff_is_empty(api: Api) -> None:
+    task = api.new()
+    found = api.get(f"/tasks/{task['id']}/diff").json
+    assert found == {
+        "task_id": task["id"], "isolated": False, "worktree_path": None, "runner_session_id": None,
+        "base_commit": None, "stat": "", "patch": "", "files": [], "head_oid": None, "base_oid": None,
+        "captured_at": None, "truncated": False,
+    }  # fmt: skip
+
+
+def test_the_diff_is_the_latest_capture_whole_or_by_file(api: Api) -> None:
+    path = f"/tasks/{ended(api)['id']}/diff"
+    capture([], b"", "t0")
+    capture([file("a.txt"), file("b", status="added")], ONE + TWO)
+    whole = api.get(path).json
+    assert (whole["isolated"], whole["head_oid"], whole["base_oid"]) == (True, "c" * 40, "b" * 40)
+    assert [item["path"] for item in whole["files"]] == ["a.txt", "b"]
+    assert base64.b64decode(whole["patch_b64"]) == ONE + TWO
+    first, second = api.get(f"{path}?path=a.txt").json, api.get(f"{path}?path=b").json
+    assert base64.b64decode(first["patch_b64"]) == ONE
+    assert second["patch"] == TWO.decode()
+    assert "patch_b64" not in second
+    assert api.get(f"{path}?path=nope").status_code == 404
+
+
+def test_a_refresh_captures_first_and_always_answers(api: Api, worker: PlayedWorker) -> None:
+    path = f"/tasks/{ended(api)['id']}/diff"
+
+    def take(command: Command) -> tuple[str, dict[str, Any]]:
+        assert command.kind == CommandKind.CAPTURE
+        capture([file("b")], TWO)
+        return "applied", {}
+
+    worker.answer = take
+    assert api.get(f"{path}?refresh=1").json["patch"] == TWO.decode()
+    worker.answer = lambda command: ("refused", {"status": 409, "detail": "no"})
+    assert api.get(f"{path}?refresh=1").status_code == 200
+
+
+def test_a_merge_answers_the_task_and_a_message(api: Api, worker: PlayedWorker) -> None:
+    task = ended(api)
+
+    def land(command: Command) -> tuple[str, dict[str, Any]]:
+        assert command.body == {"strategy": "rebase", "message": "m", "target_oid": "a" * 40}
+        landings.merged(Task.get(), "Merged into main")
+        return "applied", {"message": "Merged into main", "commit_oid": "c" * 40}
+
+    worker.answer = land
+    body = {"strategy": "rebase", "message": "m", "target_oid": "a" * 40}
+    answer = api.post(f"/tasks/{task['id']}/worktree/merge", body)
+    assert answer.status_code == 200
+    assert answer.json["message"] == "Merged into main"
+    assert answer.json["task"]["status"] == "completed"
+    assert answer.json["task"]["worktree_merged_at"]
+    again = api.post(f"/tasks/{task['id']}/worktree/merge")
+    assert again.status_code == 409
+    assert "already" in again.json["detail"]
+
+
+def test_a_refused_merge_says_what_is_in_the_way(api: Api, worker: PlayedWorker) -> None:
+    task = ended(api)
+    problem = {
+        "status": 409,
+        "title": "Landing refused",
+        "slug": "landing-refused",
+        "detail": "a.txt is in the way",
+    }
+    worker.answer = lambda command: ("refused", {**problem, "blocking": ["a.txt"], "conflicts": []})
+    answer = api.post(f"/tasks/{task['id']}/worktree/merge", {})
+    assert answer.status_code == 409
+    assert answer.json == {**problem, "blocking": ["a.txt"], "conflicts": []}
+
+
+def test_merge_bodies_are_checked(api: Api) -> None:
+    path = f"/tasks/{ended(api)['id']}/worktree/merge"
+    for body in ({"strategy": "octopus"}, {"head_oid": "x"}, {"cleanup": "yes"}, {"message": 1}):
+        assert api.post(path, body).status_code == 422
+    assert Command.select().count() == 0
+
+
+def test_a_task_without_worktree_or_still_running_is_not_merged(
+    api: Api, worker: PlayedWorker, running: dict[str, Any]
+) -> None:
+    live = api.post(f"/tasks/{running['id']}/worktree/merge")
+    assert live.status_code == 409
+    other = api.post(f"/tasks/{api.new()['id']}/worktree/merge")
+    assert other.status_code == 409
+    assert "no worktree" in other.json["detail"]
+
+
+def test_without_a_worker_landing_work_is_accepted_for_later(api: Api) -> None:
+    task = ended(api)
+    for verb in ("merge", "cleanup"):
+        answer = api.post(f"/tasks/{task['id']}/worktree/{verb}")
+        assert answer.status_code == 202
+        assert answer.json["task"]["pending_command"]["kind"] == verb
+    preview = api.post(f"/tasks/{task['id']}/worktree/preview")
+    assert preview.status_code == 202
+    assert preview.json["pending_command"]["kind"] == "preview"
+
+
+def test_preview_and_cleanup_pass_on_what_the_worker_found(api: Api, worker: PlayedWorker) -> None:
+    task = ended(api)
+    found = {"clean": False, "conflicts": ["a"], "blocking": [], "head_oid": "c", "target_oid": "d"}
+    worker.answer = lambda command: ("applied", found)
+    assert api.post(f"/tasks/{task['id']}/worktree/preview").json == found
+    bodies: list[dict[str, Any]] = []
+
+    def remove(command: Command) -> tuple[str, dict[str, Any]]:
+        bodies.append(command.body)
+        return "applied", {"message": "gone"}
+
+    worker.answer = remove
+    answer = api.post(f"/tasks/{task['id']}/worktree/cleanup", {"force": True})
+    assert (answer.status_code, answer.json["message"], bodies) == (200, "gone", [{"force": True}])

@@ -1,0 +1,361 @@
+"""The door: which request gets past which check, in which order."""
+
+from __future__ import annotations
+
+import dataclasses
+from pathlib import Path
+from typing import Any
+
+import pytest
+from flask.testing import FlaskClient
+
+from shared import accounts, doorbell
+from shared.config import Config
+from shared.store.models import LoginLink, Task
+from tests.unit.web.conftest import HOST, PORT, Api
+from web.app import Application, create_app
+from web.security import Authority
+from web.throttle import LIMIT
+
+GOOD_HOSTS = ["127.0.0.1:8080", "localhost:8080", "LOCALHOST:8080", "[::1]:8080"]
+UNLISTED = [
+    "evil.example", "evil.example:8080", "127.0.0.1.evil.example:8080", "localhost.evil.example:8080",
+    "localhost.:8080", "0.0.0.0:8080", "127.1:8080", "0x7f000001:8080", "[::]:8080", "127.0.0.1:8081", "127.0.0.1",
+    "localhost",
+]  # fmt: skip
+MALFORMED = [
+    "", "user@127.0.0.1:8080", "127.0.0.1:8080,evil.example", "127.0.0.1:8080 evil", "127.0.0.1:8080/x", "a b",
+    "127.0.0.1:http", "::1:8080", "http://127.0.0.1:8080",
+]  # fmt: skip
+FOREIGN = [
+    "null", "", "https://evil.example", "http://127.0.0.1:8081", "https://127.0.0.1:8080", "http://127.0.0.1",
+    "http://127.0.0.1:8080.evil.example", "http://localhost.evil.example:8080", "HTTP://127.0.0.1:8080",
+    "http://127.0.0.1:8080/", "file://",
+]  # fmt: skip
+
+
+def raw(
+    client: FlaskClient, host: str | None, method: str = "GET", path: str = "/health", **headers: str
+) -> Any:
+    environ = {"HTTP_HOST": host} if host is not None else {}
+    return client.open(path, method=method, headers=headers, environ_overrides=environ)
+
+
+@pytest.mark.parametrize("path", ["/health", "/tasks", "/", "/login", "/static/page.css", "/nowhere"])
+@pytest.mark.parametrize(("hosts", "status"), [(UNLISTED, 421), (MALFORMED, 400)])
+def test_other_hosts_are_refused_before_anything_else(
+    client: FlaskClient, path: str, hosts: list[str], status: int
+) -> None:
+    assert {raw(client, host, path=path).status_code for host in hosts} == {status}
+    assert {raw(client, host, "POST", "/tasks").status_code for host in hosts} == {status}
+
+
+def test_our_names_are_answered(client: FlaskClient) -> None:
+    assert {raw(client, host).status_code for host in GOOD_HOSTS} == {200}
+
+
+def test_a_target_in_absolute_form_must_name_the_host(client: FlaskClient) -> None:
+    def status(uri: str) -> int:
+        return client.get("/health", environ_overrides={"HTTP_HOST": HOST, "RAW_URI": uri}).status_code
+
+    assert status(f"http://{HOST}/health") == 200
+    assert status("http://evil.example/health") == 400
+
+
+def test_a_forwarded_host_is_ignored(client: FlaskClient) -> None:
+    assert raw(client, "evil.example", **{"X-Forwarded-Host": HOST}).status_code == 421
+
+
+@pytest.mark.parametrize("origin", FOREIGN)
+def test_a_foreign_origin_is_refused_bearer_or_not(api: Api, client: FlaskClient, origin: str) -> None:
+    answers = [
+        api.get("/tasks", headers={"Origin": origin}),
+        api.post("/tasks", {"title": "t"}, headers={"Origin": origin}),
+        client.get("/tasks", headers={"Host": HOST, "Origin": origin}),
+        client.post("/login", headers={"Host": HOST, "Origin": origin}, json={"token": "x"}),
+        client.options(
+            "/tasks", headers={"Host": HOST, "Origin": origin, "Access-Control-Request-Method": "POST"}
+        ),
+    ]
+    assert {answer.status_code for answer in answers} == {403}
+    assert not any("Access-Control" in name for answer in answers for name, _ in answer.headers)
+    assert Task.select().count() == 0
+
+
+def test_our_own_origin_gets_no_cors_header(api: Api) -> None:
+    answer = api.get("/tasks", headers={"Origin": f"http://localhost:{PORT}"})
+    assert answer.status_code == 200
+    assert not any("Access-Control" in name for name, _ in answer.headers)
+
+
+@pytest.fixture
+def listed(config: Config, tmp_path: Path) -> FlaskClient:
+    """A server with a listed foreign origin and a public name."""
+    wider = dataclasses.replace(
+        config, cors_origins=("https://app.example",), public_hosts=("runs.example",), behind_proxy=True
+    )
+    return create_app(wider, home=tmp_path).test_client(use_cookies=False)
+
+
+def test_a_listed_origin_may_ask_before_and_read_the_answer(listed: FlaskClient, config: Config) -> None:
+    origin = {"Host": HOST, "Origin": "https://app.example"}
+    preflight = listed.options("/tasks", headers={**origin, "Access-Control-Request-Method": "POST"})
+    assert preflight.status_code == 204
+    assert preflight.headers["Access-Control-Allow-Origin"] == "https://app.example"
+    assert preflight.headers["Access-Control-Allow-Headers"] == "authorization, content-type, idempotency-key"
+    refused = listed.get("/tasks", headers=origin)
+    assert (refused.status_code, refused.headers["Access-Control-Allow-Origin"]) == (
+        401,
+        "https://app.example",
+    )
+    bearer = {"Authorization": f"Bearer {accounts.owner_token(config)}", "Sec-Fetch-Site": "cross-site"}
+    answer = listed.get("/tasks", headers={**origin, **bearer})
+    assert answer.status_code == 200
+    assert answer.headers["Access-Control-Expose-Headers"] == "Link, Retry-After"
+    assert "Access-Control-Allow-Credentials" not in answer.headers
+
+
+def test_a_listed_origin_never_acts_with_the_browsers_login(listed: FlaskClient) -> None:
+    cookie, csrf = accounts.sign_in()
+    headers = {
+        "Host": HOST,
+        "Origin": "https://app.example",
+        "Cookie": f"openruntime_{PORT}={cookie}",
+        "X-CSRF-Token": csrf,
+    }
+    assert listed.get("/tasks", headers=headers).status_code == 401
+
+
+def test_a_public_name_is_a_host_and_an_own_origin(listed: FlaskClient, config: Config) -> None:
+    bearer = {"Authorization": f"Bearer {accounts.owner_token(config)}"}
+    for origin in ("https://runs.example", "http://runs.example"):
+        headers = {"Host": "runs.example", "Origin": origin, **bearer}
+        assert listed.get("/tasks", headers=headers).status_code == 200
+    assert listed.get("/health", headers={"Host": "other.example"}).status_code == 421
+
+
+@pytest.mark.parametrize(
+    "credential",
+    [
+        None,
+        "",
+        "Bearer",
+        "Bearer ",
+        "Bearer x",
+        "Basic eDp5",
+        "bearer é".encode().decode("latin-1"),
+        "Token {token}",
+    ],
+)
+def test_without_the_owners_token_nothing_is_shown(
+    client: FlaskClient, config: Config, credential: str | None
+) -> None:
+    headers = {"Host": HOST}
+    if credential is not None:
+        headers["Authorization"] = credential.format(token=accounts.owner_token(config))
+    for path in ("/tasks", "/nowhere", "/openapi.json", "/runners", "/ws"):
+        answer = client.get(path, headers=headers)
+        assert answer.status_code in (401, 400 if path == "/ws" else 401), path
+        assert answer.mimetype == "application/problem+json"
+    assert client.post("/tasks", headers=headers, json={}).status_code == 401
+
+
+def test_wrong_tokens_are_throttled_and_the_right_one_still_works(api: Api, client: FlaskClient) -> None:
+    wrong = {"Host": HOST, "Authorization": "Bearer wrong"}
+    statuses = [client.get("/tasks", headers=wrong).status_code for _ in range(LIMIT + 2)]
+    assert statuses == [401] * LIMIT + [429] * 2
+    assert int(client.get("/tasks", headers=wrong).headers["Retry-After"]) > 0
+    assert api.get("/tasks").status_code == 200
+
+
+def test_every_route_declares_its_authority_and_only_these_are_public(app: Application) -> None:
+    levels = {
+        rule.rule: getattr(app.view_functions[rule.endpoint], "authority", None)
+        for rule in app.url_map.iter_rules()
+    }
+    assert [rule for rule, level in levels.items() if level is None] == []
+    assert {rule for rule, level in levels.items() if level is Authority.PUBLIC} == {
+        "/health", "/login", "/static/<path:filename>",
+    }  # fmt: skip
+
+
+def test_every_closed_route_refuses_whoever_brings_nothing(app: Application, client: FlaskClient) -> None:
+    for rule in app.url_map.iter_rules():
+        if app.view_functions[rule.endpoint].authority is Authority.PUBLIC or rule.websocket:  # type: ignore[union-attr]
+            continue
+        path = rule.rule.replace("<id>", "00000000-0000-4000-8000-000000000000").replace("<request_id>", "x")
+        for method in sorted((rule.methods or set()) - {"OPTIONS", "HEAD"}):
+            answer = client.open(path, method=method, headers={"Host": HOST})
+            expected = 303 if path == "/" else 401
+            assert answer.status_code == expected, (method, path)
+
+
+def test_a_route_without_authority_is_closed_even_to_the_owner(app: Application, api: Api) -> None:
+    app.view_functions["board"].__dict__.pop("authority")
+    try:
+        assert api.get("/").status_code == 403
+    finally:
+        app.view_functions["board"].authority = Authority.PAGE  # type: ignore[union-attr]
+
+
+def test_no_get_handler_can_write(app: Application, api: Api) -> None:
+    from web import pages
+
+    kept = pages.board.__globals__["rfc3339"]
+    api.new()
+    pages.board.__globals__["rfc3339"] = lambda at: str(accounts.mint_link())
+    try:
+        assert api.get("/").status_code == 503
+    finally:
+        pages.board.__globals__["rfc3339"] = kept
+    assert LoginLink.select().count() == 0
+
+
+class Browser:
+    """A browser on our own page: keeps the cookie, knows the CSRF token."""
+
+    def __init__(self, app: Application) -> None:
+        self.client = app.test_client()
+        self.headers = {"Host": HOST, "Origin": f"http://{HOST}", "Sec-Fetch-Site": "same-origin"}
+        self.csrf = ""
+
+    def sign_in(self, token: str) -> Any:
+        answer = self.client.post(
+            "/login", json={"token": token}, headers=self.headers, base_url=f"http://{HOST}"
+        )
+        self.csrf = (answer.json or {}).get("csrf_token", "")
+        return answer
+
+    def __call__(self, method: str, path: str, **options: Any) -> Any:
+        headers = {**self.headers, "X-CSRF-Token": self.csrf, **options.pop("headers", {})}
+        headers = {name: value for name, value in headers.items() if value is not None}
+        return self.client.open(path, method=method, headers=headers, base_url=f"http://{HOST}", **options)
+
+
+@pytest.fixture
+def browser(app: Application) -> Browser:
+    found = Browser(app)
+    assert found.sign_in(accounts.mint_link()).status_code == 200
+    return found
+
+
+def test_a_sign_in_link_is_in_the_fragment_and_works_once(api: Api, app: Application) -> None:
+    made = api.post("/login/links").json
+    base, _, token = made["url"].partition("#token=")
+    assert base == f"http://{HOST}/login"
+    first, second = Browser(app), Browser(app)
+    answer = first.sign_in(token)
+    cookie = answer.headers["Set-Cookie"]
+    assert cookie.startswith(f"openruntime_{PORT}=")
+    assert "HttpOnly" in cookie
+    assert "SameSite=Strict" in cookie
+    assert first("GET", "/tasks").status_code == 200
+    assert second.sign_in(token).status_code == 401
+    assert second("GET", "/tasks").status_code == 401
+
+
+def test_a_pasted_link_signs_in_by_form(app: Application) -> None:
+    client = app.test_client()
+    headers = {"Host": HOST, "Origin": f"http://{HOST}"}
+    link = f"http://{HOST}/login#token={accounts.mint_link()}"
+    answer = client.post("/login", data={"token": link}, headers=headers)
+    assert (answer.status_code, answer.headers["Location"]) == (303, "/")
+    again = client.post("/login", data={"token": link}, headers=headers)
+    assert again.status_code == 401
+    assert b"used up" in again.data
+
+
+def test_the_owners_token_does_not_make_a_cookie(app: Application, config: Config) -> None:
+    assert Browser(app).sign_in(accounts.owner_token(config)).status_code == 401
+
+
+def test_sign_in_attempts_are_throttled(app: Application) -> None:
+    browser = Browser(app)
+    assert [browser.sign_in("x").status_code for _ in range(LIMIT + 1)][-2:] == [401, 429]
+    assert browser.sign_in(accounts.mint_link()).status_code == 200
+
+
+def test_a_write_with_the_cookie_needs_the_csrf_token(browser: Browser) -> None:
+    body = {"title": "t", "prompt": "p", "runner": "shell", "command": "true"}
+    for token in (None, "", "x", "é"):
+        assert browser("POST", "/tasks", json=body, headers={"X-CSRF-Token": token}).status_code == 403
+    assert Task.select().count() == 0
+    assert browser("POST", "/tasks", json=body).status_code == 200
+
+
+@pytest.mark.parametrize("site", ["cross-site", "same-site"])
+def test_another_site_can_neither_write_nor_read_with_the_cookie(browser: Browser, site: str) -> None:
+    assert browser("POST", "/tasks", json={}, headers={"Sec-Fetch-Site": site}).status_code == 403
+    assert browser("GET", "/tasks", headers={"Sec-Fetch-Site": site}).status_code == 403
+    navigation = {"Sec-Fetch-Site": site, "Sec-Fetch-Mode": "navigate", "Origin": None}
+    assert browser("GET", "/", headers=navigation).status_code == 200
+
+
+@pytest.mark.parametrize(
+    "mimetype", ["application/x-www-form-urlencoded", "multipart/form-data; boundary=x", "text/plain"]
+)
+def test_a_form_of_a_page_never_reaches_a_verb(browser: Browser, mimetype: str) -> None:
+    task = {"title": "t", "prompt": "p", "runner": "shell", "command": "true"}
+    for headers in ({"X-CSRF-Token": None}, {}):
+        answer = browser("POST", "/tasks", data=str(task), headers={**headers, "Content-Type": mimetype})
+        assert answer.status_code in (403, 415)
+    assert Task.select().count() == 0
+
+
+def test_signing_out_ends_the_login(browser: Browser) -> None:
+    assert browser("GET", "/tasks").status_code == 200
+    kept = browser.client.get_cookie(f"openruntime_{PORT}", "127.0.0.1")
+    assert kept is not None
+    assert browser("POST", "/logout").status_code == 204
+    browser.client.set_cookie(f"openruntime_{PORT}", kept.value, domain="127.0.0.1")
+    assert browser("GET", "/tasks").status_code == 401
+
+
+def test_pages_lead_to_the_sign_in_and_show_nothing(client: FlaskClient, browser: Browser) -> None:
+    answer = client.get("/", headers={"Host": HOST})
+    assert (answer.status_code, answer.headers["Location"]) == (303, "/login")
+    page = browser("GET", "/")
+    assert page.status_code == 200
+    assert browser.csrf.encode() in page.data
+    assert client.get("/login", headers={"Host": HOST}).status_code == 200
+
+
+def test_titles_are_text_on_a_page(browser: Browser) -> None:
+    title = "<script>alert(1)</script>"
+    browser("POST", "/tasks", json={"title": title, "prompt": "p", "runner": "shell", "command": "true"})
+    page = browser("GET", "/").text
+    assert title not in page
+    assert "&lt;script&gt;" in page
+
+
+def test_every_answer_carries_the_browsers_fences(api: Api, client: FlaskClient) -> None:
+    for answer in (
+        api.get("/tasks"),
+        client.get("/login", headers={"Host": HOST}),
+        client.get("/tasks", headers={"Host": HOST}),
+        client.get("/x", headers={"Host": "evil.example"}),
+    ):
+        policy = answer.headers["Content-Security-Policy"]
+        assert "default-src 'none'" in policy
+        assert "frame-ancestors 'none'" in policy
+        assert "unsafe" not in policy
+        assert answer.headers["X-Content-Type-Options"] == "nosniff"
+        assert answer.headers["Cross-Origin-Opener-Policy"] == "same-origin"
+        assert answer.headers["Referrer-Policy"] == "same-origin"
+        assert answer.headers["Cache-Control"] == "no-store"
+
+
+def test_templates_and_scripts_hold_nothing_inline() -> None:
+    folder = Path(create_app.__code__.co_filename).parent
+    for page in (folder / "templates").glob("*.html"):
+        text = page.read_text()
+        assert "style=" not in text
+        assert "onclick" not in text
+        assert "<script>" not in text
+
+
+def test_ringing_the_given_doorbell_reaches_it(config: Config, tmp_path: Path) -> None:
+    rung: list[str] = []
+    create_app(config, home=tmp_path, on_ring=lambda ring: rung.append(ring.bell))
+    doorbell.ring(doorbell.Bell.CHANGE)
+    assert rung == ["change"]
