@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import os
 from pathlib import Path
 from typing import Any
 
@@ -194,56 +193,6 @@ def test_an_empty_reply_is_refused_here(api: Api, cli: Cli) -> None:
     assert api.asked == []
 
 
-# -- decisions -------------------------------------------------------------------------------------------------
-
-
-def gated(api: Api) -> dict[str, Any]:
-    return api.task("aaaa1111", status="needs-input", policy={"require_approval": True})
-
-
-def request(api: Api, task: dict[str, Any], identity: str, status: str = "pending") -> None:
-    row = {"id": identity, "status": status, "tool": "Bash", "title": f"Run {identity}"}
-    api.approvals.setdefault(task["id"], []).append(row)
-
-
-def test_approve_opens_the_start_gate(api: Api, cli: Cli) -> None:
-    task = gated(api)
-    assert cli("approve", "aaaa").out == "aaaa1111  running\n"
-    assert api.asked[-1] == ("POST", f"/tasks/{task['id']}/approve", {})
-
-
-def test_deny_at_the_start_gate_stops_the_task(api: Api, cli: Cli) -> None:
-    gated(api)
-    assert cli("deny", "aaaa").out == "aaaa1111  stopped\n"
-
-
-def test_the_only_pending_request_is_meant(api: Api, cli: Cli) -> None:
-    task = api.task("aaaa1111", status="needs-input")
-    request(api, task, "r-old", "expired")
-    request(api, task, "r-new")
-    assert cli("approve", "aaaa").out == "r-new  allowed  Run r-new\n"
-    assert cli("deny", "aaaa", "--reason", "no").out == "r-new  denied  Run r-new\n"
-    path = f"/tasks/{task['id']}/approvals/r-new"
-    assert api.asked[-1] == ("POST", path, {"decision": "deny", "note": "no"})
-
-
-def test_several_pending_requests_are_listed_and_none_is_decided(api: Api, cli: Cli) -> None:
-    task = api.task("aaaa1111", status="needs-input")
-    request(api, task, "r-1")
-    request(api, task, "r-2")
-    done = cli("approve", "aaaa")
-    assert (done.code, done.err) == (1, "2 requests wait; name one: r-1 Run r-1; r-2 Run r-2.\n")
-    assert cli("approve", "aaaa", "r-2").code == 0
-
-
-@pytest.mark.parametrize("word", ["approve", "deny"])
-def test_a_running_task_that_waits_for_nothing_is_left_alone(api: Api, cli: Cli, word: str) -> None:
-    api.task("aaaa1111", status="running")
-    done = cli(word, "aaaa")
-    assert (done.code, done.err) == (1, "Nothing waits for a decision on task aaaa1111.\n")
-    assert all(method == "GET" for method, _, _ in api.asked)
-
-
 # -- review ----------------------------------------------------------------------------------------------------
 
 
@@ -300,67 +249,3 @@ def test_attach_prints_one_line_to_paste(api: Api, cli: Cli) -> None:
     api.answers[path] = 200, {"supported": False, "command": None, "message": "A shell task has no session."}
     done = cli("attach", "aaaa")
     assert (done.code, done.err) == (1, "A shell task has no session.\n")
-
-
-# -- run -------------------------------------------------------------------------------------------------------
-
-
-def created(api: Api) -> Any:
-    return next(body for method, target, body in api.asked if (method, target) == ("POST", "/tasks"))
-
-
-def test_run_creates_starts_and_prints_the_id(api: Api, cli: Cli) -> None:
-    done = cli("run", "Fix", "the bug\nproperly")
-    assert done.out.strip() in api.tasks
-    assert created(api) == {
-        "runner": "claude-code",
-        "workspace": os.getcwd(),
-        "title": "Fix the bug",
-        "prompt": "Fix the bug\nproperly",
-    }
-    assert api.asked[-1][1].endswith("/start")
-
-
-@pytest.mark.parametrize(
-    ("goal", "command"),
-    [(["ls", "-la", "a b"], "ls -la 'a b'"), (["echo a | wc -c"], "echo a | wc -c")],
-)
-def test_a_shell_command_is_words_or_one_line(api: Api, cli: Cli, goal: list[str], command: str) -> None:
-    assert cli("run", "-r", "shell", "--", *goal).code == 0
-    assert created(api)["command"] == command
-
-
-def test_run_takes_options_and_a_registered_workspace_by_name(api: Api, cli: Cli) -> None:
-    api.workspaces = [{"name": "site", "path": "/srv/site"}]
-    options = ["-w", "site", "-r", "codex", "--preset", "auto-review", "--budget", "30", "--title", "T"]
-    assert cli("run", *options, "go").code == 0
-    sent = created(api)
-    assert (sent["workspace"], sent["preset"], sent["budget_minutes"], sent["title"]) == (
-        "/srv/site",
-        "auto-review",
-        30,
-        "T",
-    )
-
-
-def test_without_an_agent_the_goal_is_a_shell_command_and_that_is_said(api: Api, cli: Cli) -> None:
-    api.runners[1]["available"] = False
-    done = cli("run", "true")
-    assert created(api)["runner"] == "shell"
-    assert "runs as a shell command" in done.err
-
-
-def test_an_unknown_workspace_is_refused_before_anything_is_made(api: Api, cli: Cli) -> None:
-    done = cli("run", "-w", "nowhere", "go")
-    assert done.code == 1
-    assert "neither a folder nor the name of a workspace" in done.err
-    assert api.tasks == {}
-
-
-def test_a_refused_start_still_names_the_task(api: Api, cli: Cli) -> None:
-    api.answers["POST", "/tasks"] = lambda: (200, api.task("c0ffee00"))
-    api.answers["POST", "/tasks/c0ffee00-0000-4000-8000-000000000000/start"] = problem(
-        412, "Approve it first."
-    )
-    done = cli("run", "go")
-    assert (done.code, done.err) == (1, "Task c0ffee00 was created but not started: Approve it first.\n")
