@@ -10,6 +10,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from enum import StrEnum
 
+from shared.crashpoints import crashpoint
 from shared.store.database import database
 
 log = logging.getLogger(__name__)
@@ -51,6 +52,7 @@ def ring(bell: Bell, id: str = "", worker: str | None = None) -> None:
 
 
 def _ring(ring: Ring) -> None:
+    crashpoint("ring.before")
     for listener in _listeners:
         try:
             listener(ring)

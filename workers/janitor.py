@@ -12,6 +12,7 @@ import time
 
 from broker.liveness import Owners
 from shared import attempts, commands, fleet
+from shared.crashpoints import crashpoint
 from shared.errors import OpenRuntimeError
 from shared.store.database import close
 from shared.store.models import Attempt, Command
@@ -77,6 +78,7 @@ class Janitor(threading.Thread):
             elif not self._owners.is_alive(attempt.worker or ""):
                 taken = attempts.adopt(attempt, mine)
                 if taken is not None:
+                    crashpoint("takeover.adopted")
                     self._resume(taken)
 
     def _resume(self, attempt: Attempt) -> None:

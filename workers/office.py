@@ -9,6 +9,7 @@ from broker.wakeup import Wakeup
 from shared import attempts, commands, tasks
 from shared.commands import State
 from shared.config import Config
+from shared.crashpoints import crashpoint
 from shared.errors import Refused
 from shared.store.database import close
 from shared.store.models import Attempt, Command, Task
@@ -37,6 +38,7 @@ class Office:
             attempt = attempts.claim_next(self.worker, self.config.max_attempts)
             if attempt is None:
                 return
+            crashpoint("start.claimed")
             self._start(attempt)
 
     def _start(self, attempt: Attempt) -> None:

@@ -9,6 +9,7 @@ from typing import Any
 from shared import commands, landings, tasks
 from shared.commands import CommandKind, State
 from shared.config import Config
+from shared.crashpoints import crashpoint
 from shared.errors import Conflict, GitFailed, NotReady, OpenRuntimeError, Refused, UnmergedWork
 from shared.store.models import Capture as CaptureRow
 from shared.store.models import Command, Landing, Task
@@ -25,9 +26,11 @@ log = logging.getLogger(__name__)
 def carry_out(command: Command, config: Config) -> None:
     """Do what a taken command says and end it: applied with its result, or refused with a problem."""
     task = Task.get_by_id(command.task_id)
+    crashpoint("work.taken")
     try:
         result = WORK[CommandKind(command.kind)](task, command.body, config)
         commands.finish(command.id, State.APPLIED, result)
+        crashpoint("work.finished")
     except OpenRuntimeError as error:
         commands.finish(command.id, State.REFUSED, problem(error))
     except Exception as error:
@@ -89,6 +92,7 @@ def _land(
         recorded.append(
             landings.begin_landing(task, row, intent.strategy, intent.target_branch, intent.to_json())
         )
+        crashpoint("merge.intent")
 
     try:
         landed = landing.land(
@@ -105,6 +109,7 @@ def _land(
         for begun in recorded:
             landings.end_landing(begun, "refused")
         raise
+    crashpoint("merge.moved")
     for given_up in recorded[:-1]:
         landings.end_landing(given_up, "refused")
     return _landed(task, recorded[-1], landed)
@@ -136,6 +141,7 @@ def _landed(task: Task, recorded: Landing, landed: landing.Landed) -> dict[str, 
     said = f"Merged into {where}" + (f" as {landed.commit_oid[:10]}" if landed.commit_oid else "")
     if tasks.get(task.id).worktree_merged_at is None:
         landings.merged(task, said)
+    crashpoint("merge.recorded")
     return {"message": said, "commit_oid": landed.commit_oid, "target_branch": landed.target_branch}
 
 
@@ -154,10 +160,12 @@ def _cleanup(task: Task, body: dict[str, Any], config: Config) -> dict[str, Any]
                 files=len(row.files),
             )
         ref = removal.remove(worktree, keep=row.head_oid if row is not None else None)
+        crashpoint("cleanup.removed")
     closing.forget(attempt_directories(task, config))
     said = "Removed the worktree" + (f"; its last state is kept as {ref}" if ref else "")
     if task.worktree_cleaned_at is None:
         landings.cleaned(task, said)
+    crashpoint("cleanup.recorded")
     return {"message": said, "recovery_ref": ref}
 
 

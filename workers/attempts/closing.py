@@ -13,6 +13,7 @@ from typing import Any
 from shared import attempts, lifecycle, tasks
 from shared.attempts import Ending
 from shared.config import Config
+from shared.crashpoints import crashpoint
 from shared.errors import GitFailed, Refused
 from shared.events import Category, Draft, Kind
 from shared.landings import CaptureRecord, keep_capture
@@ -42,8 +43,10 @@ def close(attempt: Attempt, turn: TurnEnded | None, config: Config, again: Calla
     process.sweep(attempt.id)
     task = Task.get_by_id(attempt.task_id)
     drafts, changed = _capture(task, attempt, config)
+    crashpoint("end.captured")
     ending = _lost(attempt) if exit is None else _ended(attempt, exit, turn, changed)
     attempts.finish(attempt, dataclasses.replace(ending, drafts=[*drafts, *ending.drafts]))
+    crashpoint("end.finished")
 
 
 def _capture(task: Task, attempt: Attempt, config: Config) -> tuple[list[Draft], bool]:

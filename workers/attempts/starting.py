@@ -12,6 +12,7 @@ from typing import Any
 
 from shared import attempts, tasks
 from shared.config import Config
+from shared.crashpoints import crashpoint
 from shared.errors import AgentLost, GitFailed, NotReady, OpenRuntimeError, Refused, SandboxFailed
 from shared.events import Category, Draft, Kind
 from shared.policy import NetworkMode, Policy
@@ -46,8 +47,10 @@ def start(attempt: Attempt, config: Config) -> Watch | None:
     directory = config.attempts / attempt.id
     try:
         place = prepare(task, attempt, config)
+        crashpoint("start.placed")
         plan = _plan(task, attempt, place, config)
         started = process.start(directory, plan.launch, lambda identity: _commit(attempt, plan, identity))
+        crashpoint("start.after-go")
     except (Refused, GitFailed, SandboxFailed) as error:
         attempts.start_failed(attempt, str(error))
         return None
@@ -215,4 +218,9 @@ def _commit(attempt: Attempt, plan: Plan, identity: process.Identity) -> bool:
     values: dict[str, Any] = {**dataclasses.asdict(identity), "contained": plan.context.contained}
     draft = Draft(Kind.LIFECYCLE, f"Starting {plan.start.shown or attempt.runner}", started)
     report = {field: list(said) for field, said in plan.report.items()}
-    return attempts.commit_start(attempt, values, [draft], session_id=plan.start.session_id, report=report)
+    crashpoint("start.before-commit")
+    committed = attempts.commit_start(
+        attempt, values, [draft], session_id=plan.start.session_id, report=report
+    )
+    crashpoint("start.after-commit")
+    return committed

@@ -8,6 +8,7 @@ from typing import Any
 
 from shared import approvals, commands
 from shared.commands import CommandKind, State
+from shared.crashpoints import crashpoint
 from shared.errors import AgentLost
 from shared.store.models import Command
 from workers.attempts import process
@@ -59,8 +60,11 @@ def hold_clock(watch: Watch) -> None:
 def _ask(watch: Watch, op: str, **fields: Any) -> dict[str, Any]:
     """One request on a connection of its own: the loop's stays free for what the shim pushes."""
     control = process.attach(watch.directory)
+    crashpoint("steering.before-ask")
     try:
-        return control.request(op, timeout_seconds=ANSWER_SECONDS, **fields)
+        answer = control.request(op, timeout_seconds=ANSWER_SECONDS, **fields)
+        crashpoint("steering.after-ask")
+        return answer
     finally:
         control.close()
 
@@ -111,6 +115,7 @@ def _decide(watch: Watch, command: Command) -> None:
 def _settle(watch: Watch, command: Command, answer: dict[str, Any], **result: Any) -> None:
     if answer.get("ok"):
         commands.finish(command.id, State.APPLIED, result)
+        crashpoint("steering.finished")
     else:
         detail = str(answer.get("error", "The agent did not take it."))
         refusal = {"status": 409, "slug": "conflict", "title": "Wrong state", "detail": detail}

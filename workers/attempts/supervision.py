@@ -18,6 +18,7 @@ import peewee
 
 from broker.wakeup import Wakeup
 from shared import attempts, commands
+from shared.crashpoints import crashpoint
 from shared.lifecycle import Status
 from shared.store.database import close, raw
 from workers.attempts import steering
@@ -224,7 +225,10 @@ class Supervision(threading.Thread):
         """Store a batch; while the store refuses, hold it and try again rather than lose a line."""
         while True:
             try:
-                return attempts.record(batch)
+                crashpoint("progress.before-store")
+                fenced = attempts.record(batch)
+                crashpoint("progress.after-store")
+                return fenced
             except peewee.OperationalError:
                 if self._stopping:
                     raise

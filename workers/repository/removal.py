@@ -7,6 +7,7 @@ import shutil
 import uuid
 from pathlib import Path
 
+from shared.crashpoints import crashpoint
 from shared.errors import Conflict
 from workers.repository import discovery, references, registration
 from workers.repository.discovery import Repository
@@ -35,6 +36,7 @@ def remove(worktree: Worktree, *, keep: str | None) -> str | None:
         if repository is not None:
             registration.refuse_locked(worktree)
             ref = preserve(repository, worktree, keep) if keep else None
+            crashpoint("cleanup.preserved")
         _discard(worktree.path)
         if repository is not None:
             registration.forget(repository, worktree)
