@@ -42,14 +42,13 @@ def installation(tmp_path: Path, model: str, home: Path) -> Iterator[Installatio
     path = f"{programs.folder_of('claude')}:{os.environ['PATH']}"
     settings = {"PATH": path, "ANTHROPIC_BASE_URL": model, "ANTHROPIC_API_KEY": "dummy-key-0123456789"}
     with installed(tmp_path, **settings) as running:
-        wait_until(
-            lambda: [item for item in running.get("/runners").body if item["runner"] == "claude-code"][0][
-                "available"
-            ],
-            15,
-            what="claude to be found",
-        )
+        wait_until(lambda: available(running), 15, what="claude to be found")
         yield running
+
+
+def available(installation: Installation) -> bool:
+    runners = {item["runner"]: item for item in installation.get("/runners").body}
+    return bool(runners["claude-code"]["available"])
 
 
 def start(installation: Installation, workspace: Path, *turns: dict[str, Any]) -> str:
