@@ -36,6 +36,7 @@ class Family:
         self.main = 0
         self.sandbox_init: Process | None = None  # pid 1 of the agent's own process namespace
         self.status: int | None = None
+        self.was_killed = False  # the main process, by `kill`
         self.cpu_seconds = 0.0
         self.max_rss_bytes = 0
 
@@ -66,6 +67,7 @@ class Family:
         """SIGKILL until nothing is left, at most 10 s; returns how many were found alive at first."""
         if self.sandbox_init:
             proc.send(self.sandbox_init, KILL)  # takes its whole namespace along, at once
+        self.was_killed = self.status is None
         first = -1
         until = time.monotonic() + SWEEP_SECONDS
         while True:

@@ -8,6 +8,7 @@ import time
 from typing import TYPE_CHECKING
 
 from workers.attempts.control import PROTOCOL
+from workers.attempts.ending import KILL
 from workers.attempts.frames import STDERR, STDOUT
 
 if TYPE_CHECKING:
@@ -76,6 +77,8 @@ def of(shim: Shim, first_errors: bytes) -> dict[str, Any]:
 
 def _ending(shim: Shim) -> tuple[int | None, int | None]:
     """(exit code, signal) of the agent: one of them, or neither when it never ran."""
+    if shim.family.was_killed:
+        return None, KILL  # whatever the sandbox, dying in the same moment, says of it
     if shim.exit_code is not None:
         return shim.exit_code, None
     if shim.family.status is None:

@@ -7,6 +7,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal
 
+#: An empty file: a device would be refused instead of read as empty, and tools fail on that.
+NOTHING = Path(__file__).with_name("nothing")
 Kind = Literal["read-only", "writable", "empty", "nothing", "link"]
 
 
@@ -28,7 +30,7 @@ class Mount:
             case "writable":
                 return ["--bind", self.source, str(self.target)]
             case "nothing":
-                return ["--ro-bind", "/dev/null", str(self.target)]
+                return ["--ro-bind", str(NOTHING), str(self.target)]
             case "link":
                 return ["--symlink", self.source, str(self.target)]
         size = ["--size", str(self.size_bytes)] if sized and self.size_bytes else []
