@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import json
-import os
 import shutil
 import signal
 import subprocess
 import sys
 from pathlib import Path
 
+from tests import processes
 from tests.waiting import Deadline, wait_until
 
 ROOT = Path(__file__).resolve().parents[3]
@@ -121,6 +121,11 @@ class Application:
         words = (line.split() for line in self.journal())
         return [int(found[1]) for found in words if found[0] == kind and found[1].isdigit()]
 
+    def end(self) -> None:
+        """Kill whatever carries our data directory, also what was started a moment ago and is not in the journal."""
+        while left := processes.alive(processes.carrying(self.data)):
+            processes.end(left)
+
     def url(self) -> str:
         return str(json.loads((self.data / "instance.json").read_text())["url"])
 
@@ -138,10 +143,9 @@ class Up:
         return self
 
     def __exit__(self, *_: object) -> None:
-        pids = [pid for kind in KINDS for pid in self.application.pids(kind)]
-        for pid in [self.process.pid, *pids]:
-            end(pid)
+        self.process.kill()
         self.process.wait(10)
+        self.application.end()
 
     def ready(self) -> None:
         wait_until(lambda: "/login#token=once" in self.out, 20, what=f"the sign-in link; stderr: {self.err}")
@@ -167,9 +171,3 @@ def lives(pid: int) -> bool:
         return Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[0] != "Z"
     except OSError:
         return False
-
-
-def end(pid: int) -> None:
-    if lives(pid):
-        os.kill(pid, signal.SIGKILL)
-        wait_until(lambda: not lives(pid), what=f"{pid} to end")

@@ -12,7 +12,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.integration.cli.standins import KINDS, ROOT, Application, Up, end, lives
+from tests.integration.cli.standins import KINDS, ROOT, Application, Up, lives
 from tests.waiting import wait_until
 
 
@@ -20,9 +20,7 @@ from tests.waiting import wait_until
 def application(short_dir: Path) -> Iterator[Application]:
     application = Application(short_dir)
     yield application
-    for kind in KINDS:
-        for pid in application.pids(kind):
-            end(pid)
+    application.end()
 
 
 def gone(application: Application, *kinds: str) -> bool:
