@@ -8,13 +8,16 @@ from __future__ import annotations
 import dataclasses
 import hashlib
 import json
+import os
 import re
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from enum import StrEnum
+from fnmatch import fnmatchcase
 from pathlib import Path
 from typing import Any
 
+from shared.network_words import CLIENTS, stays_local
 from shared.shell_words import program, simple_commands
 
 DEFAULT_BLOCKED = ("rm -rf", "sudo", "git push", "curl", "wget", "ssh", "scp")
@@ -100,17 +103,35 @@ def from_json(value: Mapping[str, Any], base: Policy | None = None) -> Policy:
     return dataclasses.replace(base or Policy(), **changes)
 
 
-def tool_action(policy: Policy, tool: str, *, contained: bool) -> tuple[str, str]:
+def tool_action(
+    policy: Policy, tool: str, *, contained: bool, command: str | None = None, path: str | None = None
+) -> tuple[str, str]:
     """(allow | ask | deny, the rule that says so) for a tool an agent wants to use (contract 5).
 
-    The first matching rule wins; where none does, enforced containment or full access allow, else a person is asked.
+    `command` is the shell line and `path` the file the tool is for, where it has one. The first matching rule wins;
+    where none does, enforced containment or full access allow, else a person is asked.
     """
     for rule in policy.tool_rules:
-        if rule.get("tool") in ("*", tool):
-            return str(rule.get("action", "ask")), f"tool_rules: {rule.get('tool')}"
+        action = str(rule.get("action", "ask"))
+        if rule.get("tool") in ("*", tool) and _concerns(rule, action, command, path):
+            return action, f"tool_rules: {rule.get('tool')}"
     if policy.workspace_access == "full":
         return "allow", "full access"
     return ("allow", "contained") if contained else ("ask", "no containment")
+
+
+def _concerns(rule: Mapping[str, Any], action: str, command: str | None, path: str | None) -> bool:
+    """Whether a rule's `pattern` and `path` match: to allow, every simple command must; to object, one is enough."""
+    if rule.get("path") and not (path and fnmatchcase(os.path.normpath(path), str(rule["path"]))):
+        return False
+    pattern = rule.get("pattern")
+    if not pattern:
+        return True
+    lines = [" ".join(words) for words in simple_commands(command or "")]
+    matches = [fnmatchcase(line, str(pattern)) for line in lines]
+    if action == "allow":
+        return bool(matches) and all(matches)
+    return any(matches) or bool(command and fnmatchcase(command, str(pattern)))
 
 
 @dataclass(frozen=True)
@@ -165,6 +186,12 @@ def _real(text: str) -> Path | None:
         return None
 
 
+OPTION = re.compile(r"-[A-Za-z]+")
+LONG_OPTIONS = {"--recursive": "r", "--force": "f"}
+SAME_PROGRAM = {"doas": "sudo"}
+GIT_VALUED = frozenset("-c -C --git-dir --work-tree --namespace --config-env".split())
+
+
 @rule("blocked_commands")
 def _blocked(policy: Policy, commands: list[list[str]]) -> Finding | None:
     for fragment in policy.blocked_commands:
@@ -175,26 +202,24 @@ def _blocked(policy: Policy, commands: list[list[str]]) -> Finding | None:
 
 
 def _matches(wanted: list[str], words: list[str]) -> bool:
-    if program(words) != wanted[0]:
+    name = program(words).lower()
+    if SAME_PROGRAM.get(name, name) != program(wanted).lower():
         return False
-    rest = _subcommand(words) if wanted[0] == "git" else words[1:]
-    flags = {letter for word in rest if re.fullmatch(r"-[A-Za-z]+", word) for letter in word[1:].lower()}
-    for word in wanted[1:]:
-        if re.fullmatch(r"-[A-Za-z]+", word):
-            if not set(word[1:].lower()) <= flags:
+    rest = _subcommand(words) if name == "git" else words[1:]
+    options = rest[: rest.index("--")] if "--" in rest else rest
+    flags = {letter for word in options for letter in _letters(word)}
+    for place, word in enumerate(wanted[1:]):
+        if OPTION.fullmatch(word):
+            if not set(_letters(word)) <= flags:
                 return False
-        elif wanted[0] == "git":
-            return rest[:1] == [word]
-        elif word not in rest:
+        elif (name == "git" and place == 0 and rest[:1] != [word]) or word not in rest:
             return False
     return True
 
 
-NETWORK_PROGRAMS = frozenset("curl wget ssh scp sftp nc ncat netcat telnet ftp".split())
-LOCAL_HOST = re.compile(
-    r"(?:https?://)?(?:[^@/]*@)?(?:localhost|127(?:\.\d{1,3}){3}|\[?::1\]?)(?::\d+)?(?:[/?#].*)?$"
-)
-REMOTE_HOST = re.compile(r"(?:\w+://|[^@/]+@|[\w-]+(?:\.[\w-]+)+(?::\d+)?(?:/|$)|\$)")
+def _letters(word: str) -> str:
+    """An option's letters; `--force` is `-f`, and `-R` is `-r`."""
+    return word[1:].lower() if OPTION.fullmatch(word) else LONG_OPTIONS.get(word, "")
 
 
 @rule("network")
@@ -202,21 +227,29 @@ def _network(policy: Policy, commands: list[list[str]]) -> Finding | None:
     if policy.network is NetworkMode.ENABLED:
         return None
     for words in commands:
-        name = program(words)
-        if name not in NETWORK_PROGRAMS:
+        name = program(words).lower()
+        if name not in CLIENTS or (policy.network is NetworkMode.LOCALHOST and stays_local(words)):
             continue
-        if policy.network is NetworkMode.LOCALHOST:
-            hosts = [word for word in words[1:] if LOCAL_HOST.match(word) or REMOTE_HOST.match(word)]
-            if any(map(LOCAL_HOST.match, hosts)) and all(map(LOCAL_HOST.match, hosts)):
-                continue
         return Finding(
             "network", f"{name} uses the network, and this policy's network mode is {policy.network}."
         )
     return None
 
 
-GIT_WRITES = frozenset("push commit tag merge rebase checkout reset stash".split())
-GIT_READS = {"stash": ("list", "show"), "tag": ("-l", "--list")}
+GIT_WRITES = frozenset(
+    "am branch checkout cherry-pick clean commit merge pull push rebase reset restore revert stash switch tag".split()
+)
+#: The forms of these that only show something: by the first word after the subcommand.
+GIT_READS = {
+    "stash": re.compile(r"list|show"),
+    "tag": re.compile(
+        r"|-l|--list|-n\d*|-v|--(verify|contains|no-contains|points-at|merged|no-merged|sort|format).*"
+    ),
+    "branch": re.compile(
+        r"|-[arlv]+|--(list|all|remotes|verbose|show-current|contains|no-contains|merged|no-merged)"
+        r"|--(points-at|sort|format|color|column).*"
+    ),
+}
 
 
 @rule("git_write")
@@ -224,29 +257,38 @@ def _git_write(policy: Policy, commands: list[list[str]]) -> Finding | None:
     if policy.allow_git_write:
         return None
     for words in commands:
-        if program(words) != "git":
-            continue
-        rest = _subcommand(words)
-        if rest and rest[0] in GIT_WRITES and not set(rest[1:2]) & set(GIT_READS.get(rest[0], ())):
+        rest = _subcommand(words) if program(words).lower() == "git" else []
+        if rest and rest[0] in GIT_WRITES and not _only_shows(rest):
             return Finding(
                 "git_write", f"git {rest[0]} writes to git, and this policy does not allow git writes."
             )
     return None
 
 
+def _only_shows(rest: list[str]) -> bool:
+    first = rest[1] if len(rest) > 1 else ""
+    reads = GIT_READS.get(rest[0])
+    return first in ("-h", "--help") or bool(reads and reads.fullmatch(first))
+
+
 def _subcommand(words: list[str]) -> list[str]:
     """The words from git's subcommand on, past `-c NAME=VALUE`, `-C DIR` and other global options."""
-    rest: Iterable[str] = iter(words[1:])
-    left = list(rest)
-    while left and left[0].startswith("-"):
-        left = left[2:] if left[0] in ("-c", "-C", "--git-dir", "--work-tree") else left[1:]
-    return left
+    rest = iter(words[1:])
+    for word in rest:
+        if not word.startswith("-"):
+            return [word, *rest]
+        if word in GIT_VALUED:
+            next(rest, None)
+    return []
 
 
 SECRET_FILES = re.compile(
-    r"^(\.env(\..*)?|\.netrc|\.pgpass|credentials|id_(rsa|dsa|ecdsa|ed25519)|\.git-credentials)$"
+    r"\.env(\.(?!example|sample|template|dist)[\w.-]+)?|\.netrc|\.pgpass|\.git-credentials|secrets?(\.\w+)?"
+    r"|id_(rsa|dsa|ecdsa|ed25519)"
 )
-SECRET_WORDS = re.compile(r"(?i)\b(keychain|api[ _-]?key|access[ _-]?token|bearer[ _-]?token)\b")
+SECRET_WORDS = re.compile(
+    r"(?i)(?<![a-z])(keychain|api[ _-]?key|access[ _-]?token|bearer[ _-]?token)(?![a-z])"
+)
 
 
 @rule("secrets")
@@ -254,9 +296,7 @@ def _secrets(policy: Policy, commands: list[list[str]]) -> Finding | None:
     if policy.allow_secrets:
         return None
     for words in commands:
-        names = [part for word in words for part in re.split(r"[/=:]", word)]
-        hit = next((name for name in names if SECRET_FILES.match(name)), None)
-        hit = hit or next((word for word in words if SECRET_WORDS.search(word)), None)
+        hit = next((word for word in words if SECRET_WORDS.search(word) or _is_secret_file(word)), None)
         if program(words) == "printenv" or words == ["env"]:
             hit = words[0]
         if hit:
@@ -264,3 +304,15 @@ def _secrets(policy: Policy, commands: list[list[str]]) -> Finding | None:
                 "secrets", f"{hit} reaches for a secret, and this policy does not allow secret access."
             )
     return None
+
+
+def _is_secret_file(word: str) -> bool:
+    """Whether a path in `word` (`--file=PATH` and `HOST:PATH` too) is one where credentials usually lie."""
+    for path in re.split(r"[=:]", word):
+        *folders, name = path.split("/")
+        hidden = any(folder.startswith(".") and folder.strip(".") for folder in folders)
+        if SECRET_FILES.fullmatch(name) or (name == "credentials" and (hidden or not folders)):
+            return True
+        if name == "environ" and folders[:2] == ["", "proc"]:
+            return True
+    return False

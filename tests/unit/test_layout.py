@@ -22,6 +22,7 @@ PURE = {
     "lifecycle": set(),
     "events": set(),
     "policy": set(),
+    "network_words": set(),
     "redaction": {"re2"},
     "secret_rules": {"re2"},
     "shell_words": set(),
