@@ -7,7 +7,6 @@ from collections.abc import Mapping
 import dramatiq
 from dramatiq.middleware import Middleware, Retries
 
-from broker.redis import RedisBroker
 from broker.sqlite import SqliteBroker
 from shared.config import Config
 
@@ -21,6 +20,8 @@ def make(config: Config, *, prefetch: Mapping[str, int] | None = None) -> dramat
     """
     if config.broker == "sqlite":
         return SqliteBroker(config.broker_file, middleware=_middleware(), prefetch=prefetch)
+    from broker.redis import RedisBroker  # 0.1 s to import, and most installations have no Redis
+
     return RedisBroker(url=config.broker, middleware=_middleware(), prefetch=prefetch)
 
 
