@@ -191,7 +191,7 @@ def _update(
         git_dir=git_dir,
         work_tree=work_tree,
         index=index,
-        config=config,
+        config={**(config or {}), "core.looseCompression": "0"},  # a tenth of the time of many small files
         input=b"\0".join(paths) + b"\0",
         timeout_seconds=HASH_SECONDS,
     )

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import os
+import shutil
 import stat
 import subprocess
 from collections.abc import Callable
@@ -161,11 +162,23 @@ def make_desk(tmp_path: Path) -> Callable[..., Desk]:
     return make
 
 
-@pytest.fixture
-def desk(make_desk: Callable[..., Desk]) -> Desk:
+@pytest.fixture(scope="session")
+def template(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A repository on `main` with two commits, nested folders and an ignore file."""
-    return make_desk(
+    folder = tmp_path_factory.mktemp("template")
+    shell(
+        folder,
         "git init -q -b main; mkdir -p sub/deep gone; printf 'one\\ntwo\\nthree\\n' > a.txt; echo b > sub/b.txt;"
-        "echo c > sub/deep/c.txt; echo g > gone/g.txt; printf '.env\\n*.log\\nbuild/\\n' > .gitignore;"
-        "git add -A; git commit -qm first; echo four > d.txt; git add -A; git commit -qm second"
+        "echo c > sub/deep/c.txt; echo g > gone/g.txt; printf '.env\\n*.log\\nbuild/\\n' > .gitignore; rm .git/hooks/*;"
+        "git add -A; git commit -qm first; echo four > d.txt; git add -A; git commit -qm second",
     )
+    return folder
+
+
+@pytest.fixture
+def desk(template: Path, tmp_path: Path) -> Desk:
+    """A copy of the template repository, and empty folders for our worktrees."""
+    folder = tmp_path / "repo"
+    shutil.copytree(template, folder, symlinks=True)
+    shell(folder, "git update-index -q --refresh")
+    return Desk(tmp_path, folder, tmp_path / "data" / "worktrees", tmp_path / "data" / "repositories")

@@ -1,0 +1,449 @@
+"""Landing never overwrites: what overlaps is refused and stays, what does not is kept byte for byte."""
+
+from __future__ import annotations
+
+import os
+import shutil
+import subprocess
+from concurrent.futures import ThreadPoolExecutor
+
+import pytest
+
+from shared.errors import BadRequest, Conflict, LandingRefused, NotReady
+from workers.repository import capture, landing, removal
+from workers.repository.landing import Intent
+
+TASK = "0123abcd-task"
+WORK = (
+    "echo more >> a.txt; echo new > new.txt; mkdir made; echo m > made/m.txt; rm -r gone; mv d.txt moved.txt"
+)
+
+
+def land(desk, taken, **words):
+    words.setdefault("message", "Land the work")
+    words.setdefault("target_branch", "main")
+    return landing.land(desk.repository(), taken, **words)
+
+
+def look(desk, taken, **words):
+    words.setdefault("target_branch", "main")
+    return landing.preview(desk.repository(), taken, **words)
+
+
+def refs(desk) -> str:
+    return desk.sh("git for-each-ref | grep -v refs/openruntime/backup || true")
+
+
+def test_a_squash_is_one_commit_on_the_branch_and_the_checkout_has_it(desk) -> None:
+    taken = desk.change(WORK)
+    old = desk.sh("git rev-parse main")
+    done = land(desk, taken, message="Land the work\n\nWith a body.")
+    assert desk.sh("git rev-parse main main^ HEAD").split() == [done.commit_oid, old, done.commit_oid]
+    assert desk.sh("git status --porcelain") == ""
+    assert desk.sh("git rev-parse main^{tree}") == taken.tree_oid
+    assert (
+        desk.sh("git log -1 --format=%an:%ae:%s:%b") == "Person:person@example.org:Land the work:With a body."
+    )
+    assert done.previous_oid == old
+    assert desk.sh("git fsck --strict 2>&1 | grep -v dangling || true") == ""
+    assert "openruntime: landed" in desk.sh("git reflog -1 HEAD")
+    assert not list(desk.folder.glob(".git/openruntime-*"))
+    assert "refs/openruntime/landing" not in refs(desk)
+
+
+def test_a_preview_changes_nothing_and_says_what_a_landing_does(desk) -> None:
+    taken = desk.change(WORK)
+    before = desk.state(), refs(desk)
+    shown = look(desk, taken)
+    assert shown.clean
+    assert shown.target_oid == desk.sh("git rev-parse main")
+    assert (shown.target_branch, shown.checked_out_at, shown.head_oid) == (
+        "main",
+        str(desk.folder),
+        taken.head_oid,
+    )
+    assert set(shown.files) == {"a.txt", "new.txt", "made/m.txt", "gone/g.txt", "d.txt", "moved.txt"}
+    assert (desk.state(), refs(desk)) == before
+
+
+KEPT = {
+    "an unstaged edit": "echo mine >> sub/b.txt",
+    "a staged edit": "echo mine >> sub/b.txt; git add sub/b.txt",
+    "staged and edited again": "echo mine >> sub/b.txt; git add sub/b.txt; echo again >> sub/b.txt",
+    "an untracked file": "echo mine > mine.txt; mkdir made2; echo x > made2/x",
+    "an ignored file": "echo secret > .env; mkdir build; echo o > build/o",
+    "a staged new file and a staged deletion": "echo n > n; git add n; git rm -q sub/deep/c.txt",
+    "a deleted file": "rm sub/b.txt",
+    "a mode change": "chmod +x sub/b.txt",
+    "an untracked file in a folder that goes": "echo mine > gone/mine",
+    "a hidden edit": "git update-index --assume-unchanged sub/b.txt; echo mine >> sub/b.txt",
+    "intent to add": "echo n > n; git add -N n",
+    "touched files": "touch -d '2001-01-01' a.txt d.txt gone/g.txt",
+}  # fmt: skip
+
+NOTHING_TO_BACK_UP = {KEPT[kind] for kind in ("an ignored file", "a hidden edit", "touched files")}
+
+
+@pytest.mark.parametrize("strategy", ["squash", "apply"])
+@pytest.mark.parametrize("user", KEPT.values(), ids=KEPT)
+def test_what_does_not_overlap_is_kept_byte_for_byte(desk, user, strategy) -> None:
+    taken = desk.change(WORK)
+    desk.sh(user)
+    staged, worktree = desk.sh("git diff --cached"), desk.sh("git diff")  # may refresh the index: first
+    files = desk.state()
+    index = (desk.folder / ".git/index").read_bytes()
+    assert look(desk, taken, strategy=strategy).clean
+    done = land(desk, taken, strategy=strategy)
+    after = desk.state()
+    changed = {path for path in files.keys() | after.keys() if files.get(path) != after.get(path)}
+    written = {"a.txt", "new.txt", "made", "made/m.txt", "gone", "gone/g.txt", "d.txt", "moved.txt"}
+    assert changed <= written | ({".git/index"} if strategy != "apply" else set())
+    assert (desk.folder / "new.txt").read_text() == "new\n"
+    if strategy == "apply":
+        assert (desk.folder / ".git/index").read_bytes() == index
+        assert done.commit_oid is None
+    else:
+        assert (desk.sh("git diff --cached"), desk.sh("git diff")) == (staged, worktree)
+    if user in NOTHING_TO_BACK_UP:
+        assert done.backup_ref is None
+    else:
+        assert desk.sh(f"git rev-parse {done.backup_ref}^1") == done.previous_oid
+
+
+OVERLAPS = {
+    "an unstaged edit": ("echo mine >> a.txt", "a.txt", "modified"),
+    "a staged edit": ("echo mine >> a.txt; git add a.txt", "a.txt", "staged"),
+    "a staged edit undone on disk": ("cp a.txt k; echo mine >> a.txt; git add a.txt; mv k a.txt", "a.txt", "staged"),
+    "an edit of a file that goes": ("echo mine >> gone/g.txt", "gone/g.txt", "modified"),
+    "an edit of a file that is renamed": ("echo mine >> d.txt", "d.txt", "modified"),
+    "a deletion of an edited file": ("rm a.txt", "a.txt", "modified"),
+    "a staged deletion": ("git rm -q a.txt", "a.txt", "staged"),
+    "an untracked file": ("echo mine > new.txt", "new.txt", "untracked"),
+    "the same untracked file": ("echo new > new.txt", "new.txt", "untracked"),
+    "an ignored file": ("echo new.txt >> .git/info/exclude; echo mine > new.txt", "new.txt", "ignored"),
+    "an ignored file by the personal list": ("git config core.excludesFile $PWD/.git/mine; echo new.txt > .git/mine; echo mine > new.txt", "new.txt", "ignored"),
+    "a staged new file": ("echo mine > new.txt; git add new.txt", "new.txt", "staged"),
+    "a file where a folder comes": ("echo mine > made", "made", "untracked"),
+    "an ignored file where a folder comes": ("echo made >> .git/info/exclude; echo mine > made", "made", "ignored"),
+    "a link where a folder comes": ("ln -s /tmp made", "made", "untracked"),
+    "a folder where a file comes": ("mkdir new.txt; echo mine > new.txt/x", "new.txt/x", "untracked"),
+    "a file inside a folder that comes": ("mkdir made; echo mine > made/m.txt", "made/m.txt", "untracked"),
+    "an assume-unchanged edit": ("git update-index --assume-unchanged a.txt; echo mine >> a.txt", "a.txt", "modified"),
+    "a skip-worktree edit": ("git update-index --skip-worktree a.txt; echo mine >> a.txt", "a.txt", "modified"),
+    "a mode change": ("chmod +x a.txt", "a.txt", "modified"),
+    "a file turned link": ("ln -sf sub/b.txt a.txt", "a.txt", "modified"),
+    "an index lock": ("touch .git/index.lock", ".git/index.lock", "another git"),
+    "an old index lock": ("touch -d '1 hour ago' .git/index.lock", ".git/index.lock", "another git"),
+    "a merge": ("git checkout -qb o HEAD~1; echo o > o; git add o; git commit -qm o; git checkout -q main; git merge -q --no-commit --no-ff o", ".git/MERGE_HEAD", "a merge"),
+    "a conflicted cherry-pick": ("git checkout -qb o; echo o > sub/b.txt; git commit -qam o; git checkout -q main; echo p > sub/b.txt; git commit -qam p; git cherry-pick o || true", ".git/CHERRY_PICK_HEAD", "a cherry-pick"),
+    "a conflicted revert": ("echo p > sub/b.txt; git commit -qam p; echo q > sub/b.txt; git commit -qam q; git revert --no-edit HEAD~1 || true", ".git/REVERT_HEAD", "a revert"),
+    "a bisect": ("git bisect start; git bisect bad; git checkout -q main", ".git/BISECT_LOG", "a bisect"),
+    "a stash that conflicted": ("echo s > sub/b.txt; git stash -q; echo t > sub/b.txt; git commit -qam t; git stash pop -q || true", "sub/b.txt", "unmerged"),
+}  # fmt: skip
+
+
+@pytest.mark.parametrize(("user", "path", "why"), OVERLAPS.values(), ids=OVERLAPS)
+def test_what_overlaps_is_refused_and_nothing_changes(desk, user, path, why) -> None:
+    taken = desk.change(WORK)
+    desk.sh(user)
+    before, names = desk.state(), refs(desk)
+    for strategy in ("squash", "apply"):
+        shown = look(desk, taken, strategy=strategy)
+        assert not shown.clean
+        assert any(item["path"] == path and item["why"].startswith(why) for item in shown.blocking), (
+            shown.blocking
+        )
+        with pytest.raises(LandingRefused) as refused:
+            land(desk, taken, strategy=strategy)
+        assert refused.value.extra["blocking"] == list(shown.blocking)
+        assert (desk.state(), refs(desk)) == (before, names)
+    assert (".git/index.lock" in user) == (desk.folder / ".git/index.lock").exists()
+
+
+def test_a_rebase_in_progress_holds_its_branch_though_it_is_on_no_head(desk) -> None:
+    taken = desk.change(WORK)
+    desk.sh(
+        "git checkout -qb o HEAD~1; echo o > sub/b.txt; git commit -qam o; git checkout -q main;"
+        " echo p > sub/b.txt; git commit -qam p; git rebase -q o || true"
+    )
+    assert desk.sh("git branch --show-current") == ""
+    with pytest.raises(LandingRefused, match="way"):
+        land(desk, taken)
+
+
+def test_real_conflicts_are_listed_with_their_hunks_and_nothing_changes(desk) -> None:
+    taken = desk.change("sed -i s/two/AGENT/ a.txt; rm sub/b.txt; echo fine > fine")
+    desk.sh("sed -i s/two/USER/ a.txt; echo more >> sub/b.txt; git commit -qam theirs")
+    before, names = desk.state(), refs(desk)
+    shown = look(desk, taken)
+    assert {item["path"]: item["why"] for item in shown.conflicts} == {
+        "a.txt": "contents",
+        "sub/b.txt": "modify/delete",
+    }
+    assert "AGENT" in shown.conflicts[0]["hunks"][0]
+    assert "USER" in shown.conflicts[0]["hunks"][0]
+    with pytest.raises(LandingRefused) as refused:
+        land(desk, taken)
+    assert [item["path"] for item in refused.value.extra["conflicts"]] == ["a.txt", "sub/b.txt"]
+    assert (desk.state(), refs(desk)) == (before, names)
+
+
+def test_a_moved_target_is_merged_three_ways(desk) -> None:
+    taken = desk.change("sed -i s/one/ONE/ a.txt; echo n > n")
+    desk.sh("echo four >> a.txt; echo u > u; git add -A; git commit -qm theirs")
+    land(desk, taken)
+    assert (desk.folder / "a.txt").read_text() == "ONE\ntwo\nthree\nfour\n"
+    assert desk.sh("git show --stat --format= HEAD | cat; git status --porcelain").count("|") == 2
+
+
+def test_a_branch_nobody_has_checked_out_moves_alone(desk) -> None:
+    desk.sh("git branch side HEAD~1")
+    taken = desk.change("echo s > s", base_ref="side")
+    desk.sh("echo mine >> a.txt; touch .git/index.lock")
+    before = desk.state()
+    done = land(desk, taken, target_branch="side")
+    assert (done.backup_ref, desk.sh("git rev-parse side")) == (None, done.commit_oid)
+    assert desk.state() == before
+    assert desk.sh("git log --format=%s side").split("\n") == ["Land the work", "first"]
+
+
+def test_a_branch_checked_out_in_another_worktree_is_updated_there(desk) -> None:
+    desk.sh(
+        "git worktree add -q -b side ../other; echo u > ../other/untracked; git worktree add -q --detach ../third"
+    )
+    taken = desk.change("echo s > s", base_ref="side")
+    before = desk.state()
+    assert look(desk, taken, target_branch="side").checked_out_at == str(desk.root / "other")
+    land(desk, taken, target_branch="side")
+    assert desk.sh("cd ../other; git status --porcelain; cat s") == "?? untracked\ns"
+    assert desk.state() == before
+
+
+def test_a_merge_has_two_parents_and_a_rebase_is_one_commit(desk) -> None:
+    taken = desk.change(WORK)
+    desk.sh("echo u > u; git add u; git commit -qm theirs")
+    tip = desk.sh("git rev-parse main")
+    land(desk, taken, strategy="merge")
+    assert (
+        desk.sh("git log -1 --format=%s main; git log -1 --format=%s main^2")
+        == "Merge: Land the work\nLand the work"
+    )
+    assert desk.sh("git rev-parse main^1 main^2^").split() == [tip, taken.base_oid]
+    assert desk.sh("git status --porcelain") == ""
+    more = desk.change("echo r > r", "task-two")
+    land(desk, more, strategy="rebase")
+    assert desk.sh("git rev-list --parents -1 main").count(" ") == 1
+
+
+def test_apply_leaves_uncommitted_edits_and_moves_nothing(desk) -> None:
+    taken = desk.change(WORK)
+    tip = desk.sh("git rev-parse main")
+    done = land(desk, taken, strategy="apply")
+    assert (done.commit_oid, desk.sh("git rev-parse main"), desk.sh("git stash list")) == (None, tip, "")
+    assert desk.sh("git diff --cached") == ""
+    assert desk.sh("git add -A; git write-tree") == taken.tree_oid
+
+
+def test_apply_works_on_a_detached_head_and_squash_asks_for_a_branch(desk) -> None:
+    desk.sh("git checkout -q --detach")
+    taken = desk.change(WORK)
+    with pytest.raises(NotReady, match="choose the branch"):
+        land(desk, taken, target_branch=None)
+    land(desk, taken, target_branch=None, strategy="apply")
+    assert (desk.folder / "new.txt").exists()
+
+
+def test_a_repository_without_a_commit_gets_its_first(make_desk) -> None:
+    desk = make_desk("git init -q -b main; echo u > untracked; echo s > staged; git add staged")
+    taken = desk.change("echo n > n")
+    done = land(desk, taken)
+    assert desk.sh("git rev-list --parents main").split() == [done.commit_oid]
+    assert desk.sh("git status --porcelain") == "A  staged\n?? untracked"
+    other = make_desk("git init -q -b main; echo u > n", name="two")
+    with pytest.raises(LandingRefused):
+        land(other, other.change("echo n > n", "task-two"))
+    assert (other.folder / "n").read_text() == "u\n"
+
+
+def test_a_bare_repository_lands_on_a_branch(make_desk) -> None:
+    desk = make_desk(
+        "git init -q -b main ../src; cd ../src; echo a > a; git add a; git commit -qm a; rmdir ../repo; git clone -q --bare . ../repo"
+    )
+    taken = desk.change("echo n > n")
+    assert land(desk, taken).commit_oid == desk.sh("git rev-parse main")
+    with pytest.raises(NotReady, match="bare"):
+        land(desk, taken, strategy="apply")
+
+
+@pytest.mark.parametrize("kind", ["sha256", "shallow", "sparse", "split-index", "submodules", "linked"])
+def test_odd_repositories_land(make_desk, kind) -> None:
+    scripts = {
+        "sha256": "git init -q -b main --object-format=sha256; echo a > a; git add a; git commit -qm a",
+        "shallow": "git init -q -b main ../src; cd ../src; for n in 1 2 3; do echo $n > a; git add a; git commit -qm $n; done; git clone -q --depth 1 file://$PWD ../repo",
+        "sparse": "git init -q -b main; mkdir x y; echo a > x/a; echo b > y/b; git add -A; git commit -qm a; git sparse-checkout set x",
+        "split-index": "git init -q -b main; echo a > a; git add a; git commit -qm a; git update-index --split-index",
+        "submodules": "git init -q -b main ../src; (cd ../src; echo a > a; git add a; git commit -qm a); git init -q -b main; git -c protocol.file.allow=always submodule --quiet add ../src sub; git commit -qm s",
+        "linked": "git init -q -b other ../src; cd ../src; echo a > a; git add a; git commit -qm a; git worktree add -q -b main ../repo",
+    }  # fmt: skip
+    desk = make_desk(scripts[kind])
+    taken = desk.change("mkdir -p x y z; echo n > x/n; echo n > y/n; echo n > z/n")
+    land(desk, taken)
+    assert desk.sh("git status --porcelain") == ""
+    assert desk.sh("git ls-tree -r --name-only HEAD | grep -c /n") == "3"
+    if kind == "sparse":
+        assert not (desk.folder / "z").exists()
+        assert (desk.folder / "x/n").exists()
+
+
+def test_bytes_line_endings_links_and_modes_arrive_as_they_were(desk) -> None:
+    taken = desk.change(
+        "printf '\\357\\n\\0x' > bin; printf 'a\\r\\nb\\n' > mixed; ln -s /etc/hostname out; echo x > run; chmod +x run; printf 'l\\351\\n' >> a.txt"
+    )
+    land(desk, taken)
+    assert (desk.folder / "bin").read_bytes() == b"\xef\n\0x"
+    assert (desk.folder / "mixed").read_bytes() == b"a\r\nb\n"
+    assert os.readlink(desk.folder / "out") == "/etc/hostname"
+    assert os.access(desk.folder / "run", os.X_OK)
+    assert (desk.folder / "a.txt").read_bytes().endswith(b"l\xe9\n")
+    assert desk.sh("git status --porcelain") == ""
+
+
+def test_odd_names_land(desk) -> None:
+    made = desk.create()
+    names = [b"a\nb", b"\xff.bin", b"-rf", b":(exclude)x", b" a ", "é.txt".encode(), b'"q"', b"x" * 255]
+    for name in names:
+        (made.path / os.fsdecode(name)).write_text("x\n")
+    land(desk, capture.take(made))
+    assert all((desk.folder / os.fsdecode(name)).read_text() == "x\n" for name in names)
+    assert desk.sh("git status --porcelain") == ""
+
+
+def test_files_with_eol_attributes_of_the_user_count_as_clean_and_land(desk) -> None:
+    desk.sh(
+        "printf '*.bat text eol=crlf\\n' > .gitattributes; printf 'x\\r\\n' > r.bat; git add -A; git commit -qm bat; rm r.bat; git checkout -q r.bat; touch r.bat"
+    )
+    taken = desk.change("echo y >> r.bat")
+    land(desk, taken)
+    assert (desk.folder / "r.bat").read_bytes() == b"x\r\ny\r\n"
+    assert desk.sh("git status --porcelain") == ""
+
+
+def test_landing_wants_what_was_shown(desk) -> None:
+    taken = desk.change(WORK)
+    shown = look(desk, taken)
+    with pytest.raises(Conflict, match="changed since"):
+        land(desk, taken, expected_head="f" * 40)
+    desk.sh("git commit -q --allow-empty -m x")
+    with pytest.raises(Conflict, match="moved since"):
+        land(desk, taken, expected_target=shown.target_oid)
+    land(desk, taken, expected_head=shown.head_oid, expected_target=look(desk, taken).target_oid)
+    with pytest.raises(Conflict, match="no changes"):
+        land(desk, taken)
+
+
+@pytest.mark.parametrize(
+    ("words", "error"),
+    [
+        ({"target_branch": "nope"}, NotReady),
+        ({"target_branch": "-x"}, BadRequest),
+        ({"target_branch": "HEAD~1"}, BadRequest),
+        ({"strategy": "octopus"}, BadRequest),
+        ({"message": "  "}, BadRequest),
+        ({"message": "a\0b"}, BadRequest),
+        ({"strategy": "apply", "target_branch": "side"}, NotReady),
+    ],
+)
+def test_unusable_words_are_refused_and_change_nothing(desk, words, error) -> None:
+    taken = desk.change(WORK)
+    before, names = desk.state(), refs(desk)
+    with pytest.raises(error):
+        land(desk, taken, **words)
+    assert (desk.state(), refs(desk)) == (before, names)
+
+
+def test_the_backup_brings_back_staged_and_unstaged_work(desk) -> None:
+    taken = desk.change(WORK)
+    desk.sh("echo staged > s; git add s; echo un >> sub/b.txt; echo loose > loose")
+    done = land(desk, taken)
+    desk.sh("git reset -q --hard; rm -f loose")
+    desk.sh(f"git stash apply -q --index {done.backup_ref}")
+    assert (
+        desk.sh("cat s loose; tail -1 sub/b.txt; git diff --cached --name-only | grep -x s")
+        == "staged\nloose\nun\ns"
+    )
+
+
+def test_work_still_lands_from_its_recovery_ref_after_a_cleanup(desk) -> None:
+    taken = desk.change(WORK)
+    removal.remove(desk.create(), keep=taken.head_oid)
+    assert not taken.git_directory.exists()
+    land(desk, taken)
+    assert desk.sh("git rev-parse main^{tree}") == taken.tree_oid
+
+
+def test_work_that_is_stored_nowhere_is_a_conflict(desk) -> None:
+    taken = desk.change(WORK)
+    removal.remove(desk.create(), keep=None)
+    with pytest.raises(Conflict, match="no longer stored"):
+        land(desk, taken)
+
+
+def test_a_task_lands_again_with_more_work(desk) -> None:
+    land(desk, desk.change("echo one > w1; sed -i s/one/ONE/ a.txt"))
+    land(desk, desk.change("echo two > w2; sed -i s/three/THREE/ a.txt"))
+    assert (desk.folder / "a.txt").read_text() == "ONE\ntwo\nTHREE\n"
+    assert desk.sh("git status --porcelain") == ""
+
+
+@pytest.mark.parametrize("checked_out", [True, False])
+def test_eight_landings_at_once_all_land(desk, checked_out) -> None:
+    target = "main" if checked_out else "side"
+    desk.sh("git branch side; echo mine > untracked; echo mine >> sub/b.txt")
+    work = [desk.change(f"echo {n} > f{n}", f"task-{n:04}") for n in range(8)]
+    with ThreadPoolExecutor(8) as pool:
+        done = list(pool.map(lambda taken: land(desk, taken, target_branch=target), work))
+    assert len({one.commit_oid for one in done}) == 8
+    assert desk.sh(f"git rev-list --count {target}") == "10"
+    assert desk.sh(f"git ls-tree --name-only {target} | grep -c '^f[0-7]$'") == "8"
+    assert desk.sh("git status --porcelain") == "M sub/b.txt\n?? untracked"
+
+
+def test_a_user_who_commits_during_a_landing_is_not_run_over(desk) -> None:
+    """The target moves between preparing and completing: the first try gives way, the next builds on it."""
+    taken = desk.change("echo n > n")
+    seen: list[Intent] = []
+
+    def meddle(intent: Intent) -> None:
+        seen.append(intent)
+        if len(seen) == 1:
+            desk.sh("echo u > u; git add u; git commit -qm theirs")
+
+    done = land(desk, taken, record=meddle)
+    assert len(seen) == 2
+    assert desk.sh("git log --format=%s -2") == "Land the work\ntheirs"
+    assert done.previous_oid == desk.sh("git rev-parse main^")
+
+
+def test_a_user_who_edits_during_a_landing_is_not_run_over(desk) -> None:
+    taken = desk.change("echo n > n; echo more >> a.txt")
+    with pytest.raises(LandingRefused):
+        land(desk, taken, record=lambda _: desk.sh("echo mine >> a.txt"))
+    assert (desk.folder / "a.txt").read_text() == "one\ntwo\nthree\nmine\n"
+    assert not (desk.folder / "n").exists()
+    assert not (desk.folder / ".git/index.lock").exists()
+
+
+def test_the_checkout_is_unharmed_when_it_cannot_be_written(desk) -> None:
+    if os.geteuid() == 0 and shutil.which("chattr") is None:
+        pytest.skip("needs chattr to make a folder read-only for root")
+    taken = desk.change("echo n > n; echo d > sub/deep/new; echo z > zz")
+    before = desk.state()
+    immutable = subprocess.run(["chattr", "+i", desk.folder / "sub/deep"], capture_output=True)
+    if immutable.returncode != 0:
+        pytest.skip("this file system knows no immutable folders")
+    try:
+        with pytest.raises(LandingRefused, match="as it was"):
+            land(desk, taken)
+    finally:
+        subprocess.run(["chattr", "-i", desk.folder / "sub/deep"], check=True)
+    assert desk.state() == before
