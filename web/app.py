@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from importlib.metadata import version
 from pathlib import Path
 
 from flask_openapi import Info, OpenAPI
@@ -11,6 +10,7 @@ from flask_openapi import Info, OpenAPI
 from broker.wakeup import Wakeup
 from shared import doorbell
 from shared.config import Config
+from shared.version import VERSION
 from web import api, pages, problems, security, sockets, strict_json
 from web.api.results import Problem
 from web.hub import Hub, Listener
@@ -42,7 +42,7 @@ def create_app(
     """
     app = Application(
         "web",
-        info=Info(title="openRuntime", version=version("openruntime")),
+        info=Info(title="openRuntime", version=VERSION),
         doc_ui=False,
         validation_error_model=Problem,
         validation_error_callback=problems.refuse_shape,
@@ -50,7 +50,7 @@ def create_app(
         template_folder=str(Path(__file__).parent / "templates"),
     )
     app.config.update(
-        MAX_CONTENT_LENGTH=strict_json.BODY_BYTES,
+        MAX_CONTENT_LENGTH=strict_json.BODY_BYTES + 1,  # the one more tells a body that was cut
         MAX_FORM_MEMORY_SIZE=FORM_BYTES,
         MAX_FORM_PARTS=FORM_PARTS,
         PROPAGATE_EXCEPTIONS=False,

@@ -8,7 +8,7 @@ from typing import Any
 
 from flask import Request, current_app
 
-from shared.errors import BadRequest, UnsupportedMedia, WrongShape
+from shared.errors import BadRequest, TooLarge, UnsupportedMedia, WrongShape
 
 #: The largest body; a prompt may be 1 MiB, and JSON may double it.
 BODY_BYTES = 2 * 1024 * 1024
@@ -120,6 +120,9 @@ class StrictRequest(Request):
 
     def _data(self) -> bytes:
         try:
-            return self.get_data()
+            data = self.get_data()
         except OSError:
             raise BadRequest("The body did not arrive in full.") from None
+        if len(data) > BODY_BYTES:
+            raise TooLarge(f"A body may have {BODY_BYTES} bytes at most.")
+        return data

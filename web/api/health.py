@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-from importlib.metadata import version
-
 import peewee
 from flask import Response
 from flask_openapi import APIBlueprint
 
 from shared import fleet
 from shared.clock import rfc3339
+from shared.version import VERSION
 from web import answers
 from web.api import results
 from web.security import Authority, authority
@@ -31,7 +30,7 @@ def health() -> Response:
         {
             "status": "ok" if workers and readable else "degraded",
             "storage": "sqlite",
-            "version": version("openruntime"),
+            "version": VERSION,
             "workers": [
                 {"id": row.id, "version": row.version, "seen_at": rfc3339(row.seen_at)} for row in workers
             ],
