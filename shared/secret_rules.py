@@ -3,7 +3,10 @@
 from __future__ import annotations
 
 import binascii
+import functools
 import re
+import sys
+from collections.abc import Iterator
 
 # Tokens that identify themselves. `\b` keeps "task-…" from being read as "sk-…".
 TOKENS: tuple[bytes, ...] = (
@@ -52,36 +55,57 @@ ALTERNATION = b"|".join(
     (*TOKENS, PEM, URL, rb"(?i:" + _HEAD + rb")", rb"(?i:" + _AUTHORIZATION + rb")", SCHEME)
 )
 
-_head = re.compile(
+
+class _Pattern:
+    """A pattern that is compiled when it is first used: text without secrets needs none, and all cost 3 ms."""
+
+    def __init__(self, source: bytes) -> None:
+        self._source = source
+
+    @functools.cached_property
+    def _compiled(self) -> re.Pattern[bytes]:
+        return re.compile(self._source)
+
+    def match(self, text: bytes, start: int = 0, end: int = sys.maxsize) -> re.Match[bytes] | None:
+        return self._compiled.match(text, start, end)
+
+    def search(self, text: bytes, start: int = 0) -> re.Match[bytes] | None:
+        return self._compiled.search(text, start)
+
+    def finditer(self, text: bytes, start: int = 0) -> Iterator[re.Match[bytes]]:
+        return self._compiled.finditer(text, start)
+
+
+_head = _Pattern(
     rb"(?i)(?P<key>" + KEY + rb")(?P<closing>" + _QUOTE + rb")?(?P<sep>[ \t]*(?:=>|:=|:|=)[ \t]*)"
     rb"(?:[bru]?(?P<slashes>\\*)(?P<quote>[\"']))?"
 )
-_authorization = re.compile(
+_authorization = _Pattern(
     rb"(?i)authorization(?P<closing>" + _QUOTE + rb")?[ \t]*[:=][ \t]*(?:(?P<slashes>\\*)(?P<quote>[\"']))?"
 )
-_known_scheme = re.compile(
+_known_scheme = _Pattern(
     rb"(?i)(?:basic|bearer|token|digest|negotiate|apikey|ntlm|hawk|aws4-hmac-sha256)[ \t]+"
 )
-_header_value = re.compile(rb"[^\"'\\\r\n]+")
-_scheme = re.compile(rb"(?i)(bearer|basic)[ \t]+")
-_quotes = re.compile(rb"\\*[\"']|[\r\n]")
+_header_value = _Pattern(rb"[^\"'\\\r\n]+")
+_scheme = _Pattern(rb"(?i)(bearer|basic)[ \t]+")
+_quotes = _Pattern(rb"\\*[\"']|[\r\n]")
 # Stops where a shell, a URL or a JSON string would; an escape other than of white space belongs to the value.
-_bare = re.compile(rb"(?:[^\s\"'`\\,;&<>(){}\[\]|]|\\[^nrtu\"'\s])+")
-_reference = re.compile(rb"\$(?:[A-Za-z_{(]|$)|%[sdv]|//|\{\{|<|[*.]+$|\.\.\.")
-_dotted_name = re.compile(rb"[A-Za-z_]\w*(?:\.[A-Za-z_]\w*)+$")
+_bare = _Pattern(rb"(?:[^\s\"'`\\,;&<>(){}\[\]|]|\\[^nrtu\"'\s])+")
+_reference = _Pattern(rb"\$(?:[A-Za-z_{(]|$)|%[sdv]|//|\{\{|<|[*.]+$|\.\.\.")
+_dotted_name = _Pattern(rb"[A-Za-z_]\w*(?:\.[A-Za-z_]\w*)+$")
 _PLAIN_WORDS = frozenset(
     b"none null nil true false undefined str string int integer number bool boolean bytes any object optional "
     b"required self cls char void auto const".split()
 )
 LONGEST_JUDGED_BYTES = 256  # a longer bare value is masked unjudged, which keeps rescanning linear
 
-_pem_line = re.compile(
+_pem_line = _Pattern(
     rb"(?P<lead>[ \t+>|]*(?:\d+[ \t:|-]+)?)(?P<body>(?:[A-Za-z0-9+/=]+|(?:Proc-Type|DEK-Info|Version|Comment|Hash): .*)?)"
     rb"[ \t]*$"
 )
 # The same within one line, as JSON and YAML write it.
-_pem_escaped = re.compile(rb"(?:[A-Za-z0-9+/=]+|\\+[nr]|(?:Proc-Type|DEK-Info): [A-Za-z0-9,-]+)*")
-_line_end = re.compile(rb"[\r\n]")
+_pem_escaped = _Pattern(rb"(?:[A-Za-z0-9+/=]+|\\+[nr]|(?:Proc-Type|DEK-Info): [A-Za-z0-9,-]+)*")
+_line_end = _Pattern(rb"[\r\n]")
 
 
 def value_span(text: bytes, start: int, end: int) -> tuple[int, int]:

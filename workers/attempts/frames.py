@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import struct
 
-VERSION = 1
+PROTOCOL = 1  # of the whole boundary: attempt directory, control socket, exit record
+VERSION = 1  # of a frame
 STDIN, STDOUT, STDERR, NOTE = range(4)
 MAX_PAYLOAD_BYTES = 16 << 20
 _HEADER = struct.Struct(">BBQI")  # version, stream, microseconds since the epoch, payload length

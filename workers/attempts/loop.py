@@ -9,9 +9,8 @@ import signal
 import time
 from collections.abc import Callable, Mapping
 from contextlib import suppress
-from typing import TYPE_CHECKING
 
-from workers.attempts import exit_record, proc, spawn, waiting
+from workers.attempts import exit_record, proc, spawn
 from workers.attempts.budget import WorkClock
 from workers.attempts.control import ControlServer
 from workers.attempts.ending import Family, Ladder
@@ -21,6 +20,7 @@ from workers.attempts.operations import Operations
 from workers.attempts.originals import OpenRequests
 from workers.attempts.recorder import Recorder
 
+TYPE_CHECKING = False  # checkers read it as true; importing typing for it would cost every shim 3 ms
 if TYPE_CHECKING:
     from typing import Any
 
@@ -59,18 +59,18 @@ class Shim:
         self._output_at = self._shown_at = self._looked_at = time.monotonic()
         self._flushed_at = 0.0
         self._ended_at: float | None = None
-
-    def run(self) -> None:
-        """Start the agent, serve until nothing of it is left, and write its exit record."""
-        launch = self.launch
-        exit_record.reserve()
-        self.recorder = Recorder(
-            "log",
+        self.recorder = Recorder(  # here, while the starter commits: it compiles the rules
             launch["secrets"],
             rules=launch["redact_rules"],
             head_bytes=launch["log_head_bytes"],
             tail_bytes=launch["log_tail_bytes"],
         )
+
+    def run(self) -> None:
+        """Start the agent, serve until nothing of it is left, and write its exit record."""
+        launch = self.launch
+        exit_record.reserve()
+        self.recorder.open("log")
         proc.sync_folder()  # from here on a log says, also after a power cut, that the agent may have run
         requests = launch.get("requests")
         self.requests = OpenRequests(requests["where"], requests["id"]) if requests else None
@@ -135,18 +135,12 @@ class Shim:
         self._open.add(descriptor)
 
         def ready(_: int) -> None:
-            for _ in range(READS_AT_ONCE):
-                try:
-                    data = os.read(descriptor, READ_BYTES)
-                except BlockingIOError:
-                    return
-                except OSError:  # a terminal whose last user is gone
-                    data = b""
-                if not data:
-                    self._selector.unregister(descriptor)
-                    self._open.discard(descriptor)
-                    return
-                take(data)
+            pieces, is_open = _read(descriptor)
+            if pieces:
+                take(b"".join(pieces))
+            if not is_open:
+                self._selector.unregister(descriptor)
+                self._open.discard(descriptor)
 
         self._selector.register(descriptor, selectors.EVENT_READ, ready)
 
@@ -252,6 +246,8 @@ class Shim:
         return bool(self.launch["detect_input"]) and not self.ended and self.input.is_idle
 
     def _look(self, quiet_seconds: float) -> None:
+        from workers.attempts import waiting  # here, because most agents tell by their protocol
+
         init = self.family.sandbox_init
         found = waiting.blocked(init[0] if init else os.getpid(), self.agent.input_identity, self.agent.pty)
         detection = "read" if found == waiting.READ else None
@@ -288,3 +284,19 @@ class Shim:
             server.exited()
         if not self.ran:
             self._report({"exec_error": record["exec_error"], "sandbox_error": record["sandbox_error"]})
+
+
+def _read(descriptor: int) -> tuple[list[bytes], bool]:
+    """What there is to read, up to a bound, and whether more may come."""
+    pieces: list[bytes] = []
+    try:
+        while len(pieces) < READS_AT_ONCE:
+            data = os.read(descriptor, READ_BYTES)
+            if not data:
+                return pieces, False
+            pieces.append(data)
+    except BlockingIOError:
+        pass
+    except OSError:  # a terminal whose last user is gone
+        return pieces, False
+    return pieces, True

@@ -21,9 +21,9 @@ from typing import Any, Literal
 from shared.errors import AgentLost, SandboxFailed
 from workers.attempts import proc
 from workers.attempts.connection import CONNECT_SECONDS, Control, connect
-from workers.attempts.control import PROTOCOL
+from workers.attempts.frames import PROTOCOL
+from workers.attempts.handshake import HELD, LOST
 from workers.attempts.launch import STOP_LADDER, TAG, Exit, Identity, Launch
-from workers.attempts.shim import HELD, LOST
 
 __all__ = [
     "PROTOCOL",

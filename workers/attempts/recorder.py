@@ -15,7 +15,7 @@ from workers.attempts.frames import NOTE, STDERR, STDIN, STDOUT, header
 HEAD_BYTES = 64 << 20
 TAIL_BYTES = 4 << 20
 ALWAYS_BYTES = 32 << 20  # room behind the head for notes and input, which never wait for the end
-PIECE_BYTES = 1 << 20
+PIECE_BYTES = 1 << 18
 LAST_BYTES = 512
 
 
@@ -29,24 +29,28 @@ class Recorder:
 
     def __init__(
         self,
-        path: str,
         secrets: Mapping[str, str],
         *,
         rules: bool,
         head_bytes: int = HEAD_BYTES,
         tail_bytes: int = TAIL_BYTES,
     ) -> None:
-        self._file = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_APPEND | os.O_CLOEXEC, 0o600)
+        self._file = -1
         self._redactors = {stream: Redactor(secrets, rules=rules) for stream in (STDIN, STDOUT, STDERR)}
         self._head_bytes, self._tail_bytes = head_bytes, tail_bytes
         self._tail: deque[tuple[int, int, bytes]] = deque()
         self._in_tail = 0
         self._capped = False
-        self.size_bytes = os.fstat(self._file).st_size
+        self.size_bytes = 0
         self.seen = {STDOUT: 0, STDERR: 0}
         self.dropped = {STDOUT: 0, STDERR: 0}
         self.failed: str | None = None
         self.last = b""  # the end of what was shown last, for recognising a prompt
+
+    def open(self, path: str) -> None:
+        """Create the log, or go on behind what is in it. Apart, because its being there has a meaning."""
+        self._file = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_APPEND | os.O_CLOEXEC, 0o600)
+        self.size_bytes = os.fstat(self._file).st_size
 
     @property
     def held(self) -> int:

@@ -75,7 +75,7 @@ def test_after_a_killed_shim_the_tag_finds_what_is_left_and_the_state_says_so(ru
     assert run.state == "alive", "the lock is inherited, so nobody starts it again while something runs"
     assert process.sweep(run.attempt_id) >= 1
     assert run.members() == []
-    assert run.state == "lost"
+    wait_until(lambda: run.state == "lost", what="the kernel to drop the last lock")
     assert process.read_exit(run.directory) is None
 
 

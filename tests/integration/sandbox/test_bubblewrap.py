@@ -267,7 +267,7 @@ def test_nothing_outlives_a_killed_shim_by_a_second(place: Place) -> None:
     run.kill_shim()
     run.all_is_gone(timeout=1)
     assert time.monotonic() - began < 1
-    assert run.state == "lost"
+    wait_until(lambda: run.state == "lost", what="the kernel to drop the last lock")
 
 
 def test_a_contained_agent_is_stopped_politely_and_keeps_its_exit_code(place: Place) -> None:

@@ -15,7 +15,9 @@ from workers.attempts.recorder import Recorder
 
 
 def recorder(path: Path, **limits: int) -> Recorder:
-    return Recorder(str(path), {"S": "hunter2hunter2"}, rules=True, **limits)
+    one = Recorder({"S": "hunter2hunter2"}, rules=True, **limits)
+    one.open(str(path))
+    return one
 
 
 def text(path: Path, stream: int) -> bytes:
