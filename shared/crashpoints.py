@@ -8,6 +8,7 @@ from typing import Literal, get_args
 Point = Literal[
     "ring.before",
     "start.claimed",
+    "start.worktree",
     "start.placed",
     "start.before-commit",
     "start.after-commit",

@@ -8,6 +8,7 @@ from pathlib import Path
 
 from shared import attempts
 from shared.config import Config
+from shared.crashpoints import crashpoint
 from shared.errors import NotReady
 from shared.events import Draft, Kind
 from shared.store.models import Attempt, Task
@@ -45,6 +46,7 @@ def prepare(task: Task, attempt: Attempt, config: Config) -> Place:
         worktrees=config.worktrees,
         repositories=config.repositories,
     )
+    crashpoint("start.worktree")
     drafts = (
         [] if known else [Draft(Kind.LIFECYCLE, f"Created an isolated worktree on branch {worktree.branch}")]
     )

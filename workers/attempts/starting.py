@@ -217,10 +217,11 @@ def _commit(attempt: Attempt, plan: Plan, identity: process.Identity) -> bool:
     }
     values: dict[str, Any] = {**dataclasses.asdict(identity), "contained": plan.context.contained}
     draft = Draft(Kind.LIFECYCLE, f"Starting {plan.start.shown or attempt.runner}", started)
+    drafts = [] if attempt.identity else [draft]  # an earlier claim that died before its go has said so
     report = {field: list(said) for field, said in plan.report.items()}
     crashpoint("start.before-commit")
     committed = attempts.commit_start(
-        attempt, values, [draft], session_id=plan.start.session_id, report=report
+        attempt, values, drafts, session_id=plan.start.session_id, report=report
     )
     crashpoint("start.after-commit")
     return committed
