@@ -6,6 +6,7 @@ import hashlib
 import hmac
 import os
 import secrets
+import tempfile
 from datetime import timedelta
 from pathlib import Path
 
@@ -24,8 +25,8 @@ def owner_token(config: Config) -> str:
         return _read(config.token_file)
     except FileNotFoundError:
         prepare_folder(config.data)
-        draft = config.token_file.with_name(f"token.{os.getpid()}")
-        with os.fdopen(os.open(draft, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "w") as file:
+        handle, draft = tempfile.mkstemp(prefix="token.", dir=config.data)  # made with mode 0600
+        with os.fdopen(handle, "w") as file:
             file.write("or_owner_" + secrets.token_urlsafe(32) + "\n")
         try:
             #: A link, not a rename: of two processes that start together, the first one's token stays.
@@ -33,7 +34,7 @@ def owner_token(config: Config) -> str:
         except FileExistsError:
             pass
         finally:
-            draft.unlink()
+            os.unlink(draft)
         return _read(config.token_file)
 
 

@@ -14,7 +14,7 @@ from shared.errors import Conflict, NotFound, WrongShape
 from shared.events import Category, Draft, Kind
 from shared.redaction import MASK
 from shared.store.database import transaction
-from shared.store.models import Approval, Attempt, Task
+from shared.store.models import INSERTED, Approval, Attempt, Task
 
 DECISIONS = {"allow": "allowed", "deny": "denied"}
 
@@ -94,6 +94,8 @@ def decide(
     by: str = "owner",
 ) -> Approval:
     """Answer a question; one winner. Raises Conflict for a late or second decision, NotFound, WrongShape."""
+    if decision not in DECISIONS:
+        raise WrongShape(f"A decision is allow or deny, not {decision!r}.", field="decision")
     if updated_input is not None and MASK in repr(updated_input):
         raise WrongShape("An edited input must not contain a redaction mask.", field="updated_input")
     with transaction():
@@ -131,7 +133,7 @@ def of(task: Task, status: str | None = None) -> list[Approval]:
     query = Approval.select().where(Approval.task == task.number)
     if status:
         query = query.where(Approval.status == status)
-    return list(query.order_by(Approval.created_at))
+    return list(query.order_by(INSERTED))
 
 
 def pending_of(attempt_id: str) -> list[Approval]:

@@ -21,9 +21,8 @@ CLAIMS = 3
 CLAIM = """
 UPDATE attempt SET status = 'running', worker = :worker, epoch = epoch + 1, claims = claims + 1,
        started_at = coalesce(started_at, :at)
-WHERE id = (SELECT a.id FROM attempt a JOIN task t ON t.number = a.task
-            WHERE a.status = 'queued' AND a.finished_at IS NULL
-            ORDER BY t.priority DESC, a.queued_at LIMIT 1)
+WHERE id = (SELECT id FROM attempt INDEXED BY attempt_queue WHERE status = 'queued' AND finished_at IS NULL
+            ORDER BY priority DESC, rowid LIMIT 1)
   AND (SELECT count(*) FROM attempt WHERE status = 'running' AND finished_at IS NULL) < :capacity
 RETURNING id
 """
@@ -85,10 +84,12 @@ def owned(attempt: Attempt) -> Any:
 
 
 def release(attempt: Attempt, reason: str) -> bool:
-    """Give back an attempt whose agent never started; after the third claim it fails instead."""
-    if attempt.claims >= CLAIMS:
-        return start_failed(attempt, reason)
+    """Give back an attempt whose agent never started; after the third claim it fails, after a stop it is stopped."""
     with transaction():
+        if _stop_of(attempt) is not None:
+            return stopped_before_start(attempt)
+        if attempt.claims >= CLAIMS:
+            return start_failed(attempt, reason)
         freed = Attempt.update(status=Status.QUEUED, worker=None).where(owned(attempt)).execute()
         if freed:
             Task.update(status=Status.QUEUED).where(Task.number == attempt.task_id).execute()
@@ -151,18 +152,24 @@ def _stop_of(attempt: Attempt) -> Command | None:
     )
 
 
-def place(attempt: Attempt, drafts: Sequence[Draft], **fields: Any) -> None:
-    """Record where the attempt runs (worktree, execution workspace, branch …) on its task."""
+def place(attempt: Attempt, drafts: Sequence[Draft], **fields: Any) -> bool:
+    """Record where the attempt runs (worktree, execution workspace, branch …) on its task; False when its claim is lost."""
     with transaction():
+        values = {"execution_workspace": fields.get("execution_workspace")}
+        if not Attempt.update(**values).where(owned(attempt)).execute():
+            return False
         Task.update(**fields).where(Task.number == attempt.task_id).execute()
-        Attempt.update(execution_workspace=fields.get("execution_workspace")).where(owned(attempt)).execute()
         timeline.append(attempt.task_id, drafts, attempt.id)
+        return True
 
 
-def note(attempt: Attempt, drafts: Sequence[Draft]) -> None:
-    """Add events to the attempt's timeline."""
+def note(attempt: Attempt, drafts: Sequence[Draft]) -> bool:
+    """Add events to the attempt's timeline; False when its claim is lost."""
     with transaction():
+        if not Attempt.select(Attempt.id).where(owned(attempt)).exists():
+            return False
         timeline.append(attempt.task_id, drafts, attempt.id)
+        return True
 
 
 def record(batch: Sequence[Progress]) -> set[str]:
@@ -221,6 +228,7 @@ def finish(attempt: Attempt, ending: Ending) -> bool:
     """End an attempt, with its last events, in one transaction; False when the claim is lost.
 
     A stop that was accepted is applied by it; other steering commands expire, pending approvals are cancelled.
+    Replies the agent never took are set aside to resume its session, except after a stop.
     """
     with transaction():
         ended = (
@@ -253,7 +261,8 @@ def finish(attempt: Attempt, ending: Ending) -> bool:
         Command.update(state=commands.State.APPLIED, result={}, finished_at=now()).where(
             Command.attempt == attempt.id, Command.kind == CommandKind.STOP, Command.finished_at.is_null()
         ).execute()
-        commands.set_aside_replies(attempt)
+        if ending.status is not Status.STOPPED:
+            commands.set_aside_replies(attempt)
         commands.expire_for(attempt.id)
         Approval.update(status="cancelled", decided_at=now()).where(
             Approval.attempt == attempt.id, Approval.status == "pending"

@@ -27,10 +27,13 @@ def rfc3339(at: datetime | None) -> str | None:
 
 
 def parse(text: str) -> datetime:
-    """An RFC 3339 instant with up to nine fractional digits, as the reference system wrote them."""
+    """An RFC 3339 instant with up to nine fractional digits, as the reference system wrote them; raises ValueError."""
     head, dot, rest = text.partition(".")
     if dot:
         digits = len(rest) - len(rest.lstrip("0123456789"))
         text = f"{head}.{rest[:digits][:6]:0<6}{rest[digits:]}"
     at = datetime.fromisoformat(text)
-    return at.replace(tzinfo=UTC) if at.tzinfo is None else at.astimezone(UTC)
+    try:
+        return at.replace(tzinfo=UTC) if at.tzinfo is None else at.astimezone(UTC)
+    except OverflowError:
+        raise ValueError(f"{text!r} lies outside of the years 1 to 9999") from None

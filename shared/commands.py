@@ -10,8 +10,9 @@ from uuid import uuid4
 
 from shared.clock import from_micros, now, to_micros
 from shared.doorbell import Bell, ring
+from shared.errors import NotFound
 from shared.store.database import transaction
-from shared.store.models import Attempt, Command, Task
+from shared.store.models import INSERTED, Attempt, Command, Task
 
 #: How often a waiting request looks at its row; the answer is one primary-key read.
 LOOK_SECONDS = 0.005
@@ -48,6 +49,8 @@ class State(StrEnum):
 STEERING = frozenset(
     {CommandKind.REPLY, CommandKind.CLOSE_INPUT, CommandKind.INTERRUPT, CommandKind.STOP, CommandKind.DECIDE}
 )
+#: While one of these is open the worktree is its own: no attempt may start in it.
+EXCLUSIVE = frozenset({CommandKind.MERGE, CommandKind.CLEANUP})
 OPEN = (State.ACCEPTED, State.TAKEN)
 
 
@@ -137,30 +140,41 @@ def waiting_for(attempt_ids: list[str]) -> list[Command]:
     return list(
         Command.select()
         .where(Command.attempt.in_(attempt_ids), Command.state == State.ACCEPTED, Command.kind.in_(STEERING))
-        .order_by(Command.accepted_at)
+        .order_by(INSERTED)
     )
 
 
 def pending(task: Task) -> Command | None:
     """The newest command of a task that has not ended."""
     query = Command.select().where(Command.task == task.number, Command.finished_at.is_null())
-    return query.order_by(Command.accepted_at.desc()).first()
+    return query.order_by(INSERTED.desc()).first()
+
+
+def open_work(task: Task) -> list[Command]:
+    """The task's commands for its repository that have not ended, oldest first."""
+    query = Command.select().where(
+        Command.task == task.number, Command.finished_at.is_null(), Command.kind.not_in(list(STEERING))
+    )
+    return list(query.order_by(INSERTED))
 
 
 def wait(command_id: str, timeout_seconds: float) -> Command:
-    """The command once it has ended, or as it stands when the time is up."""
+    """The command once it has ended, or as it stands when the time is up; raises NotFound if its task is deleted."""
     deadline = time.monotonic() + timeout_seconds
     while True:
-        command = Command.get_by_id(command_id)
+        command = Command.get_or_none(Command.id == command_id)
+        if command is None:
+            raise NotFound("The command is gone: its task was deleted.")
         if command.finished_at is not None or time.monotonic() >= deadline:
             return command
         time.sleep(LOOK_SECONDS)
 
 
 def ring_again() -> int:
-    """Ring for every accepted command that stayed quiet; returns how many."""
+    """Ring for every accepted command that stayed quiet, or was rung before the clock went back; returns how many."""
     quiet = from_micros(to_micros(now()) - int(QUIET_SECONDS * 1_000_000))
-    found = list(Command.select().where(Command.state == State.ACCEPTED, Command.rung_at < quiet).limit(500))
+    unheard = (Command.rung_at < quiet) | (Command.rung_at > now())
+    found = list(Command.select().where(Command.state == State.ACCEPTED, unheard).limit(500))
     for command in found:
         Command.update(rung_at=now()).where(Command.id == command.id).execute()
         ring(bell_of(command.kind), command.id)

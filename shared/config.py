@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import os
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from ipaddress import ip_address
 from pathlib import Path
-from urllib.parse import urlsplit
+from urllib.parse import SplitResult, urlsplit
 
 import platformdirs
 
@@ -14,6 +16,7 @@ from shared.errors import ConfigError
 
 APP = Path(__file__).resolve().parent.parent
 MAX_PORT = 65535
+ORIGIN_HOST = re.compile(r"(?:[A-Za-z0-9._-]+|\[[0-9A-Fa-f:.]+\])(?::[0-9]{1,5})?")
 
 
 def default_data(app: Path = APP) -> Path:
@@ -105,11 +108,18 @@ def from_env(environ: Mapping[str, str] | None = None, *, data: str | Path | Non
 
 def is_loopback(host: str) -> bool:
     """Whether a server bound to `host` is reachable from this machine only."""
-    return host in ("localhost", "::1") or host.startswith("127.")
+    try:
+        return host == "localhost" or ip_address(host).is_loopback
+    except ValueError:
+        return False
 
 
 def _absolute(path: str | Path) -> Path:
-    return Path(os.path.abspath(Path(path).expanduser()))  # resolve() would follow a link the user chose
+    try:
+        whole = Path(path).expanduser()
+    except RuntimeError:
+        raise ConfigError(f"The path {str(path)!r} names the home folder of an unknown user.") from None
+    return Path(os.path.abspath(whole))  # resolve() would follow a link the user chose
 
 
 def _listed(text: str) -> tuple[str, ...]:
@@ -120,14 +130,14 @@ def _whole(env: Mapping[str, str], name: str, default: int, *, low: int, high: i
     text = env.get(name, "").strip()
     if not text:
         return default
-    if not (text.isascii() and text.isdigit() and low <= int(text) <= high):
-        raise ConfigError(f"{name} must be a whole number from {low} to {high}, not {text!r}.")
+    if not (re.fullmatch(r"[0-9]{1,9}", text) and low <= int(text) <= high):
+        raise ConfigError(f"{name} must be a whole number from {low} to {high}, not {text[:40]!r}.")
     return int(text)
 
 
 def _broker(text: str) -> str:
     value = text.strip() or "sqlite"
-    if value != "sqlite" and urlsplit(value).scheme not in ("redis", "rediss", "unix"):
+    if value != "sqlite" and _split(value).scheme not in ("redis", "rediss", "unix"):
         raise ConfigError(f"OPENRUNTIME_BROKER must be 'sqlite' or a redis:// address, not {value!r}.")
     return value
 
@@ -140,9 +150,19 @@ def _host(text: str) -> str:
 
 
 def _origin(text: str) -> str:
-    parts = urlsplit(text)
-    if parts.scheme not in ("http", "https") or not parts.netloc or parts.path not in ("", "/"):
+    parts = _split(text)
+    beside = parts.path not in ("", "/") or parts.query or parts.fragment
+    if parts.scheme not in ("http", "https") or not ORIGIN_HOST.fullmatch(parts.netloc) or beside:
         raise ConfigError(
             f"OPENRUNTIME_CORS_ORIGINS must list origins such as https://a.example, not {text!r}."
         )
-    return f"{parts.scheme}://{parts.netloc}"
+    default = ":443" if parts.scheme == "https" else ":80"
+    return f"{parts.scheme}://{parts.netloc.lower().removesuffix(default)}"
+
+
+def _split(text: str) -> SplitResult:
+    """The parts of an address; of none, where it is malformed."""
+    try:
+        return urlsplit(text)
+    except ValueError:
+        return SplitResult("", "", "", "", "")

@@ -11,13 +11,14 @@ from contextlib import contextmanager
 from shared.config import Config
 from shared.errors import InstanceRunning
 from shared.store.database import prepare_folder
+from shared.store.migrate import private
 
 
 @contextmanager
 def hold(config: Config) -> Iterator[None]:
     """Hold the data directory's web lock while the block runs; raises InstanceRunning when it is taken."""
     prepare_folder(config.data)
-    with (config.data / "instance.lock").open("a+") as lock:
+    with open(config.data / "instance.lock", "a+", opener=private) as lock:
         try:
             fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except OSError as error:
@@ -32,7 +33,8 @@ def publish(config: Config, url: str) -> None:
     """Note where this instance answers, for the command line."""
     target = config.data / "instance.json"
     draft = target.with_suffix(".tmp")
-    draft.write_text(json.dumps({"url": url, "pid": os.getpid()}))
+    with open(draft, "w", opener=private) as file:
+        json.dump({"url": url, "pid": os.getpid()}, file)
     os.replace(draft, target)
 
 

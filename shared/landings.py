@@ -9,19 +9,31 @@ from uuid import uuid4
 
 from shared import commands, timeline
 from shared.clock import now
-from shared.commands import CommandKind
+from shared.commands import EXCLUSIVE, CommandKind, State
 from shared.errors import Conflict
 from shared.events import Draft, Kind
 from shared.lifecycle import Status
 from shared.store.database import transaction
-from shared.store.models import Capture, Command, Landing, Task
+from shared.store.models import INSERTED, Capture, Command, Landing, Task
 from shared.tasks import get
 
 
 def request_work(task: Task, kind: CommandKind, body: Mapping[str, Any] | None = None) -> Command:
-    """Ask a worker for something that touches the task's repository: capture, preview, merge, cleanup."""
+    """Ask a worker for something that touches the task's repository: capture, preview, merge, cleanup.
+
+    The same asked again while the first waits is one command. Raises Conflict for a merge or a cleanup of a task
+    that has not ended, and beside another one.
+    """
     with transaction():
         task = get(task.id)
+        under_way = commands.open_work(task)
+        for known in under_way:
+            waits = known.state == State.ACCEPTED or kind in EXCLUSIVE
+            if known.kind == kind and known.body == dict(body or {}) and waits:
+                return known
+        other = next((known for known in under_way if known.kind in EXCLUSIVE), None)
+        if other is not None and kind in EXCLUSIVE:
+            raise Conflict(f"A {other.kind} of the task is already under way; try again when it is done.")
         if kind in (CommandKind.MERGE, CommandKind.CLEANUP):
             _require_at_rest(task, kind)
         return commands.accept(task, kind, body)
@@ -40,8 +52,9 @@ def _require_at_rest(task: Task, kind: CommandKind) -> None:
 def merged(task: Task, message: str) -> None:
     """Record that the task's capture has landed: the task is completed."""
     with transaction():
-        Task.update(worktree_merged_at=now(), status=Status.COMPLETED, stop_reason=None).where(
-            Task.number == task.number
+        Task.update(worktree_merged_at=now()).where(Task.number == task.number).execute()
+        Task.update(status=Status.COMPLETED, stop_reason=None).where(
+            Task.number == task.number, Task.live_attempt.is_null()
         ).execute()
         timeline.append(task.number, [Draft(Kind.LIFECYCLE, message)])
 
@@ -83,7 +96,7 @@ def keep_capture(task: Task, record: CaptureRecord, attempt_id: str | None = Non
 
 
 def latest_capture(task: Task) -> Capture | None:
-    return Capture.select().where(Capture.task == task.number).order_by(Capture.captured_at.desc()).first()
+    return Capture.select().where(Capture.task == task.number).order_by(INSERTED.desc()).first()
 
 
 def begin_landing(task: Task, capture: Capture, strategy: str, target: str | None, intent: str) -> Landing:
@@ -110,10 +123,10 @@ def end_landing(landing: Landing, state: str, **fields: Any) -> None:
 def unfinished_landing(task: Task) -> Landing | None:
     """A landing that was begun and neither went through nor was refused: a crash lies in between."""
     query = Landing.select().where(Landing.task == task.number, Landing.finished_at.is_null())
-    return query.order_by(Landing.created_at.desc()).first()
+    return query.order_by(INSERTED.desc()).first()
 
 
 def last_landing(task: Task) -> Landing | None:
     """The newest landing of a task that went through."""
     query = Landing.select().where(Landing.task == task.number, Landing.state == "landed")
-    return query.order_by(Landing.created_at.desc()).first()
+    return query.order_by(INSERTED.desc()).first()

@@ -21,17 +21,18 @@ class Status(StrEnum):
 
 LIVE = frozenset({Status.RUNNING, Status.NEEDS_INPUT})
 ENDED = frozenset({Status.READY_FOR_REVIEW, Status.COMPLETED, Status.FAILED, Status.STOPPED})
+AGAIN = frozenset({Status.QUEUED, Status.NEEDS_INPUT, Status.COMPLETED})
 
-#: A queued task may wait for its gate (needs-input without an attempt); an ended one may be started again, and
-#: landing completes it.
+#: A queued task may wait for its gate (needs-input without an attempt); an ended one may be started again, which
+#: may take it to its gate anew, and landing completes it.
 TRANSITIONS: dict[Status, frozenset[Status]] = {
     Status.QUEUED: LIVE | {Status.STOPPED, Status.FAILED},
     Status.RUNNING: ENDED | {Status.NEEDS_INPUT, Status.QUEUED},
     Status.NEEDS_INPUT: ENDED | {Status.RUNNING, Status.QUEUED},
-    Status.READY_FOR_REVIEW: frozenset({Status.QUEUED, Status.COMPLETED}),
-    Status.COMPLETED: frozenset({Status.QUEUED, Status.COMPLETED}),
-    Status.FAILED: frozenset({Status.QUEUED, Status.COMPLETED}),
-    Status.STOPPED: frozenset({Status.QUEUED, Status.COMPLETED}),
+    Status.READY_FOR_REVIEW: AGAIN,
+    Status.COMPLETED: AGAIN,
+    Status.FAILED: AGAIN,
+    Status.STOPPED: AGAIN,
 }
 
 

@@ -7,6 +7,7 @@ with an attempt stands in `shared.attempts`, landing and cleanup in `shared.land
 from __future__ import annotations
 
 from collections.abc import Mapping
+from contextlib import suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -125,11 +126,7 @@ def policy_of(task: Task) -> Policy:
 
 def is_approved(task: Task) -> bool:
     """Whether the start gate is open: an approval covers the next start, not those after it."""
-    if task.approved_at is None:
-        return False
-    last = Attempt.select(Attempt.queued_at).where(Attempt.task == task.number)
-    newest = last.order_by(Attempt.attempt_number.desc()).first()
-    return newest is None or task.approved_at >= newest.queued_at
+    return task.approved_at is not None and task.approved_attempt == _next_number(task)
 
 
 def is_gated(task: Task) -> bool:
@@ -143,7 +140,8 @@ def approve(task: Task, note: str | None) -> Task:
         task = get(task.id)
         if not is_gated(task):
             raise Conflict("The task does not wait for an approval to start.")
-        Task.update(approved_at=now()).where(Task.number == task.number).execute()
+        opened = {"approved_at": now(), "approved_attempt": _next_number(task)}
+        Task.update(opened).where(Task.number == task.number).execute()
         said = f": {note.strip()}" if note and note.strip() else ""
         timeline.append(task.number, [Draft(Kind.INPUT, f"Approved to start{said}")])
     return get(task.id)
@@ -156,6 +154,9 @@ def request_start(task: Task, *, resume: bool = False, message: str | None = Non
         task = get(task.id)
         if task.live_attempt is not None:
             raise Conflict("The task is already running or queued.")
+        for work in commands.open_work(task):
+            if work.kind in commands.EXCLUSIVE:
+                raise Conflict(f"A {work.kind} of the task is under way; start it when that is done.")
         _freeze(task)
         refusal = _start_refusal(task, resume)
         if refusal is None:
@@ -211,11 +212,11 @@ def _record_refusal(task: Task, refusal: Refused) -> None:
 
 
 def _queue_attempt(task: Task, *, resume: bool, message: str | None) -> Attempt:
-    count = Attempt.select().where(Attempt.task == task.number).count()
     attempt = Attempt.create(
         id=str(uuid4()),
         task=task.number,
-        attempt_number=count + 1,
+        attempt_number=_next_number(task),
+        priority=task.priority,
         runner=task.runner,
         status=Status.QUEUED,
         resume=resume,
@@ -232,6 +233,10 @@ def _queue_attempt(task: Task, *, resume: bool, message: str | None) -> Attempt:
         raise Conflict("The task is already running or queued.")
     ring(Bell.ATTEMPT, attempt.id)
     return attempt
+
+
+def _next_number(task: Task) -> int:
+    return int(Attempt.select().where(Attempt.task == task.number).count()) + 1
 
 
 def request_stop(task: Task, reason: StopReason = StopReason.USER) -> Command | None:
@@ -286,7 +291,7 @@ def request_reply(task: Task, message: str, mode: str | None) -> Command | Attem
         if task.live_attempt is not None:
             attempt = Attempt.get_by_id(task.live_attempt)
             return commands.accept(task, CommandKind.REPLY, {"message": text, "mode": mode}, attempt)
-    if task.status not in ENDED:
+    if task.status not in ENDED and not (task.status is Status.NEEDS_INPUT and task.runner_session_id):
         raise Conflict("The task is not running; start it first.")
     if task.runner == "shell":
         raise Conflict("The shell has ended; start the task again to run its command anew.")
@@ -306,8 +311,10 @@ def request_steering(task: Task, kind: CommandKind) -> Command:
 
 def interrupt_all() -> list[Command]:
     """Commit a stop for every attempt, running or queued (contract 2, Ctrl-C); returns those a worker must apply."""
-    live = list(Task.select().where(Task.live_attempt.is_null(False)))
-    stops = [request_stop(task, StopReason.INTERRUPTED) for task in live]
+    stops = []
+    for task in list(Task.select().where(Task.live_attempt.is_null(False))):
+        with suppress(Refused):  # it ended, or was deleted, in between
+            stops.append(request_stop(task, StopReason.INTERRUPTED))
     return [stop for stop in stops if stop is not None]
 
 

@@ -2,27 +2,24 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Sequence
 
 import peewee
 
 from shared.clock import now, to_micros
 from shared.doorbell import Bell, ring
+from shared.errors import NotFound
 from shared.events import MESSAGE_BYTES, Draft
 from shared.store.database import raw
-from shared.store.models import Event, Task
+from shared.store.models import Event, Task, json_text
 
 INSERT = (
     "INSERT INTO event (task, seq, attempt, kind, message, metadata, created_at) VALUES (?, ?, ?, ?, ?, ?, ?)"
 )
-#: Plain output lines carry one of a handful of metadata objects: encoding each again costs more than the insert.
-_encoded: dict[int, tuple[object, str]] = {}
-ENCODED_LIMIT = 256
 
 
 def append(task_number: int, drafts: Sequence[Draft], attempt_id: str | None = None) -> int:
-    """Add `drafts` to a task's timeline inside the caller's transaction; returns the newest `seq`.
+    """Add `drafts` to a task's timeline inside the caller's transaction; returns the newest `seq`, 0 for no drafts.
 
     Sequence numbers are gapless because the task's row is updated in the same transaction.
     """
@@ -34,12 +31,14 @@ def append(task_number: int, drafts: Sequence[Draft], attempt_id: str | None = N
         "UPDATE task SET last_seq = last_seq + ?, updated_at = max(updated_at, ?) WHERE number = ? RETURNING last_seq",
         (len(drafts), at, task_number),
     ).fetchone()
+    if row is None:
+        raise NotFound("Task not found.")
     first = row[0] - len(drafts) + 1
     connection.executemany(
         INSERT,
         [
-            (task_number, first + i, attempt_id, draft.kind, _text(draft.message), _json(draft.metadata), at)
-            for i, draft in enumerate(drafts)
+            (task_number, first + i, attempt_id, draft.kind, _text(draft.message), metadata, at)
+            for i, (draft, metadata) in enumerate(zip(drafts, _metadata(drafts), strict=True))
         ],
     )
     ring(Bell.CHANGE)
@@ -55,17 +54,13 @@ def _text(message: str) -> str:
     return message if message.isascii() else message.encode("utf-8", "replace").decode("utf-8")
 
 
-def _json(metadata: object) -> str | None:
-    if metadata is None:
-        return None
-    known = _encoded.get(id(metadata))
-    if known and known[0] is metadata:
-        return known[1]
-    if len(_encoded) >= ENCODED_LIMIT:
-        _encoded.clear()
-    text = json.dumps(metadata, ensure_ascii=False, separators=(",", ":"))
-    _encoded[id(metadata)] = (metadata, text)
-    return text
+def _metadata(drafts: Sequence[Draft]) -> list[str | None]:
+    """Each draft's metadata as JSON; lines of output share one object, which is encoded once."""
+    encoded: dict[int, str | None] = {id(None): None}
+    for draft in drafts:
+        if id(draft.metadata) not in encoded:
+            encoded[id(draft.metadata)] = json_text(draft.metadata)
+    return [encoded[id(draft.metadata)] for draft in drafts]
 
 
 def page(
@@ -87,7 +82,7 @@ def page(
     if category:
         query = query.where(peewee.fn.json_extract(Event.metadata, "$.category") == category)
     if text:
-        query = query.where(peewee.fn.instr(peewee.fn.lower(Event.message), text.lower()) > 0)
+        query = query.where(peewee.fn.instr(peewee.fn.lower(Event.message), peewee.fn.lower(text)) > 0)
     if before is None:
         return list(query.order_by(Event.seq).limit(limit))
     return list(reversed(query.order_by(Event.seq.desc()).limit(limit)))

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 import sqlite3
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -17,6 +18,7 @@ from shared.store import migrate
 #: A writer may wait for others this long; SQLite starves unlucky writers under load (reliability fact 15).
 BUSY_SECONDS = 30
 #: File systems where WAL's shared memory does not work between processes (sqlite.org/wal.html).
+MOUNTS = Path("/proc/self/mounts")
 NETWORK_FILE_SYSTEMS = frozenset("nfs nfs4 cifs smb3 smbfs 9p fuse.sshfs afs ceph".split())
 
 database = peewee.SqliteDatabase(None, lock_type="IMMEDIATE", timeout=BUSY_SECONDS)
@@ -25,12 +27,18 @@ database = peewee.SqliteDatabase(None, lock_type="IMMEDIATE", timeout=BUSY_SECON
 def open_store(config: Config) -> None:
     """Create or upgrade the store file and point this process's connections at it.
 
-    Raises SchemaRefused for a file of another program or a newer version, ConfigError where WAL cannot work.
+    Raises SchemaRefused for a file of another program or a newer version, ConfigError where no store can be.
     """
-    prepare_folder(config.data)
-    config.database.parent.mkdir(parents=True, exist_ok=True)
-    refuse_network_file_system(config.database.parent)
-    migrate.upgrade(config.database)
+    try:
+        prepare_folder(config.data)
+        config.database.parent.mkdir(parents=True, exist_ok=True)
+        refuse_network_file_system(config.database.parent)
+        migrate.upgrade(config.database)
+    except OSError as error:
+        raise ConfigError(
+            f"The store cannot be kept at {config.database}: {error.strerror} ({error.filename});"
+            " choose another folder with OPENRUNTIME_DATA."
+        ) from error
     connect(config.database)
 
 
@@ -73,17 +81,19 @@ def prepare_folder(folder: Path) -> None:
         folder.chmod(0o700)
 
 
-def refuse_network_file_system(folder: Path) -> None:
-    """Raise ConfigError when `folder` lies on a network file system."""
+def refuse_network_file_system(folder: Path, mounts: Path = MOUNTS) -> None:
+    """Raise ConfigError when `folder` really lies on a network file system, by the kernel's table of mounts."""
+    place = os.path.realpath(folder)
     best, kind = "", ""
     try:
-        mounts = Path("/proc/self/mounts").read_text(errors="replace").splitlines()
+        table = mounts.read_text(errors="surrogateescape")
     except OSError:
         return
-    for line in mounts:
-        _, mount, found, *_ = line.split(" ")
-        mount = mount.replace("\\040", " ")
-        if len(mount) >= len(best) and os.path.commonpath([mount, str(folder)]) == mount:
+    for line in table.splitlines():
+        _, mount, found, *_ = [*line.split(" "), "", "", ""]
+        mount = re.sub(r"\\([0-7]{3})", lambda match: chr(int(match[1], 8)), mount)
+        below = place == mount or place.startswith(mount.rstrip("/") + "/")
+        if mount and below and len(mount) >= len(best):
             best, kind = mount, found
     if kind in NETWORK_FILE_SYSTEMS:
         raise ConfigError(

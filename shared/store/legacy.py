@@ -5,72 +5,98 @@ from __future__ import annotations
 import json
 import os
 import sqlite3
+from collections.abc import Iterator
 from typing import Any
 from uuid import NAMESPACE_URL, uuid5
 
 from shared.clock import now, parse, to_micros
-from shared.policy import from_json, preset_of
+from shared.policy import Policy, evaluate, from_json, preset_of
 
 TABLES = ("tasks", "task_attempts", "events", "workspaces")
 LIVE = ("running", "needs-input")
+SPENT = ("runtime_millis", "input_tokens", "output_tokens", "tool_calls")
+DEFAULT_BUDGET_MINUTES = 15
 #: The seven words a status may be; a row with another one is kept, and shown as failed.
 STATUSES = ("queued", "running", "needs-input", "ready-for-review", "completed", "failed", "stopped")
 
 
 def recognises(db: sqlite3.Connection) -> bool:
     """Whether this is the reference system's database: its tables, and no schema version."""
-    names = {row[0] for row in db.execute("SELECT name FROM sqlite_master WHERE type = 'table'")}
+    names = _tables(db)
     version = db.execute("PRAGMA user_version").fetchone()[0]
-    return version == 0 and {"tasks", "events"} <= names <= {*TABLES, "sqlite_sequence"}
+    return version == 0 and {"tasks", "events"} <= names <= set(TABLES)
 
 
 def copy(db: sqlite3.Connection) -> None:
-    """Copy every row, then drop the old tables; runs inside the upgrade's transaction."""
-    present = {row[0] for row in db.execute("SELECT name FROM sqlite_master WHERE type = 'table'")}
-    db.row_factory = sqlite3.Row
+    """Copy every row, then drop the old tables; runs inside the upgrade's transaction.
+
+    A row that holds what the old system never wrote is made fit rather than left out: an unknown status is `failed`,
+    a policy that cannot be read is the default one with an approval before each start.
+    """
+    present = _tables(db)
+    attempts = (
+        list(_rows(db, "task_attempts", "task_id, attempt_number, rowid"))
+        if "task_attempts" in present
+        else []
+    )
+    under_way = {row["task_id"] for row in attempts if not row.get("finished_at")}
+    started = {row["task_id"] for row in attempts}
     numbers = {
-        row["id"]: _task(db, dict(row))
-        for row in db.execute("SELECT * FROM tasks ORDER BY created_at, rowid")
+        row["id"]: _task(db, row, gated=row["id"] not in under_way, fresh=row["id"] not in started)
+        for row in _rows(db, "tasks", "created_at, rowid")
     }
-    if "task_attempts" in present:
-        for row in db.execute("SELECT * FROM task_attempts ORDER BY task_id, attempt_number, rowid"):
-            _attempt(db, dict(row), numbers)
+    for row in attempts:
+        if row["task_id"] in numbers:
+            _attempt(db, row, numbers[row["task_id"]])
+    _spendings(db)
     _events(db, numbers)
     if "workspaces" in present:
-        for row in db.execute("SELECT * FROM workspaces"):
-            _workspace(db, dict(row))
-    db.row_factory = None
+        for row in _rows(db, "workspaces", "rowid"):
+            _workspace(db, row)
     for name in ("events", "task_attempts", "workspaces", "tasks"):
         if name in present:
             db.execute(f"DROP TABLE {name}")
 
 
-def _task(db: sqlite3.Connection, row: dict[str, Any]) -> int:
-    policy = _object(row.get("policy_json"))
+def _tables(db: sqlite3.Connection) -> set[str]:
+    names = {row[0] for row in db.execute("SELECT name FROM sqlite_master WHERE type = 'table'")}
+    return {name for name in names if not name.startswith("sqlite_")}
+
+
+def _rows(db: sqlite3.Connection, table: str, order: str) -> Iterator[dict[str, Any]]:
+    found = db.execute(f"SELECT * FROM {table} ORDER BY {order}")  # noqa: S608 — names are ours
+    names = [column[0] for column in found.description]
+    return (dict(zip(names, row, strict=True)) for row in found)
+
+
+def _task(db: sqlite3.Connection, row: dict[str, Any], *, gated: bool, fresh: bool) -> int:
+    policy = _policy(row.get("policy_json"))
     #: A process of the old system cannot be re-attached: what was under way is stopped, and can be started again.
-    gated = row["status"] == "needs-input" and not row.get("execution_workspace")
+    gated = gated and row["status"] == "needs-input" and (not fresh or not row.get("execution_workspace"))
     interrupted = row["status"] in LIVE and not gated
-    status = row["status"] if row["status"] in STATUSES else "failed"
+    effective = row.get("effective_policy_json")
+    approved = _micros(row.get("approved_at"))
     values = {
         "id": row["id"],
-        "title": row["title"],
-        "prompt": row["prompt"],
-        "runner": row["runner"],
-        "command": row["command"],
-        "workspace": row["workspace"],
-        "status": "stopped" if interrupted else status,
+        "title": row["title"] or "",
+        "prompt": row["prompt"] or "",
+        "runner": row["runner"] or "shell",
+        "command": row["command"] or "",
+        "workspace": row["workspace"] or "",
+        "status": "stopped" if interrupted else _status(row),
         "stop_reason": "interrupted" if interrupted else None,
-        "budget_minutes": row["budget_minutes"],
-        "preset": preset_of(from_json(policy)),
-        "policy": json.dumps(from_json(policy).to_json()),
-        "effective_policy": row.get("effective_policy_json"),
-        "ledger": row.get("cost_ledger_json") or "{}",
+        "budget_minutes": row.get("budget_minutes") or DEFAULT_BUDGET_MINUTES,
+        "preset": preset_of(policy),
+        "policy": json.dumps(policy.to_json()),
+        "effective_policy": json.dumps(_policy(effective).to_json()) if effective else None,
+        "ledger": json.dumps(_ledger(row)),
         "worktree_path": row.get("worktree_path"),
         "execution_workspace": row.get("execution_workspace"),
         "runner_session_id": row.get("runner_session_id"),
         "base_commit": row.get("base_commit"),
         "diff_stat": row.get("diff_stat"),
-        "approved_at": _micros(row.get("approved_at")),
+        "approved_at": approved,
+        "approved_attempt": 1 if approved and fresh else None,
         "worktree_merged_at": _micros(row.get("worktree_merged_at")),
         "worktree_cleaned_at": _micros(row.get("worktree_cleaned_at")),
         "created_at": _micros(row["created_at"]) or 0,
@@ -79,16 +105,38 @@ def _task(db: sqlite3.Connection, row: dict[str, Any]) -> int:
     return _insert(db, "task", values)
 
 
-def _attempt(db: sqlite3.Connection, row: dict[str, Any], numbers: dict[str, int]) -> None:
-    if row["task_id"] not in numbers:
-        return
-    task = numbers[row["task_id"]]
+def _status(row: dict[str, Any]) -> str:
+    return row["status"] if row["status"] in STATUSES else "failed"
+
+
+def _ledger(row: dict[str, Any]) -> dict[str, int]:
+    """The old ledger's words in ours: cents as micro-dollars."""
+    old = _object(row.get("cost_ledger_json"))
+    found = {name: old[name] for name in SPENT if isinstance(old.get(name), int)}
+    if isinstance(old.get("estimated_cents"), int):
+        found["cost_micros"] = old["estimated_cents"] * 10_000
+    return found
+
+
+def _spendings(db: sqlite3.Connection) -> None:
+    """A task's ledger is the sum over its attempts; the old system had only the sum, so the last one carries it."""
+    db.execute(
+        """
+        UPDATE attempt SET
+            cost = (SELECT json_remove(ledger, '$.runtime_millis') FROM task WHERE number = attempt.task),
+            runtime_millis = (SELECT coalesce(json_extract(ledger, '$.runtime_millis'), 0) FROM task WHERE number = attempt.task)
+        WHERE attempt_number = (SELECT max(attempt_number) FROM attempt AS other WHERE other.task = attempt.task)
+        """
+    )
+
+
+def _attempt(db: sqlite3.Connection, row: dict[str, Any], task: int) -> None:
     #: The old schema let two attempts of a task share a number.
     number = db.execute(
         "SELECT coalesce(max(attempt_number), 0) + 1 FROM attempt WHERE task = ?", (task,)
     ).fetchone()[0]
     started = _micros(row["started_at"]) or 0
-    interrupted = row["status"] in LIVE
+    interrupted = row["status"] in LIVE or row["status"] == "queued"
     _insert(
         db,
         "attempt",
@@ -96,8 +144,8 @@ def _attempt(db: sqlite3.Connection, row: dict[str, Any], numbers: dict[str, int
             "id": row["id"],
             "task": task,
             "attempt_number": number,
-            "runner": row["runner"],
-            "status": "stopped" if interrupted else row["status"],
+            "runner": row["runner"] or "shell",
+            "status": "stopped" if interrupted else _status(row),
             "stop_reason": "interrupted" if interrupted else None,
             "execution_workspace": row.get("execution_workspace"),
             "runner_session_id": row.get("runner_session_id"),
@@ -112,7 +160,7 @@ def _attempt(db: sqlite3.Connection, row: dict[str, Any], numbers: dict[str, int
 
 def _events(db: sqlite3.Connection, numbers: dict[str, int]) -> None:
     seqs: dict[int, int] = {}
-    for row in db.execute("SELECT * FROM events ORDER BY created_at, rowid"):
+    for row in _rows(db, "events", "created_at, rowid"):
         task = numbers.get(row["task_id"])
         if task is None:
             continue
@@ -120,10 +168,10 @@ def _events(db: sqlite3.Connection, numbers: dict[str, int]) -> None:
         values = {
             "task": task,
             "seq": seqs[task],
-            "attempt": row["attempt_id"],
-            "kind": row["kind"],
-            "message": row["message"],
-            "metadata": row["metadata_json"],
+            "attempt": row.get("attempt_id"),
+            "kind": row["kind"] or "lifecycle",
+            "message": row["message"] or "",
+            "metadata": json.dumps(_object(row["metadata_json"])) if row.get("metadata_json") else None,
             "created_at": _micros(row["created_at"]) or 0,
         }
         _insert(db, "event", values)
@@ -151,16 +199,23 @@ def _insert(db: sqlite3.Connection, table: str, values: dict[str, Any]) -> int:
 
 def _object(text: str | None) -> dict[str, Any]:
     try:
-        value = json.loads(text or "{}")
-    except ValueError:
+        value = json.loads(text or "{}", parse_constant=lambda _: None)
+    except (TypeError, ValueError, RecursionError):
         return {}
     return value if isinstance(value, dict) else {}
 
 
-def _micros(text: str | None) -> int | None:
-    if not text:
-        return None
+def _policy(text: str | None) -> Policy:
     try:
-        return to_micros(parse(text))
-    except ValueError:
+        policy = from_json(_object(text))
+        evaluate(policy, command="true", workspace="/")
+    except (AttributeError, TypeError, ValueError):
+        return Policy(require_approval=True)
+    return policy
+
+
+def _micros(text: str | None) -> int | None:
+    try:
+        return to_micros(parse(text)) if text else None
+    except (AttributeError, TypeError, ValueError):
         return None

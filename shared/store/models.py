@@ -13,6 +13,16 @@ from shared.lifecycle import Status
 from shared.store.database import database
 
 
+def json_text(value: Any) -> str:
+    """JSON that SQLite can store and read: NaN and infinities as null, lone surrogates as question marks."""
+    try:
+        text = json.dumps(value, ensure_ascii=False, separators=(",", ":"), allow_nan=False)
+    except ValueError:
+        finite = json.loads(json.dumps(value), parse_constant=lambda _: None)
+        text = json.dumps(finite, ensure_ascii=False, separators=(",", ":"))
+    return text if text.isascii() else text.encode("utf-8", "replace").decode()
+
+
 class InstantField(peewee.BigIntegerField):
     """An aware UTC datetime, stored as microseconds."""
 
@@ -27,7 +37,7 @@ class JSONText(peewee.TextField):
     """A JSON value, stored as text."""
 
     def db_value(self, value: Any) -> str | None:
-        return None if value is None else json.dumps(value, ensure_ascii=False, separators=(",", ":"))
+        return None if value is None else json_text(value)
 
     def python_value(self, value: str | None) -> Any:
         return None if value is None else json.loads(value)
@@ -38,6 +48,10 @@ class StatusField(peewee.TextField):
 
     def python_value(self, value: str | None) -> Status | None:
         return None if value is None else Status(value)
+
+
+#: The order in which rows came, for tables with a text key: the clock may jump, this does not.
+INSERTED = peewee.SQL("rowid")
 
 
 class Table(peewee.Model):
@@ -86,6 +100,7 @@ class Task(Table):
     live_attempt = peewee.TextField(null=True)
     last_seq = peewee.IntegerField(default=0)
     approved_at = InstantField(null=True)
+    approved_attempt = peewee.IntegerField(null=True)
     worktree_merged_at = InstantField(null=True)
     worktree_cleaned_at = InstantField(null=True)
     archived_at = InstantField(null=True)
@@ -100,6 +115,7 @@ class Attempt(Table):
     attempt_number = peewee.IntegerField()
     runner = peewee.TextField()
     status = StatusField()
+    priority = peewee.IntegerField(default=0)
     stop_reason = peewee.TextField(null=True)
     blocked_reason = peewee.TextField(null=True)
     resume = peewee.BooleanField(default=False)

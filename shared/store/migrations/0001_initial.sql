@@ -41,6 +41,7 @@ CREATE TABLE task (
     live_attempt TEXT,
     last_seq INTEGER NOT NULL DEFAULT 0,
     approved_at INTEGER,
+    approved_attempt INTEGER,
     worktree_merged_at INTEGER,
     worktree_cleaned_at INTEGER,
     archived_at INTEGER,
@@ -56,6 +57,7 @@ CREATE TABLE attempt (
     attempt_number INTEGER NOT NULL,
     runner TEXT NOT NULL,
     status TEXT NOT NULL,
+    priority INTEGER NOT NULL DEFAULT 0,
     stop_reason TEXT,
     blocked_reason TEXT,
     resume INTEGER NOT NULL DEFAULT 0,
@@ -80,10 +82,13 @@ CREATE TABLE attempt (
     cost TEXT NOT NULL DEFAULT '{}',
     UNIQUE (task, attempt_number)
 );
-CREATE INDEX attempt_open ON attempt (status, queued_at) WHERE finished_at IS NULL;
+CREATE INDEX attempt_open ON attempt (status) WHERE finished_at IS NULL;
+-- Claims take the first of it; age is the order of insertion, which no jump of the clock changes.
+CREATE INDEX attempt_queue ON attempt (priority DESC) WHERE status = 'queued' AND finished_at IS NULL;
 
+-- AUTOINCREMENT: a position is never given twice, also when the newest events went with their task.
 CREATE TABLE event (
-    position INTEGER PRIMARY KEY,
+    position INTEGER PRIMARY KEY AUTOINCREMENT,
     task INTEGER NOT NULL REFERENCES task (number) ON DELETE CASCADE,
     seq INTEGER NOT NULL,
     attempt TEXT,
@@ -109,8 +114,9 @@ CREATE TABLE command (
     taken_at INTEGER,
     finished_at INTEGER
 );
-CREATE INDEX command_open ON command (state, accepted_at) WHERE finished_at IS NULL;
-CREATE INDEX command_task ON command (task, accepted_at);
+CREATE INDEX command_state ON command (state);
+CREATE INDEX command_attempt ON command (attempt, kind);
+CREATE INDEX command_task ON command (task);
 
 CREATE TABLE approval (
     id TEXT PRIMARY KEY,
@@ -135,7 +141,7 @@ CREATE TABLE approval (
     delivered_at INTEGER,
     UNIQUE (attempt, request)
 );
-CREATE INDEX approval_pending ON approval (task) WHERE status = 'pending';
+CREATE INDEX approval_task ON approval (task, status);
 
 CREATE TABLE capture (
     id TEXT PRIMARY KEY,
@@ -152,7 +158,7 @@ CREATE TABLE capture (
     fingerprint TEXT,
     captured_at INTEGER NOT NULL
 );
-CREATE INDEX capture_task ON capture (task, captured_at);
+CREATE INDEX capture_task ON capture (task);
 
 CREATE TABLE landing (
     id TEXT PRIMARY KEY,
@@ -168,7 +174,7 @@ CREATE TABLE landing (
     created_at INTEGER NOT NULL,
     finished_at INTEGER
 );
-CREATE INDEX landing_task ON landing (task, created_at);
+CREATE INDEX landing_task ON landing (task);
 
 CREATE TABLE worker (
     id TEXT PRIMARY KEY,
