@@ -125,4 +125,6 @@ class StrictRequest(Request):
             raise BadRequest("The body did not arrive in full.") from None
         if len(data) > BODY_BYTES:
             raise TooLarge(f"A body may have {BODY_BYTES} bytes at most.")
+        if len(data) < (self.content_length or 0):
+            raise BadRequest("The body did not arrive in full.")
         return data

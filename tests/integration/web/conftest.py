@@ -75,12 +75,15 @@ class Ws:
             **headers,
         }
         lines = [f"{name}: {value}" for name, value in given.items() if value]
-        self.socket.sendall("\r\n".join(["GET /ws HTTP/1.1", *lines, "", ""]).encode())
         self.buffer = b""
-        head = self._until(b"\r\n\r\n").decode()
-        self.status = int(head.split(" ")[1])
-        self.head = head
         self.close_code: int | None = None
+        try:
+            self.socket.sendall("\r\n".join(["GET /ws HTTP/1.1", *lines, "", ""]).encode())
+            self.head = self._until(b"\r\n\r\n").decode()
+        except BaseException:
+            self.socket.close()
+            raise
+        self.status = int(self.head.split(" ")[1])
 
     def __enter__(self) -> Ws:
         return self

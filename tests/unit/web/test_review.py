@@ -125,12 +125,12 @@ def test_a_task_without_worktree_or_still_running_is_not_merged(
 
 
 def test_without_a_worker_landing_work_is_accepted_for_later(api: Api) -> None:
-    task = ended(api)
     for verb in ("merge", "cleanup"):
+        task = ended(api)
         answer = api.post(f"/tasks/{task['id']}/worktree/{verb}")
         assert answer.status_code == 202
         assert answer.json["task"]["pending_command"]["kind"] == verb
-    preview = api.post(f"/tasks/{task['id']}/worktree/preview")
+    preview = api.post(f"/tasks/{ended(api)['id']}/worktree/preview")
     assert preview.status_code == 202
     assert preview.json["pending_command"]["kind"] == "preview"
 

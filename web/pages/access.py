@@ -1,44 +1,27 @@
-"""The pages: sign-in, and a plain list of tasks."""
+"""Signing in with a one-time link, and signing out."""
 
 from __future__ import annotations
 
 from typing import Any
 
-from flask import Flask, Response, g, redirect, render_template, request
+from flask import Flask, Response, redirect, render_template, request
 from werkzeug.wrappers import Response as BaseResponse
 
 from shared import accounts
-from shared.clock import rfc3339
 from shared.errors import BadRequest, Unauthenticated, UnsupportedMedia
-from shared.store.models import Task
 from web import answers
 from web.security import Authority, authority, cookie_name, count_failure
 from web.services import services
 
-SHOWN = 100
 DAY_SECONDS = 24 * 60 * 60
 FORMS = ("application/x-www-form-urlencoded", "multipart/form-data")
+SPENT = "This link is used up or has expired; `openruntime login` prints a fresh one."
 
 
 def install(app: Flask) -> None:
-    """Register the pages."""
-    app.add_url_rule("/", "board", board)
     app.add_url_rule("/login", "login_page", login_page)
     app.add_url_rule("/login", "sign_in", sign_in, methods=["POST"])
     app.add_url_rule("/logout", "sign_out", sign_out, methods=["POST"])
-
-
-@authority(Authority.PAGE)
-def board() -> str:
-    """The newest tasks."""
-    rows = list(Task.select().order_by(Task.updated_at.desc(), Task.number.desc()).limit(SHOWN))
-    tasks = [{"row": row, "updated_at": rfc3339(row.updated_at)} for row in rows]
-    return render_template("board.html", tasks=tasks, csrf=_csrf())
-
-
-def _csrf() -> str:
-    login = g.credential.login
-    return login.csrf if login is not None else ""
 
 
 @authority(Authority.PUBLIC)
@@ -61,7 +44,7 @@ def sign_in() -> BaseResponse | tuple[str, int]:
         count_failure()
         if as_form:
             return render_template("login.html", failed=True), 401
-        raise Unauthenticated("This link is used up or has expired; `openruntime login` prints a fresh one.")
+        raise Unauthenticated(SPENT)
     cookie, csrf = accounts.sign_in()
     answer = redirect("/", 303) if as_form else answers.value({"csrf_token": csrf})
     answer.set_cookie(

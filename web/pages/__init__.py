@@ -1,0 +1,17 @@
+"""The dashboard: one module per page, forms that work without JavaScript, and the partials that keep pages live."""
+
+from __future__ import annotations
+
+from flask import Flask
+
+from web.pages import access, assets, board, compose, failures, frame, inbox, runners, steering, words, workspaces
+
+
+def install(app: Flask) -> None:
+    """Register the pages, their assets and how they fail."""
+    assets.install(app)
+    words.install(app)
+    frame.install(app)
+    for page in (access, board, compose, inbox, steering, workspaces, runners):
+        page.install(app)
+    failures.install(app)

@@ -1,0 +1,131 @@
+"""How values read on a page: ages, durations, money, and untrusted text with everything invisible made visible."""
+
+from __future__ import annotations
+
+import re
+import unicodedata
+from collections.abc import Iterable
+from datetime import datetime
+from pathlib import Path
+from typing import Any
+
+from flask import Flask
+from markupsafe import Markup, escape
+
+from shared.clock import now, rfc3339
+
+#: Terminal control: CSI, OSC (with its terminator), other two-byte escapes.
+ANSI = re.compile(r"\x1b\[[0-?]*[ -/]*[@-~]|\x1b[\]PX^_].*?(?:\x07|\x1b\\|$)|\x1b[ -/]*[0-~]", re.DOTALL)
+#: Unassigned for a reader's eye though printable for Unicode: fillers and blanks that look like nothing.
+UNSEEN = frozenset("\u00ad\u034f\u115f\u1160\u17b4\u17b5\u2800\u3164\uffa0\u180e")
+HIDDEN = ("Cc", "Cf", "Cs", "Co", "Zl", "Zp")
+MINUTE, HOUR, DAY = 60, 3600, 86400
+LABELS = {"claude-code": "Claude", "codex": "Codex", "shell": "Shell"}
+MICROS_PER_CENT = 10_000
+
+
+def install(app: Flask) -> None:
+    """Make these words filters of the templates."""
+    app.jinja_env.filters.update(
+        visible=visible,
+        plain=plain,
+        ago=ago,
+        span=span,
+        moment=moment,
+        iso=rfc3339,
+        runner=runner_label,
+        short_path=short_path,
+        plural=plural,
+    )
+
+
+def plain(text: str) -> str:
+    """One line of output as text: terminal control and leading carriage returns are gone."""
+    return ANSI.sub("", text).rpartition("\r")[2].strip() if text.endswith("\r") is False else ANSI.sub("", text)
+
+
+def visible(text: Any, breaks: bool = False) -> Markup:
+    """Untrusted text, escaped, with control, bidirectional and zero-width characters shown as code points.
+
+    With `breaks` newlines and tabs stay what they are.
+    """
+    return Markup("").join(_pieces(str(text or ""), "\n\t" if breaks else ""))
+
+
+def _pieces(text: str, kept: str) -> Iterable[Markup]:
+    start = 0
+    for place, mark in enumerate(text):
+        if mark in kept or not _is_hidden(mark):
+            continue
+        yield escape(text[start:place])
+        yield Markup('<span class="codepoint" title="{}">{}</span>').format(
+            unicodedata.name(mark, "control character").lower(), _written(mark)
+        )
+        start = place + 1
+    yield escape(text[start:])
+
+
+def _is_hidden(mark: str) -> bool:
+    if " " <= mark <= "~":
+        return False
+    return mark in UNSEEN or unicodedata.category(mark) in HIDDEN
+
+
+def _written(mark: str) -> str:
+    return {"\n": "↵", "\t": "⇥"}.get(mark) or f"⟦U+{ord(mark):04X}⟧"
+
+
+def span(seconds: float | None) -> str:
+    """`41s`, `12m`, `3h 5m`, `2d`."""
+    if seconds is None:
+        return ""
+    whole = max(0, int(seconds))
+    if whole < MINUTE:
+        return f"{whole}s"
+    if whole < HOUR:
+        return f"{whole // MINUTE}m"
+    if whole < DAY:
+        minutes = whole % HOUR // MINUTE
+        return f"{whole // HOUR}h {minutes}m" if minutes else f"{whole // HOUR}h"
+    return f"{whole // DAY}d"
+
+
+def ago(at: datetime | None) -> str:
+    """`just now`, `12m ago`."""
+    if at is None:
+        return ""
+    seconds = (now() - at).total_seconds()
+    return "just now" if seconds < 10 else f"{span(seconds)} ago"
+
+
+def moment(at: datetime | None) -> Markup:
+    """A `<time>` element that the page's script keeps up to date."""
+    if at is None:
+        return Markup("")
+    return Markup('<time datetime="{}" title="{}" data-ago>{}</time>').format(
+        rfc3339(at), at.strftime("%Y-%m-%d %H:%M:%S UTC"), ago(at)
+    )
+
+
+def money(micros: int, estimated: bool = False) -> str:
+    """`$0.84`, `~$0.84` where it is an estimate, empty for nothing spent."""
+    if micros <= 0:
+        return ""
+    cents = (micros + MICROS_PER_CENT // 2) // MICROS_PER_CENT
+    sign = "~" if estimated else ""
+    return f"{sign}<$0.01" if cents == 0 else f"{sign}${cents / 100:.2f}"
+
+
+def runner_label(name: str) -> str:
+    return LABELS.get(name, name)
+
+
+def short_path(path: str) -> str:
+    """A path with the home folder as `~`."""
+    home = str(Path.home())
+    return "~" + path[len(home) :] if path == home or path.startswith(home + "/") else path
+
+
+def plural(count: int, one: str, many: str | None = None) -> str:
+    """`1 task`, `3 tasks`."""
+    return f"{count} {one if count == 1 else many or one + 's'}"
