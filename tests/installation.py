@@ -110,8 +110,8 @@ class Installation:
             sent.setdefault("Content-Type", "application/json")
         try:
             connection.request(method, path, data, sent)
-            response = connection.getresponse()
-            text = response.read()
+            with connection.getresponse() as response:  # closes itself even when the server dies meanwhile
+                text = response.read()
         finally:
             connection.close()
         found = dict(response.headers.items())
