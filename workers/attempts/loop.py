@@ -25,8 +25,7 @@ if TYPE_CHECKING:
     from typing import Any
 
 NEVER = float("inf")
-READ_BYTES = 1 << 18
-READS_AT_ONCE = 4
+READ_BYTES = 1 << 17  # measured: larger pieces let agent and shim wait for each other
 QUIET_SECONDS = 0.15
 STUCK_SECONDS = 1.0  # a tail that only ever grows is shown after this, quiet or not
 DRAIN_SECONDS = 1.0
@@ -135,10 +134,15 @@ class Shim:
         self._open.add(descriptor)
 
         def ready(_: int) -> None:
-            pieces, is_open = _read(descriptor)
-            if pieces:
-                take(b"".join(pieces))
-            if not is_open:
+            try:
+                data = os.read(descriptor, READ_BYTES)
+            except BlockingIOError:
+                return
+            except OSError:  # a terminal whose last user is gone
+                data = b""
+            if data:
+                take(data)
+            else:
                 self._selector.unregister(descriptor)
                 self._open.discard(descriptor)
 
@@ -271,9 +275,10 @@ class Shim:
         if server is not None:
             self.stragglers = self.family.kill()
             self.family.reap()
-            for key in list(self._selector.get_map().values()):
-                if key.fd in self._open or key.fd == self.agent.status:
-                    key.data(selectors.EVENT_READ)  # what still stood in the pipes
+            for _ in range(spawn.PIPE_BYTES // READ_BYTES + 1):
+                for key in list(self._selector.get_map().values()):
+                    if key.fd in self._open or key.fd == self.agent.status:
+                        key.data(selectors.EVENT_READ)  # what still stood in the pipes
             if self.input.unsent:
                 self.recorder.note("input-dropped", bytes=self.input.unsent)
         self.clock.stop()
@@ -284,19 +289,3 @@ class Shim:
             server.exited()
         if not self.ran:
             self._report({"exec_error": record["exec_error"], "sandbox_error": record["sandbox_error"]})
-
-
-def _read(descriptor: int) -> tuple[list[bytes], bool]:
-    """What there is to read, up to a bound, and whether more may come."""
-    pieces: list[bytes] = []
-    try:
-        while len(pieces) < READS_AT_ONCE:
-            data = os.read(descriptor, READ_BYTES)
-            if not data:
-                return pieces, False
-            pieces.append(data)
-    except BlockingIOError:
-        pass
-    except OSError:  # a terminal whose last user is gone
-        return pieces, False
-    return pieces, True
