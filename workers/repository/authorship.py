@@ -68,7 +68,7 @@ def make_commit(
 
 
 def _author(repository: Repository) -> Author:
-    chosen = {**discovery.personal_settings(), **discovery.settings(repository)}
+    chosen = {**discovery.personal_settings(), **repository.settings}
     name, email = chosen.get("user.name", "").strip(), chosen.get("user.email", "").strip()
     return Author(name or "openRuntime", email or "openruntime@localhost")
 

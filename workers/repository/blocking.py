@@ -68,12 +68,17 @@ def find(
     untracked, ignored, unmerged.
     """
     reader = _Reader(repository, checkout, own)
-    unmerged = {entry.split(b"\t", 1)[1] for entry in reader.records("ls-files", "-u", "-z")}
+    tags: dict[bytes, bytes] = {}
+    unmerged: set[bytes] = set()
+    for entry in reader.records("ls-files", "-v", "-s", "-z"):
+        described, _, path = entry.partition(b"\t")
+        tags[path] = described[:1]
+        if not described.endswith(b" 0"):
+            unmerged.add(path)
     if unmerged:
         return [{"path": display(path), "why": "unmerged"} for path in sorted(unmerged)][:MAX_ITEMS]
     tree = head or empty_tree(own)
     words = ("--name-only", "-z", "--no-renames", "--ignore-submodules=dirty")
-    tags = {entry[2:]: entry[:1] for entry in reader.records("ls-files", "-v", "-z")}
     found: dict[bytes, str] = {}
     for path in _overlapping(reader.records("diff-files", *words), touched):
         found[path] = "modified"

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import os
+from collections.abc import Mapping
 from dataclasses import dataclass, replace
+from functools import cached_property
 from pathlib import Path
 
 from shared.errors import BadRequest, GitFailed
@@ -34,6 +36,11 @@ class Repository:
     shallow: bool
     is_linked_worktree: bool
     dirty: bool = False
+
+    @cached_property
+    def settings(self) -> Mapping[str, str]:
+        """The repository's own configuration as `settings` reads it, read once for this object's short life."""
+        return settings(self)
 
 
 @dataclass(frozen=True)
@@ -189,7 +196,7 @@ def _parsed(listing: bytes) -> dict[str, str]:
 def _main_folder(repository: Repository) -> Path | None:
     if repository.toplevel is not None and not repository.is_linked_worktree:
         return repository.toplevel
-    chosen = settings(repository)
+    chosen = repository.settings
     if chosen.get("core.worktree"):
         return Path(os.path.realpath(repository.common_dir / chosen["core.worktree"]))
     if chosen.get("core.bare", "").lower() == "true" or repository.common_dir.name != ".git":

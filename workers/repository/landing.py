@@ -277,9 +277,11 @@ def _merged(own: Path, change: Change, target: Target, strategy: str) -> merging
         raise Conflict("The work of this task is no longer stored.")
     if strategy == "merge" and target.oid:
         return merging.merge(own, target.oid, change.head_oid)
-    ours = merging.tree_of(own, target.oid) if target.oid else empty_tree(own)
-    theirs = merging.tree_of(own, change.head_oid)
-    return merging.replay(own, base=merging.tree_of(own, change.base_oid), ours=ours, theirs=theirs)
+    base, theirs, *rest = merging.trees_of(
+        own, change.base_oid, change.head_oid, *([target.oid] if target.oid else [])
+    )
+    ours = rest[0] if rest else empty_tree(own)
+    return merging.replay(own, base=base, ours=ours, theirs=theirs)
 
 
 def _touched(own: Path, target: Target, tree: str) -> tuple[Touched, ...]:

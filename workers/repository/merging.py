@@ -50,6 +50,11 @@ def tree_of(git_dir: Path, commit_oid: str) -> str:
     return git("rev-parse", "--verify", f"{commit_oid}^{{tree}}", git_dir=git_dir).text
 
 
+def trees_of(git_dir: Path, *commits: str) -> list[str]:
+    """The trees of several commits."""
+    return git("rev-parse", *(f"{oid}^{{tree}}" for oid in commits), git_dir=git_dir).text.split("\n")
+
+
 def replay(git_dir: Path, *, base: str, ours: str, theirs: str) -> Merged:
     """The changes from `base` to `theirs` (trees) made to `ours` (a tree), whatever their histories are.
 

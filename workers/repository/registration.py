@@ -9,7 +9,7 @@ from pathlib import Path
 
 from shared.errors import Conflict, GitFailed, NotReady
 from workers.repository import references
-from workers.repository.discovery import Repository, checkouts, resolve_commit, settings
+from workers.repository.discovery import Repository, checkouts, resolve_commit
 from workers.repository.git import git
 from workers.repository.transfer import has
 from workers.repository.worktree import Worktree, replace_file
@@ -108,7 +108,7 @@ def remove_branch(repository: Repository, worktree: Worktree) -> None:
         place.branch == worktree.branch and place.path != worktree.path for place in checkouts(repository)
     ):
         return
-    if f"branch.{worktree.branch}.remote" in settings(repository):
+    if f"branch.{worktree.branch}.remote" in repository.settings:
         return
     if tip != worktree.base_commit and has(repository.git_dir, tip):
         references.update(repository.git_dir, f"{references.recovery_ref(worktree.task_id)}-branch", tip)

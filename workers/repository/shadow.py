@@ -5,12 +5,12 @@ from __future__ import annotations
 import os
 import shutil
 import tempfile
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
 
 from workers.repository import directory
-from workers.repository.discovery import Repository, personal_settings, settings, worktree_settings
+from workers.repository.discovery import Repository, personal_settings, worktree_settings
 from workers.repository.git import git
 
 # What says how files look on this disk; nothing else of a repository's configuration is ever copied.
@@ -27,7 +27,7 @@ def shadow(
     `git_dir` is the git directory of the checkout it will be used on: its sparse patterns come along.
     """
     place = git_dir or repository.git_dir
-    own = {**settings(repository), **worktree_settings(place)}
+    own = {**repository.settings, **worktree_settings(place)}
     # A private folder: agents may share /tmp with us.
     folder = Path(tempfile.mkdtemp(prefix="openruntime-git-"))
     try:
@@ -59,14 +59,14 @@ def copied_index(repository: Repository, own: Path, checkout: Path, git_dir: Pat
 
 def line_endings(repository: Repository) -> dict[str, str]:
     """The repository's own core.autocrlf, which SAFE would override, for work on a user's checkout."""
-    value = settings(repository).get("core.autocrlf", "")
+    value = repository.settings.get("core.autocrlf", "")
     return {"core.autocrlf": value} if value else {}
 
 
-def exclude_rules(repository: Repository, own: dict[str, str] | None = None) -> bytes:
+def exclude_rules(repository: Repository, own: Mapping[str, str] | None = None) -> bytes:
     """The ignore rules outside the tree: the repository's info/exclude and the user's core.excludesFile."""
     personal = personal_settings()
-    chosen = (own if own is not None else settings(repository)).get("core.excludesfile")
+    chosen = (own if own is not None else repository.settings).get("core.excludesfile")
     chosen = chosen or personal.get("core.excludesfile")
     home = os.environ.get("XDG_CONFIG_HOME") or os.path.expanduser("~/.config")
     named = Path(os.path.expanduser(chosen)) if chosen else Path(home) / "git/ignore"

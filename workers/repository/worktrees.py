@@ -9,7 +9,7 @@ from pathlib import Path
 
 from shared.errors import BadRequest, Conflict, GitFailed, NotFound, NotReady
 from workers.repository import agent_directory, directory, references, registration
-from workers.repository.discovery import Repository, resolve_commit, settings
+from workers.repository.discovery import Repository, resolve_commit
 from workers.repository.git import git, version
 from workers.repository.locks import held
 from workers.repository.shadow import COPIED, empty_tree, exclude_rules
@@ -159,7 +159,7 @@ def _build(repository: Repository, worktree: Worktree, content: str) -> None:
 
 
 def _write_capture_directory(repository: Repository, worktree: Worktree) -> None:
-    own = settings(repository)
+    own = repository.settings
     directory.write(
         worktree.capture_git_directory,
         object_format=worktree.object_format,
@@ -232,7 +232,7 @@ def _with_branch(repository: Repository, worktree: Worktree) -> Worktree:
 
 
 def _refuse_missing_objects(repository: Repository, commit: str) -> None:
-    own = settings(repository)
+    own = repository.settings
     if not any(key == "extensions.partialclone" or key.endswith(".promisor") for key in own):
         return
     words = ("rev-list", "--objects", "--missing=print", "-1", commit)
