@@ -118,7 +118,12 @@ def _ended(attempt: Attempt, exit: process.Exit, turn: TurnEnded | None, changed
 
 
 def _last_word(
-    attempt: Attempt, status: Status, exit: process.Exit, said: str | None, changed: bool, turn: TurnEnded | None
+    attempt: Attempt,
+    status: Status,
+    exit: process.Exit,
+    said: str | None,
+    changed: bool,
+    turn: TurnEnded | None,
 ) -> Draft:
     about: dict[str, Any] = {"attempt_id": attempt.id}
     if status is Status.STOPPED:

@@ -12,8 +12,8 @@ from pathlib import Path
 from typing import Any
 
 from shared.errors import AgentLost
-from workers.attempts.control import SOCKET
-from workers.attempts.frames import PROTOCOL
+from workers.shim.control import SOCKET
+from workers.shim.frames import PROTOCOL
 
 CONNECT_SECONDS = 5.0
 _READ_BYTES = 1 << 16

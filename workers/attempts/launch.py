@@ -12,8 +12,8 @@ from typing import Any
 
 import re2
 
-from workers.attempts.recorder import HEAD_BYTES, TAIL_BYTES
 from workers.attempts.sandbox.bounds import Confined
+from workers.shim.recorder import HEAD_BYTES, TAIL_BYTES
 
 EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 STOP_LADDER: tuple[tuple[str, float], ...] = (("TERM", 5.0),)

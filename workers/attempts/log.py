@@ -7,7 +7,7 @@ from contextlib import suppress
 from pathlib import Path
 
 from shared.errors import AgentLost
-from workers.attempts.frames import HEADER_BYTES, MAX_PAYLOAD_BYTES, DamagedLog, Decoder, Frame
+from workers.shim.frames import HEADER_BYTES, MAX_PAYLOAD_BYTES, DamagedLog, Decoder, Frame
 
 LIMIT_BYTES = 1 << 20
 

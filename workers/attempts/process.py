@@ -19,11 +19,11 @@ from pathlib import Path
 from typing import Any, Literal
 
 from shared.errors import AgentLost, SandboxFailed
-from workers.attempts import proc
 from workers.attempts.connection import CONNECT_SECONDS, Control, connect
-from workers.attempts.frames import PROTOCOL
-from workers.attempts.handshake import HELD, LOST
 from workers.attempts.launch import STOP_LADDER, TAG, Exit, Identity, Launch
+from workers.shim import proc
+from workers.shim.frames import PROTOCOL
+from workers.shim.handshake import HELD, LOST
 
 __all__ = [
     "PROTOCOL",
@@ -42,7 +42,7 @@ __all__ = [
 ]
 
 State = Literal["absent", "starting", "alive", "exited", "lost"]
-SHIM = Path(__file__).with_name("shim.py")
+SHIM = Path(__file__).parents[1] / "shim/shim.py"
 START_SECONDS = 20.0
 GONE_SECONDS = 2.0
 SWEEP_SECONDS = 10.0

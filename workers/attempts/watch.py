@@ -17,7 +17,7 @@ from shared.attempts import Progress
 from shared.events import Draft
 from shared.lifecycle import Status
 from shared.store.models import Attempt
-from workers.attempts import frames, log
+from workers.attempts import log
 from workers.attempts.narration import Narrator
 from workers.attempts.process import Control
 from workers.attempts.reading import LineReader
@@ -33,6 +33,7 @@ from workers.runners.observations import (
     TurnEnded,
     Withdrawn,
 )
+from workers.shim import frames
 
 STREAMS = {frames.STDIN: "stdin", frames.STDOUT: "stdout", frames.STDERR: "stderr"}
 #: A prompt without its newline is shown once its stream was quiet this long (architecture rule 4).

@@ -51,7 +51,7 @@ class Context:
 
 @dataclass(frozen=True)
 class Start:
-    """How the agent is started. `requests` tells the shim which output lines are questions (see attempts.shim)."""
+    """How the agent is started. `requests` tells the shim which output lines are questions (see workers.shim.originals)."""
 
     argv: Sequence[str]
     environment: Mapping[str, str] = field(default_factory=dict)

@@ -10,8 +10,9 @@ from pathlib import Path
 from typing import Any
 
 from tests.waiting import wait_until
-from workers.attempts import log, proc, process
-from workers.attempts.frames import NOTE, STDERR, STDIN, STDOUT
+from workers.attempts import log, process
+from workers.shim import proc
+from workers.shim.frames import NOTE, STDERR, STDIN, STDOUT
 
 __all__ = ["NOTE", "STDERR", "STDIN", "STDOUT", "Run"]
 

@@ -13,7 +13,8 @@ import pytest
 
 from tests.integration.attempts.driver import STDERR, Run
 from tests.waiting import wait_until
-from workers.attempts import proc, process
+from workers.attempts import process
+from workers.shim import proc
 
 STUBBORN = "trap '' TERM INT HUP; while :; do sleep 1; done"
 

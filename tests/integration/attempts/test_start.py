@@ -15,7 +15,8 @@ import pytest
 from shared.errors import AgentLost
 from tests.integration.attempts.driver import Run
 from tests.waiting import wait_until
-from workers.attempts import proc, process
+from workers.attempts import process
+from workers.shim import proc
 
 CRASHING_STARTER = """
 import os, sys

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import pytest
 
-from workers.attempts import budget
-from workers.attempts.budget import WorkClock
+from workers.shim import budget
+from workers.shim.budget import WorkClock
 
 
 class Time:

@@ -9,8 +9,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from shared.errors import AgentLost
-from workers.attempts import frames, log
-from workers.attempts.frames import Decoder, Frame
+from workers.attempts import log
+from workers.shim import frames
+from workers.shim.frames import Decoder, Frame
 
 frame_lists = st.lists(
     st.builds(Frame, st.integers(0, 3), st.integers(0, 2**63), st.binary(max_size=200)), max_size=10

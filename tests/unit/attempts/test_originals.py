@@ -6,7 +6,7 @@ import json
 
 import pytest
 
-from workers.attempts.originals import MAX_LINE_BYTES, MAX_OPEN, OpenRequests, Unanswerable
+from workers.shim.originals import MAX_LINE_BYTES, MAX_OPEN, OpenRequests, Unanswerable
 
 QUESTION = {
     "type": "control_request",

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from workers.attempts.waiting import is_prompt
+from workers.shim.waiting import is_prompt
 
 
 @pytest.mark.parametrize(

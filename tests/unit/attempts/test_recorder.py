@@ -10,8 +10,8 @@ from pathlib import Path
 import pytest
 
 from workers.attempts import log
-from workers.attempts.frames import NOTE, STDERR, STDIN, STDOUT
-from workers.attempts.recorder import Recorder
+from workers.shim.frames import NOTE, STDERR, STDIN, STDOUT
+from workers.shim.recorder import Recorder
 
 
 def recorder(path: Path, **limits: int) -> Recorder:

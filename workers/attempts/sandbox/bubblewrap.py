@@ -13,7 +13,7 @@ from shared.errors import SandboxFailed
 from workers.attempts.sandbox import seccomp, toolchains
 from workers.attempts.sandbox.bounds import Bounds, Confined, Strength
 from workers.attempts.sandbox.mounts import MountTable
-from workers.attempts.spawn import SECCOMP_FD, STATUS_FD
+from workers.shim.spawn import SECCOMP_FD, STATUS_FD
 
 SYSTEM = (
     "/usr /bin /sbin /lib /lib32 /lib64 /libx32 /etc /opt /nix /gnu /snap /var/lib/dpkg /var/lib/ca-certificates "

@@ -11,7 +11,7 @@ from pathlib import Path
 from shared.errors import SandboxFailed
 from workers.attempts.sandbox.bounds import Bounds, Tier
 from workers.attempts.sandbox.bubblewrap import confine
-from workers.attempts.spawn import SECCOMP_FD, STATUS_FD
+from workers.shim.spawn import SECCOMP_FD, STATUS_FD
 
 PROBE_SECONDS = 15
 INSTALL = (

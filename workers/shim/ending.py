@@ -7,11 +7,11 @@ import signal
 import time
 from collections.abc import Sequence
 
-from workers.attempts import proc
+from workers.shim import proc
 
 TYPE_CHECKING = False  # checkers read it as true; importing typing for it would cost every shim 3 ms
 if TYPE_CHECKING:
-    from workers.attempts.proc import Process
+    from workers.shim.proc import Process
 
 SWEEP_SECONDS = 10.0
 PAUSE_SECONDS = 0.002

@@ -6,14 +6,14 @@ import json
 import os
 import time
 
-from workers.attempts.ending import KILL
-from workers.attempts.frames import PROTOCOL, STDERR, STDOUT
+from workers.shim.ending import KILL
+from workers.shim.frames import PROTOCOL, STDERR, STDOUT
 
 TYPE_CHECKING = False  # checkers read it as true; importing typing for it would cost every shim 3 ms
 if TYPE_CHECKING:
     from typing import Any
 
-    from workers.attempts.loop import Shim
+    from workers.shim.loop import Shim
 
 NAME = "exit.json"
 _DRAFT = "exit.json.tmp"

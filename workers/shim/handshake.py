@@ -15,7 +15,7 @@ import select
 import sys
 import time
 
-from workers.attempts import frames, proc
+from workers.shim import frames, proc
 
 HELD, LOST = 75, 76  # exit codes: another shim holds the lock; the attempt has run before and was lost
 LOCK_SECONDS = 0.5  # somebody who only looks holds the lock for microseconds
@@ -49,7 +49,7 @@ def main(directory: str) -> int:
     }
     _write_durably("identity.json", json.dumps(identity).encode())
     _report({"identity": identity})
-    from workers.attempts.loop import Shim  # while the starter commits: this is most of the start-up time
+    from workers.shim.loop import Shim  # while the starter commits: this is most of the start-up time
 
     shim = Shim(launch, lock, _report_start)
     if _read_line(rest)[0] != b"go":

@@ -2,7 +2,7 @@
 
     python -I -S shim.py ATTEMPT_DIRECTORY
 
-What it does is told in workers/attempts/handshake.py. This file stays short, since Python compiles a script anew at
+What it does is told in workers/shim/handshake.py. This file stays short, since Python compiles a script anew at
 every start.
 """
 
@@ -13,6 +13,6 @@ import sys
 
 if __name__ == "__main__":
     sys.path.insert(0, os.path.dirname(os.path.dirname(os.path.dirname(os.path.abspath(__file__)))))
-    from workers.attempts.handshake import main
+    from workers.shim.handshake import main
 
     sys.exit(main(sys.argv[1]))

@@ -6,7 +6,7 @@ import os
 import re
 import stat
 
-from workers.attempts import proc
+from workers.shim import proc
 
 READ, POLL = "read", "poll"
 _CALLS = {

@@ -10,7 +10,7 @@ from collections import deque
 from collections.abc import Mapping
 
 from shared.redaction import Redactor
-from workers.attempts.frames import NOTE, STDERR, STDIN, STDOUT, header
+from workers.shim.frames import NOTE, STDERR, STDIN, STDOUT, header
 
 HEAD_BYTES = 64 << 20
 TAIL_BYTES = 4 << 20

@@ -10,15 +10,15 @@ import time
 from collections.abc import Callable, Mapping
 from contextlib import suppress
 
-from workers.attempts import exit_record, proc, spawn
-from workers.attempts.budget import WorkClock
-from workers.attempts.control import ControlServer
-from workers.attempts.ending import Family, Ladder
-from workers.attempts.frames import STDERR, STDOUT
-from workers.attempts.input_queue import InputQueue
-from workers.attempts.operations import Operations
-from workers.attempts.originals import OpenRequests
-from workers.attempts.recorder import Recorder
+from workers.shim import exit_record, proc, spawn
+from workers.shim.budget import WorkClock
+from workers.shim.control import ControlServer
+from workers.shim.ending import Family, Ladder
+from workers.shim.frames import STDERR, STDOUT
+from workers.shim.input_queue import InputQueue
+from workers.shim.operations import Operations
+from workers.shim.originals import OpenRequests
+from workers.shim.recorder import Recorder
 
 TYPE_CHECKING = False  # checkers read it as true; importing typing for it would cost every shim 3 ms
 if TYPE_CHECKING:
@@ -250,7 +250,7 @@ class Shim:
         return bool(self.launch["detect_input"]) and not self.ended and self.input.is_idle
 
     def _look(self, quiet_seconds: float) -> None:
-        from workers.attempts import waiting  # here, because most agents tell by their protocol
+        from workers.shim import waiting  # here, because most agents tell by their protocol
 
         init = self.family.sandbox_init
         found = waiting.blocked(init[0] if init else os.getpid(), self.agent.input_identity, self.agent.pty)

@@ -6,16 +6,16 @@ import binascii
 import os
 import signal
 
-from workers.attempts.frames import PROTOCOL, STDERR, STDOUT
-from workers.attempts.input_queue import MAX_UNSENT_BYTES
-from workers.attempts.originals import Unanswerable
+from workers.shim.frames import PROTOCOL, STDERR, STDOUT
+from workers.shim.input_queue import MAX_UNSENT_BYTES
+from workers.shim.originals import Unanswerable
 
 TYPE_CHECKING = False  # checkers read it as true; importing typing for it would cost every shim 3 ms
 if TYPE_CHECKING:
     from collections.abc import Callable
     from typing import Any
 
-    from workers.attempts.loop import Shim
+    from workers.shim.loop import Shim
 
 MAX_IDS = 100_000
 MAX_ID_CHARS = 200

@@ -10,7 +10,7 @@ import struct
 from collections.abc import Callable
 from contextlib import suppress
 
-from workers.attempts.frames import PROTOCOL
+from workers.shim.frames import PROTOCOL
 
 TYPE_CHECKING = False  # checkers read it as true; importing typing for it would cost every shim 3 ms
 if TYPE_CHECKING:

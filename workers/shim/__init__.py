@@ -1,0 +1,1 @@
+"""What runs beside every agent: one small process that outlives its worker (standard library and redaction only)."""
