@@ -9,7 +9,8 @@ import redis
 
 from broker.redis import connect
 from tests.unit.broker import rigs
-from tests.unit.broker.contract import Rig, StoredBrokerContract
+from tests.unit.broker.contract import StoredBrokerContract
+from tests.unit.broker.deliveries import Rig
 
 
 @pytest.mark.redis

@@ -17,7 +17,7 @@ from broker.sqlite import SqliteBroker
 from broker.wakeup import Wakeup
 from tests.integration.broker.conftest import Place
 from tests.integration.broker.worker_program import QUEUE, declare_actors, make
-from tests.unit.broker.contract import consuming, message, take
+from tests.unit.broker.deliveries import consuming, message, take
 from tests.waiting import wait_until
 
 pytestmark = pytest.mark.filterwarnings("ignore:.*multi-threaded, use of fork:DeprecationWarning")

@@ -14,7 +14,7 @@ from dramatiq.brokers.stub import StubBroker
 
 from broker.redis import NAMESPACE, RedisBroker
 from broker.sqlite import SqliteBroker
-from tests.unit.broker.contract import QUEUE, Rig, middleware
+from tests.unit.broker.deliveries import QUEUE, Rig, middleware
 
 CAPS = {"few": 2}
 

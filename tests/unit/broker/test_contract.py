@@ -9,7 +9,8 @@ import fakeredis
 import pytest
 
 from tests.unit.broker import rigs
-from tests.unit.broker.contract import BrokerContract, Rig, StoredBrokerContract
+from tests.unit.broker.contract import BrokerContract, StoredBrokerContract
+from tests.unit.broker.deliveries import Rig
 
 
 class TestStubBroker(BrokerContract):

@@ -12,7 +12,7 @@ import redis
 from dramatiq.errors import ConnectionClosed
 
 from broker.redis import IDLE_MILLISECONDS, NAMESPACE, RedisBroker
-from tests.unit.broker.contract import QUEUE, consuming, message, middleware, take
+from tests.unit.broker.deliveries import QUEUE, consuming, message, middleware, take
 
 
 @pytest.fixture
