@@ -23,8 +23,11 @@ from workers.attempts.sandbox.bounds import Network
 from workers.attempts.watch import Watch
 from workers.repository.worktree import Worktree
 from workers.runners import Context, Runner, Start, registry
+from workers.shim.recorder import HEAD_BYTES
 
 ATTACH_SECONDS = 5.0
+#: Behind its head a log shows nothing until the end; a protocol's questions must not wait there.
+PROTOCOL_BYTES = 512 << 20
 
 
 @dataclass(frozen=True)
@@ -147,6 +150,7 @@ def _plan(task: Task, attempt: Attempt, place: Place, config: Config) -> Plan:
         requests=start.requests,
         detect_input=start.detect_input,
         confinement=confined,
+        log_head_bytes=PROTOCOL_BYTES if start.hosted else HEAD_BYTES,
     )
     return Plan(runner, context, start, launch, report)
 
