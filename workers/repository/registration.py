@@ -16,7 +16,8 @@ from workers.repository.worktree import Worktree, replace_file
 
 ATTEMPTS = 5
 RETRY_SECONDS = 0.05
-LOCK_WORDS = ("lock", "File exists", "could not create")
+#: What git says when another one works in the same repository: it reads all entries, also one only half written.
+LOCK_WORDS = ("lock", "File exists", "could not create", "failed to read")
 
 
 def register(repository: Repository, worktree: Worktree) -> None:
