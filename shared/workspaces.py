@@ -11,10 +11,17 @@ from uuid import NAMESPACE_URL, uuid5
 
 import peewee
 
-from shared.clock import now
+from shared.clock import from_micros, now, to_micros
+from shared.doorbell import Bell, ring
 from shared.errors import BadRequest, NotFound
 from shared.store.database import transaction
-from shared.store.models import Task, Workspace
+from shared.store.models import Inspection, Task, Workspace
+
+#: A look at a folder is good for this long; asking earlier asks for nothing.
+FRESH_SECONDS = 5
+#: Folders looked at in one round, and the age at which nobody's question is forgotten.
+MOST_WANTED = 50
+FORGOTTEN_SECONDS = 60 * 60 * 24 * 30
 
 
 def resolve(path: str | None, home: Path) -> Path:
@@ -100,6 +107,41 @@ def defaults_for(path: str) -> dict[str, Any]:
     """The defaults of the registered workspace at `path`, or none."""
     row = Workspace.get_or_none(Workspace.path == path)
     return dict(row.defaults) if row else {}
+
+
+def want_inspection(paths: list[str]) -> None:
+    """Ask the workers to look at these folders, unless they just have."""
+    at = now()
+    fresh = from_micros(to_micros(at) - FRESH_SECONDS * 1_000_000)
+    with transaction():
+        for path in paths[:MOST_WANTED]:
+            Inspection.insert(path=path, wanted_at=at).on_conflict(
+                conflict_target=[Inspection.path],
+                update={Inspection.wanted_at: at},
+                where=Inspection.inspected_at.is_null() | (Inspection.inspected_at < fresh),
+            ).execute()
+
+
+def wanted_inspections() -> list[str]:
+    """Folders asked for since they were last looked at."""
+    unseen = Inspection.inspected_at.is_null() | (Inspection.inspected_at < Inspection.wanted_at)
+    rows = Inspection.select(Inspection.path).where(unseen).order_by(Inspection.wanted_at).limit(MOST_WANTED)
+    return [row.path for row in rows]
+
+
+def inspected(path: str, found: dict[str, Any]) -> None:
+    """Keep what a worker saw: `{repository, branch, branches[], dirty}`, or `{problem}`."""
+    at = now()
+    with transaction():
+        Inspection.update(found=found, inspected_at=at).where(Inspection.path == path).execute()
+        old = from_micros(to_micros(at) - FORGOTTEN_SECONDS * 1_000_000)
+        Inspection.delete().where(Inspection.wanted_at < old).execute()
+        ring(Bell.CHANGE)
+
+
+def inspections(paths: list[str]) -> dict[str, Inspection]:
+    """What is known of these folders, by path."""
+    return {row.path: row for row in Inspection.select().where(Inspection.path.in_(paths))}
 
 
 def workspace_id(path: str) -> str:

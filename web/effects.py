@@ -62,16 +62,21 @@ def raise_refusal(command: Command) -> None:
 def started(task: Task, attempt: Attempt, **extra: Any) -> Response:
     """The answer to a start: its own transition, never a later one."""
 
-    def left_queue() -> Attempt | None:
-        found: Attempt = Attempt.get_by_id(attempt.id)
-        return found if found.status is not Status.QUEUED else None
-
-    seconds = STEER_SECONDS if _has_free_slot() else 0
-    moved = until(left_queue, seconds)
+    moved = left_queue(attempt)
     if moved is not None and moved.worker is not None:
         return answers.task(tasks.get(task.id), shown_as(Status.RUNNING, None, **extra))
     pending = views.queued_start(attempt)
     return answers.task(tasks.get(task.id), shown_as(Status.QUEUED, pending, **extra), status=202)
+
+
+def left_queue(attempt: Attempt) -> Attempt | None:
+    """The attempt once it has left the queue; None when that takes longer, or no slot is free."""
+
+    def look() -> Attempt | None:
+        found: Attempt = Attempt.get_by_id(attempt.id)
+        return found if found.status is not Status.QUEUED else None
+
+    return until(look, STEER_SECONDS if _has_free_slot() else 0)
 
 
 def _has_free_slot() -> bool:

@@ -12,6 +12,7 @@ from collections.abc import Mapping
 from shared import fleet
 from shared.errors import Refused
 from shared.fleet import RunnerState
+from workers.attempts import sandbox
 from workers.runners import Runner, registry
 
 log = logging.getLogger(__name__)
@@ -20,14 +21,17 @@ VERSION = re.compile(r"\d+(?:\.\d+)+[\w.-]*")
 
 
 def publish(environment: Mapping[str, str]) -> None:
-    """Look for every runner and say so in the store: first what is there, then which versions."""
+    """Look for every runner and say so in the store: first what is there, then which versions and what contains them."""
     path = environment.get("PATH")
     found = [_look(name, path) for name in registry.names()]
     fleet.publish_runners([state for state, _ in found])
     known = [
         _with_version(state, runner, environment) for state, runner in found if runner and state.available
     ]
-    fleet.publish_runners(known)
+    containment = {"containment": dataclasses.asdict(sandbox.tier())}
+    fleet.publish_runners(
+        [dataclasses.replace(state, capabilities={**(state.capabilities or {}), **containment}) for state in known]
+    )
 
 
 def _look(name: str, path: str | None) -> tuple[RunnerState, Runner | None]:
@@ -41,7 +45,7 @@ def _look(name: str, path: str | None) -> tuple[RunnerState, Runner | None]:
         available=program is not None,
         command=program or runner.programs[0],
         detail=None if program else f"Not found on PATH. {runner.install}",
-        capabilities=dataclasses.asdict(runner.capabilities),
+        capabilities={**dataclasses.asdict(runner.capabilities), "install": runner.install},
     )
     return state, runner
 

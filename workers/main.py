@@ -23,6 +23,7 @@ from shared.config import Config
 from shared.store.database import close, open_store
 from shared.version import VERSION
 from workers import actors, capabilities
+from workers.inspection import Inspector
 from workers.janitor import Janitor
 from workers.office import Office
 
@@ -56,6 +57,8 @@ def main(config: Config) -> int:
     office.supervision.start()
     janitor = Janitor(office, owners)
     janitor.start()
+    inspector = Inspector()
+    inspector.start()
     consumer = dramatiq.Worker(carrier, worker_threads=THREADS)
     consumer.start()
     threading.Thread(target=_look_for_runners, args=(config,), name="runners", daemon=True).start()
@@ -63,6 +66,7 @@ def main(config: Config) -> int:
     if signals.interrupted:
         _stop_agents(office, signals)
     janitor.stop()
+    inspector.stop()
     office.close()
     consumer.stop(timeout=CLOSE_AT_ONCE_MILLIS if signals.interrupted else CLOSE_MILLIS)
     fleet.forget_worker(office.worker)

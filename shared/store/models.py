@@ -69,6 +69,13 @@ class Workspace(Table):
     updated_at = InstantField()
 
 
+class Inspection(Table):
+    path = peewee.TextField(primary_key=True)
+    found = JSONText(null=True)
+    wanted_at = InstantField()
+    inspected_at = InstantField(null=True)
+
+
 class Task(Table):
     number = peewee.AutoField()
     id = peewee.TextField(unique=True)
@@ -265,6 +272,7 @@ class Login(Table):
 
 TABLES = (
     Workspace,
+    Inspection,
     Task,
     Attempt,
     Event,

@@ -51,22 +51,26 @@ def pick(body: schemas.NothingNeeded) -> Response:
 @authority(Authority.OWNER)
 def browse(query: schemas.Browse) -> Response:
     """The folders inside a folder, by name; hidden ones last."""
-    folder = Path(os.path.abspath(Path(query.path or Path.home())))
+    return answers.value(folders_in(query.path or str(Path.home())))
+
+
+def folders_in(path: str) -> dict[str, Any]:
+    """The folders inside a folder; raises BadRequest when it cannot be listed."""
+    folder = Path(os.path.abspath(path))
     try:
         with os.scandir(folder) as entries:
             names = [entry.name for entry in entries if _is_folder(entry)]
-    except OSError as error:
-        raise BadRequest(f"The folder {folder} cannot be listed: {error.strerror}.") from None
+    except (OSError, ValueError) as error:
+        said = getattr(error, "strerror", None) or "its name cannot be used"
+        raise BadRequest(f"The folder {folder} cannot be listed: {said}.") from None
     names.sort(key=lambda name: (name.startswith("."), name.casefold()))
     shown = [name for name in names if name.isprintable()][:ENTRIES]
-    return answers.value(
-        {
-            "path": str(folder),
-            "parent": None if folder.parent == folder else str(folder.parent),
-            "directories": [{"name": name, "path": str(folder / name)} for name in shown],
-            "truncated": len(shown) < len(names),
-        }
-    )
+    return {
+        "path": str(folder),
+        "parent": None if folder.parent == folder else str(folder.parent),
+        "directories": [{"name": name, "path": str(folder / name)} for name in shown],
+        "truncated": len(shown) < len(names),
+    }
 
 
 @api.get("/workspaces/<id>", responses={200: results.Workspace})

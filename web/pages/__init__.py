@@ -4,7 +4,20 @@ from __future__ import annotations
 
 from flask import Flask
 
-from web.pages import access, assets, board, compose, failures, frame, inbox, runners, steering, words, workspaces
+from web.pages import (
+    access,
+    assets,
+    board,
+    compose,
+    failures,
+    frame,
+    inbox,
+    repositories,
+    runners,
+    steering,
+    words,
+    workspaces,
+)
 
 
 def install(app: Flask) -> None:
@@ -12,6 +25,6 @@ def install(app: Flask) -> None:
     assets.install(app)
     words.install(app)
     frame.install(app)
-    for page in (access, board, compose, inbox, steering, workspaces, runners):
+    for page in (access, board, compose, inbox, steering, repositories, workspaces, runners):
         page.install(app)
     failures.install(app)

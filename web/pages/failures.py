@@ -2,46 +2,41 @@
 
 from __future__ import annotations
 
+import json
 from typing import Any
 
-from flask import Flask, Response, make_response, redirect, render_template, request
-from werkzeug.exceptions import HTTPException
-from werkzeug.wrappers import Response as BaseResponse
+from flask import Flask, Response, g, render_template, request
 
-from shared.errors import NotFound, Refused
 from web import problems
 from web.pages.forms import is_upgraded
 from web.security import Authority
 
+KEPT = ("Retry-After", "Allow")
+NO_PAGE = "There is no page at this address."
+
 
 def install(app: Flask) -> None:
-    """Take over the errors of page routes; all others stay the API's."""
+    """Turn the problem documents of page routes into pages; everything else stays the API's."""
 
-    @app.errorhandler(Refused)
-    def refused(error: Refused) -> BaseResponse:
-        answer = problems.refused(error)
-        return _page(app, answer, error.title, error.detail)
-
-    @app.errorhandler(HTTPException)
-    def failed(error: HTTPException) -> BaseResponse:
-        answer = problems.http(error)
-        told: dict[str, Any] = answer.get_json(silent=True) or {}
-        if error.code == 404:
-            gone = NotFound("There is no page at this address.")
-            return _page(app, answer, gone.title, gone.detail)
-        return _page(app, answer, str(told.get("title", "")), str(told.get("detail", "")))
+    @app.after_request
+    def as_page(answer: Response) -> Response:
+        if answer.mimetype != problems.MIMETYPE or is_upgraded() or not _is_page(app):
+            return answer
+        told: dict[str, Any] = json.loads(answer.get_data())
+        detail = NO_PAGE if request.endpoint is None else told["detail"]
+        page = Response(_rendered(told["title"], detail), answer.status_code, mimetype="text/html")
+        for name in KEPT:
+            if name in answer.headers:
+                page.headers[name] = answer.headers[name]
+        return page
 
 
-def _page(app: Flask, answer: Response, title: str, detail: str) -> BaseResponse:
-    if is_upgraded() or not _is_page(app):
-        return answer
-    if answer.status_code == 401:
-        return redirect("/login", 303)
-    page = make_response(render_template("failure.html", title=title, detail=detail), answer.status_code)
-    for name in ("Retry-After", "Allow"):
-        if name in answer.headers:
-            page.headers[name] = answer.headers[name]
-    return page
+def _rendered(title: str, detail: str) -> str:
+    """The frame needs the store; where that is what failed, the sentence stands alone."""
+    try:
+        return render_template("failure.html", title=title, detail=detail, signed_in="credential" in g)
+    except Exception:  # noqa: BLE001 - an error page must not fail
+        return render_template("failure.html", title=title, detail=detail, signed_in=False)
 
 
 def _is_page(app: Flask) -> bool:

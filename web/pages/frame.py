@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Container
 from dataclasses import dataclass
 from typing import Any
 from urllib.parse import quote
@@ -14,6 +15,7 @@ from shared.lifecycle import Status
 from shared.store.models import Task
 from web import answers, views
 from web.security import Authority, authority
+from web.services import services
 
 #: How many waiting tasks the script is told about.
 NAMED = 50
@@ -54,7 +56,20 @@ def install(app: Flask) -> None:
 
 def _surroundings() -> dict[str, Any]:
     """Values for every template; signed out there are none."""
-    return {"frame": Frame(), "csrf_token": csrf_token(), "refusal": refusal(), "task_path": task_path}
+    return {
+        "frame": Frame(),
+        "csrf_token": csrf_token(),
+        "refusal": refusal(),
+        "task_path": task_path,
+        "here": here(),
+    }
+
+
+def here() -> str:
+    """The address of the page being rendered, for forms to come back to."""
+    if request.method == "GET":
+        return request.full_path.rstrip("?")
+    return request.form.get("back", "/")
 
 
 class Frame:
@@ -65,12 +80,22 @@ class Frame:
         return [item for item in NAVIGATION if item.endpoint in current_app.view_functions]
 
     @property
+    def pages(self) -> Container[str]:
+        """The endpoints there are: links to pages appear with them."""
+        return current_app.view_functions
+
+    @property
+    def data(self) -> str:
+        """Where everything is kept."""
+        return str(services().config.data)
+
+    @property
     def current(self) -> str:
         return request.endpoint or ""
 
     @property
     def waiting(self) -> int:
-        return waiting().count()
+        return int(waiting().count())
 
     @property
     def runners(self) -> list[fleet.RunnerState]:
@@ -98,7 +123,11 @@ def needs() -> Response:
     rows = list(query.order_by(Task.updated_at.desc()).limit(NAMED))
     known = views.context(rows)
     named = [
-        {"id": row.id, "title": row.title, "attention": "approval" if row.number in known.asked else tasks.attention(row)}
+        {
+            "id": row.id,
+            "title": row.title,
+            "attention": "approval" if row.number in known.asked else tasks.attention(row),
+        }
         for row in rows
     ]
     return answers.value({"waiting": waiting().count(), "tasks": named})

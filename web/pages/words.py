@@ -28,6 +28,7 @@ def install(app: Flask) -> None:
     """Make these words filters of the templates."""
     app.jinja_env.filters.update(
         visible=visible,
+        spelled=spelled,
         plain=plain,
         ago=ago,
         span=span,
@@ -40,8 +41,14 @@ def install(app: Flask) -> None:
 
 
 def plain(text: str) -> str:
-    """One line of output as text: terminal control and leading carriage returns are gone."""
-    return ANSI.sub("", text).rpartition("\r")[2].strip() if text.endswith("\r") is False else ANSI.sub("", text)
+    """Output as text: terminal control is gone, and what a carriage return overwrote too."""
+    lines = ANSI.sub("", text).split("\n")
+    return "\n".join(line.rstrip("\r").rpartition("\r")[2] for line in lines)
+
+
+def last_line(text: str) -> str:
+    """The last line that says something."""
+    return next((line.strip() for line in reversed(plain(text).split("\n")) if line.strip()), "")
 
 
 def visible(text: Any, breaks: bool = False) -> Markup:
@@ -50,6 +57,11 @@ def visible(text: Any, breaks: bool = False) -> Markup:
     With `breaks` newlines and tabs stay what they are.
     """
     return Markup("").join(_pieces(str(text or ""), "\n\t" if breaks else ""))
+
+
+def spelled(text: Any) -> str:
+    """The same as plain text, for places that take no markup: options, attributes, titles."""
+    return "".join(_written(mark) if _is_hidden(mark) else mark for mark in str(text or ""))
 
 
 def _pieces(text: str, kept: str) -> Iterable[Markup]:

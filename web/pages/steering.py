@@ -1,0 +1,92 @@
+"""What a person does with a task from a page: start, stop, approve, decide, reply, interrupt."""
+
+from __future__ import annotations
+
+from flask import Flask
+from werkzeug.wrappers import Response as BaseResponse
+
+from shared import approvals, tasks
+from shared.commands import CommandKind
+from shared.errors import BadRequest, NotFound
+from shared.store.models import Command, Task
+from web import effects
+from web.api import schemas
+from web.pages import board, forms
+
+NOTE = 10_000
+
+
+def _of_task(id: str, **_: str) -> str:
+    """The scope of a task's forms: a refusal is shown on its card."""
+    return f"task:{id}"
+
+
+def install(app: Flask) -> None:
+    for verb, view in (
+        ("start", start),
+        ("stop", stop),
+        ("approve", approve),
+        ("reply", reply),
+        ("interrupt", interrupt),
+    ):
+        app.add_url_rule(f"/ui/tasks/<id>/{verb}", f"{verb}_form", view, methods=["POST"])
+    app.add_url_rule("/ui/tasks/<id>/approvals/<request_id>", "decide_form", decide, methods=["POST"])
+
+
+@forms.action(_of_task)
+def start(id: str) -> BaseResponse:
+    """Start, or with `resume` go on with the agent's session."""
+    task = tasks.get(id)
+    attempt = tasks.request_start(task, resume=forms.field("resume", 8) == "1")
+    effects.left_queue(attempt)
+    return _shown(task)
+
+
+@forms.action(_of_task)
+def stop(id: str) -> BaseResponse:
+    task = tasks.get(id)
+    command = tasks.request_stop(task)
+    return _shown(task, command)
+
+
+@forms.action(_of_task)
+def approve(id: str) -> BaseResponse:
+    """Open the start gate and start."""
+    task = tasks.approve(tasks.get(id), forms.field("note", NOTE) or None)
+    effects.left_queue(tasks.request_start(task))
+    return _shown(task)
+
+
+@forms.action(_of_task)
+def reply(id: str) -> BaseResponse:
+    message = forms.field("message", schemas.PROMPT_BYTES)
+    if not message:
+        raise BadRequest("Write an answer first.")
+    task = tasks.get(id)
+    accepted = tasks.request_reply(task, message, forms.field("mode", 16) or None)
+    return _shown(task, accepted if isinstance(accepted, Command) else None)
+
+
+@forms.action(_of_task)
+def interrupt(id: str) -> BaseResponse:
+    task = tasks.get(id)
+    return _shown(task, tasks.request_steering(task, CommandKind.INTERRUPT))
+
+
+@forms.action(_of_task)
+def decide(id: str, request_id: str) -> BaseResponse:
+    """Allow or deny what the agent asks for."""
+    task = tasks.get(id)
+    if request_id not in {row.id for row in approvals.of(task)}:
+        raise NotFound("The task has no such approval request.")
+    scope = "task" if forms.field("scope", 8) == "task" else "once"
+    note = forms.field("note", NOTE) or None
+    approvals.decide(task, request_id, forms.field("decision", 8), scope=scope, note=note)
+    return _shown(task)
+
+
+def _shown(task: Task, command: Command | None = None) -> BaseResponse:
+    """The card after the effect, or after two seconds; a refusal of the worker is raised."""
+    if command is not None:
+        effects.raise_refusal(effects.finished(command, effects.STEER_SECONDS))
+    return forms.done(lambda: board.card_text(tasks.get(task.id)))

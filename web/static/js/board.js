@@ -1,0 +1,201 @@
+// @ts-check
+// The board: cards follow their tasks one by one, the composer helps with its choices, filters apply as one types.
+
+import { onBoard } from "./page.js";
+import { setClock, throttled } from "./frame.js";
+import * as keys from "./keys.js";
+
+/** @typedef {{swap: (context: object) => Promise<void>, process: (root: Element) => void, trigger: (on: Element, name: string) => void}} Htmx */
+const htmx = () => /** @type {{htmx: Htmx}} */ (/** @type {unknown} */ (window)).htmx;
+const CARD_PAUSE = 250;
+const MOVED_MS = 900;
+const TYPING_MS = 250;
+
+/** @type {Map<string, () => void>} */
+const refreshes = new Map();
+
+/** @param {string} id */
+function refreshCard(id) {
+  let refresh = refreshes.get(id);
+  if (!refresh) {
+    refresh = throttled(() => readCard(id), CARD_PAUSE);
+    refreshes.set(id, refresh);
+  }
+  refresh();
+}
+
+/** @param {string} id */
+async function readCard(id) {
+  const answer = await fetch(`/ui/cards/${id}${location.search}`, { headers: { "HX-Request": "true" } });
+  setClock(answer);
+  const shown = document.getElementById(`card-${id}`);
+  if (answer.status === 204 || answer.status === 404) {
+    shown?.remove();
+    count();
+    return;
+  }
+  if (!answer.ok) return;
+  await place(id, await answer.text());
+}
+
+/**
+ * Put a card's new text where it belongs: morphed in place, or moved to its new column first.
+ * @param {string} id
+ * @param {string} text
+ */
+async function place(id, text) {
+  const fresh = new DOMParser().parseFromString(text, "text/html").querySelector(".card");
+  if (!(fresh instanceof HTMLElement)) return;
+  const list = document.querySelector(`#column-${fresh.dataset.column} > ul`);
+  if (!list) return;
+  let card = document.getElementById(`card-${id}`);
+  const isNew = card === null;
+  const hasMoved = card !== null && card.dataset.column !== fresh.dataset.column;
+  if (card === null) {
+    card = document.createElement("li");
+    card.id = `card-${id}`;
+    card.className = "card";
+  }
+  if (isNew || hasMoved) insert(list, card, Number(fresh.dataset.order));
+  await htmx().swap({ target: card, text, swap: "outerMorph", sourceElement: card });
+  if (isNew || hasMoved) point(id);
+  document.getElementById("first-run")?.remove();
+  for (const id of ["filters", "board"]) document.getElementById(id)?.removeAttribute("hidden");
+  count();
+}
+
+/**
+ * @param {Element} list
+ * @param {HTMLElement} card
+ * @param {number} order
+ */
+function insert(list, card, order) {
+  const after = [...list.children].find((other) => other !== card && other instanceof HTMLElement && Number(other.dataset.order) > order);
+  // Moving keeps the focus and what is half typed, where the browser can.
+  if (card.isConnected && "moveBefore" in list) {
+    /** @type {any} */ (list).moveBefore(card, after ?? null);
+  } else {
+    list.insertBefore(card, after ?? null);
+  }
+}
+
+/** Show for a moment that a card has come. @param {string} id */
+function point(id) {
+  const card = document.getElementById(`card-${id}`);
+  card?.classList.add("moved");
+  setTimeout(() => card?.classList.remove("moved"), MOVED_MS);
+}
+
+function count() {
+  for (const column of document.querySelectorAll(".column")) {
+    const shown = column.querySelector("[data-count]");
+    const number = column.querySelectorAll(".card").length;
+    if (shown && !column.querySelector(":scope > p.hint")) shown.textContent = String(number);
+  }
+}
+
+const refreshAll = throttled(async () => {
+  const answer = await fetch(`/ui/columns${location.search}`, { headers: { "HX-Request": "true" } });
+  if (!answer.ok) return;
+  setClock(answer);
+  const target = document.getElementById("columns");
+  if (target) await htmx().swap({ target, text: await answer.text(), swap: "innerMorph", sourceElement: target });
+  if (document.querySelector("#columns .card")) document.getElementById("first-run")?.remove();
+  else if (document.getElementById("first-run")) document.getElementById("board")?.setAttribute("hidden", "");
+}, 500);
+
+/** @returns {HTMLTextAreaElement | null} */
+const goal = () => /** @type {HTMLTextAreaElement | null} */ (document.getElementById("goal"));
+
+/** The runner decides how the goal is written, the policy what it means. */
+function tendComposer() {
+  const runner = document.getElementById("runner");
+  const preset = document.getElementById("preset");
+  const hint = document.getElementById("preset-hint");
+  const text = goal();
+  if (runner instanceof HTMLSelectElement && text) {
+    const isShell = runner.value === "shell";
+    text.classList.toggle("mono", isShell);
+    text.spellcheck = !isShell;
+    text.placeholder = (isShell ? text.dataset.shell : text.dataset.agent) ?? "";
+  }
+  if (preset instanceof HTMLSelectElement && hint) hint.textContent = preset.selectedOptions[0]?.dataset.hint ?? "";
+}
+
+/** @param {Event} event */
+function onChange(event) {
+  if (event.target instanceof HTMLElement && event.target.closest("#composer")) tendComposer();
+  if (event.target instanceof HTMLSelectElement) event.target.closest("form#filters")?.dispatchEvent(new Event("input"));
+}
+
+/** @param {MouseEvent} event */
+function onExample(event) {
+  const example = event.target instanceof Element ? event.target.closest(".example") : null;
+  const runner = document.getElementById("runner");
+  const text = goal();
+  if (!(example instanceof HTMLElement) || !text || !(runner instanceof HTMLSelectElement)) return;
+  event.preventDefault();
+  text.value = example.dataset.goal ?? "";
+  runner.value = example.dataset.runner ?? runner.value;
+  tendComposer();
+  text.focus();
+}
+
+let typing = 0;
+
+/** The address carries the filters, so a reload and a shared link show the same. */
+function applyFilters() {
+  clearTimeout(typing);
+  typing = window.setTimeout(() => {
+    const form = document.getElementById("filters");
+    if (!(form instanceof HTMLFormElement)) return;
+    const query = new URLSearchParams();
+    for (const [name, value] of new FormData(form)) if (value) query.set(name, String(value));
+    history.replaceState(null, "", query.size ? `/?${query}` : "/");
+    refreshAll();
+  }, TYPING_MS);
+}
+
+function move(/** @type {number} */ step) {
+  const links = [...document.querySelectorAll("#board .card")];
+  const now = links.findIndex((card) => card.contains(document.activeElement));
+  const next = links[Math.max(0, Math.min(links.length - 1, now + step))];
+  const focus = next?.querySelector("a, button, input") ?? next;
+  if (focus instanceof HTMLElement) focus.focus();
+}
+
+/** @param {string} act */
+function press(act) {
+  const card = document.activeElement?.closest(".card");
+  const button = card?.querySelector(`[data-act=${act}]`);
+  if (button instanceof HTMLElement) button.click();
+}
+
+document.addEventListener("change", onChange);
+document.addEventListener("click", onExample);
+document.getElementById("filters")?.addEventListener("input", applyFilters);
+document.getElementById("filters")?.addEventListener("submit", (event) => {
+  event.preventDefault();
+  applyFilters();
+});
+document.addEventListener("openruntime:task", (event) => {
+  const { id } = /** @type {CustomEvent} */ (event).detail;
+  refreshCard(id);
+  tendComposer();
+  const branch = document.getElementById("branch");
+  if (branch) htmx().trigger(branch, "refresh");
+});
+document.addEventListener("htmx:after:swap", tendComposer);
+keys.add("n", "New task", () => goal()?.focus());
+keys.add("/", "Search tasks", () => document.getElementById("q")?.focus());
+keys.add("j", "Next card", () => move(1));
+keys.add("k", "Previous card", () => move(-1));
+keys.add("a", "Allow what the focused card asks for", () => press("allow"));
+keys.add("d", "Deny it", () => press("deny"));
+onBoard((task) => refreshCard(task.id), refreshAll);
+tendComposer();
+addEventListener("DOMContentLoaded", () => {
+  const branch = document.getElementById("branch");
+  if (branch) htmx().trigger(branch, "refresh");
+  if (document.getElementById("first-run") && matchMedia("(pointer: fine)").matches) goal()?.focus();
+});
