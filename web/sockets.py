@@ -109,6 +109,8 @@ class Connection:
         self._ws, self._hub, self._who, self._member = ws, hub, who, member
         member.wake = ws.event  # the library rings it for a message, the hub for a frame
         self._wire: Wire = ws.sock
+        #: Held by whoever works on this socket: its own thread, or the hub's for a frame it can pass on at once.
+        self._turn = threading.Lock()
         self._sent: dict[str, int] = {}
         self._numbers: dict[str, int] = {}
         self._board = False
@@ -118,16 +120,19 @@ class Connection:
 
     def serve(self) -> None:
         """Until either side ends it."""
+        self._member.deliver = self._deliver
         try:
             while self._ws.connected:
                 if self._hub.stopping.is_set():
                     return self._close(RESTART, "restart")
                 self._ws.event.wait(max(0.0, min(self._beat_at, self._check_at) - time.monotonic()))
                 self._ws.event.clear()
-                self._messages()
-                self._frames()
-                if not self._timers():
-                    return self._close(AUTHORITY_LOST, "signed out")
+                with self._turn:
+                    self._wire.flush()
+                    self._messages()
+                    self._frames()
+                    if not self._timers():
+                        return self._close(AUTHORITY_LOST, "signed out")
         except SlowConsumer as slow:
             if slow.whole:
                 self._close(TOO_SLOW, "too slow")
@@ -220,6 +225,28 @@ class Connection:
         for frame in frames:
             self._pass_on(frame)
         return None
+
+    def _deliver(self, frame: Frame) -> bool:
+        """In the hub's thread: pass on what needs no waiting and no reading, while this socket's thread rests."""
+        if not self._turn.acquire(blocking=False):
+            return False
+        try:
+            if self._member.waiting or not self._ws.connected:
+                return False
+            sent = self._sent.get(frame.topic)
+            if frame.last and sent is not None and frame.first != sent + 1:
+                return frame.last <= sent
+            if sent is None and not (frame.topic == BOARD and self._board):
+                return True
+            if not self._wire.offer(frame.data):
+                return False
+            if frame.last:
+                self._sent[frame.topic] = frame.last
+            if self._wire.partial:
+                self._ws.event.set()
+            return True
+        finally:
+            self._turn.release()
 
     def _pass_on(self, frame: Frame) -> None:
         """Only what continues the topic: older frames are known already, a gap is read from the store."""

@@ -10,7 +10,7 @@ from typing import Any
 from shared import tasks
 from shared.clock import rfc3339
 from shared.lifecycle import Status
-from shared.policy import from_json
+from shared.policy import Policy
 from shared.store.database import raw
 from shared.store.models import Approval, Attempt, Command, Task
 
@@ -18,6 +18,7 @@ MICROS_PER_CENT = 10_000
 #: What a live task frame leaves out (contract 6).
 HEAVY = ("events", "attempts", "prompt", "policy", "effective_policy", "policy_report")
 View = dict[str, Any]
+DEFAULT_POLICY = Policy().to_json()
 
 
 @dataclass
@@ -113,7 +114,7 @@ def task(row: Task, known: Context) -> View:
 
 def policy(value: View) -> View:
     """A stored policy with every field, those of later versions included."""
-    return from_json(value).to_json()
+    return {**DEFAULT_POLICY, **{name: item for name, item in value.items() if name in DEFAULT_POLICY}}
 
 
 def _attention(row: Task, known: Context) -> str | None:
@@ -206,7 +207,12 @@ def text(value: Any) -> str:
 
 def with_events(view: View, events: Iterable[str]) -> str:
     """A task's JSON text with its events spliced in."""
-    return f'{text(view)[:-1]},"events":[{",".join(events)}]}}'
+    return splice(text(view), events)
+
+
+def splice(task_text: str, events: Iterable[str]) -> str:
+    """The same for a task that is text already."""
+    return f'{task_text[:-1]},"events":[{",".join(events)}]}}'
 
 
 def light(view: View) -> View:

@@ -51,6 +51,8 @@ class Wire:
         self._deadline = deadline_seconds
         self._turn = threading.Lock()
         self._dead = False
+        self._credit = 0
+        self._rest = b""
         with suppress(OSError, AttributeError):
             raw.setsockopt(socket.IPPROTO_TCP, socket.TCP_USER_TIMEOUT, PEER_SECONDS * 1000)
         with suppress(OSError):
@@ -59,18 +61,50 @@ class Wire:
 
     def send(self, data: bytes) -> int:
         """Write one frame whole. Raises SlowConsumer after the deadline, BrokenPipeError on a dead wire."""
+        size = len(data)
         with self._turn:
             if self._dead:
                 raise BrokenPipeError
             until = time.monotonic() + self._deadline
-            self._wait_for_room(len(data), until)
-            self._write(memoryview(data), until)
-        return len(data)
+            if self._credit < len(data):
+                self._wait_for_room(len(data), until)
+            self._credit -= len(data)
+            data, self._rest = self._rest + data, b""
+            self._write(data, until)
+        return size
+
+    def offer(self, data: bytes) -> bool:
+        """Write one frame if that takes no waiting; False, and nothing is written, where it would.
+
+        What the kernel takes only in part is kept and goes before the next frame, or with `flush`.
+        """
+        if not self._turn.acquire(blocking=False):
+            return False
+        try:
+            if self._dead or self._rest or (self._credit < len(data) and not self._has_room(len(data))):
+                return False
+            self._credit -= len(data)
+            self._rest = data[self._raw.send(data, socket.MSG_DONTWAIT) :]
+            return True
+        except OSError:
+            return False
+        finally:
+            self._turn.release()
+
+    @property
+    def partial(self) -> bool:
+        """Whether `flush` has something to do."""
+        return bool(self._rest)
+
+    def flush(self) -> None:
+        """Write what an offered frame left. Raises as `send` does."""
+        if self._rest:
+            self.send(b"")
 
     def send_last(self, data: bytes) -> None:
         """Write a small closing frame if it fits at once; nothing is sent after it."""
         with self._turn, suppress(OSError):
-            if not self._dead:
+            if not self._dead and not self._rest:
                 self._raw.send(data, socket.MSG_DONTWAIT)
             self._dead = True
 
@@ -86,12 +120,21 @@ class Wire:
         return getattr(self._raw, name)
 
     def _wait_for_room(self, size: int, until: float) -> None:
-        """Begin a frame only when it fits into half the buffer, so that a closing frame still finds its place."""
-        half = self._raw.getsockopt(socket.SOL_SOCKET, socket.SO_SNDBUF) // 2
-        while (waiting := self._unsent()) > 0 and waiting + size > half:
+        """Begin a frame only when it fits into half the buffer, so that a closing frame still finds its place.
+
+        What is known to fit is credit for the frames to come: asking the kernel each time costs more than sending.
+        """
+        while not self._has_room(size):
             if time.monotonic() >= until:
-                raise SlowConsumer(whole=True)
+                raise SlowConsumer(whole=not self._rest)
             time.sleep(POLL_SECONDS)
+
+    def _has_room(self, size: int) -> bool:
+        """Whether a frame of this size may begin; a large one also when nothing is unsent."""
+        half = self._raw.getsockopt(socket.SOL_SOCKET, socket.SO_SNDBUF) // 2
+        waiting = self._unsent()
+        self._credit = half - waiting
+        return waiting <= 0 or waiting + size <= half
 
     def _unsent(self) -> int:
         """Bytes the peer has not acknowledged; 0 where that cannot be asked."""
@@ -101,8 +144,8 @@ class Wire:
             return 0
         return found
 
-    def _write(self, rest: memoryview, until: float) -> None:
-        poller = None
+    def _write(self, data: bytes, until: float) -> None:
+        poller, rest = None, memoryview(data)
         while rest:
             try:
                 rest = rest[self._raw.send(rest, socket.MSG_DONTWAIT) :]

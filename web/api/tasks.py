@@ -48,14 +48,16 @@ def _texts(rows: list[Task], events: int | None) -> list[str]:
     texts: list[str] = []
     left = answers.ANSWER_BYTES
     for row, view in zip(rows, views.task_views(rows), strict=True):
-        size = len(views.text(view))
-        if texts and size > left:
+        view["events_truncated"] = truncated = events is not None and events < row.last_seq
+        text = views.text(view)
+        if texts and len(text) > left:
             break
-        left -= size
+        left -= len(text)
         found, used = event_text.latest(row, events, max(0, left)) if events != 0 else ([], 0)
         left -= used
-        view["events_truncated"] = len(found) < row.last_seq
-        texts.append(views.with_events(view, found))
+        if not truncated and len(found) < row.last_seq:
+            text = views.text({**view, "events_truncated": True})
+        texts.append(views.splice(text, found))
     return texts
 
 
