@@ -137,11 +137,8 @@ def commit_start(
         values = {"identity": dict(identity), "runner_session_id": session_id or attempt.runner_session_id}
         if not Attempt.update(**values).where(owned(attempt)).execute():
             return False
-        task = Task.get_by_id(attempt.task_id)
-        Task.update(
-            policy_report=dict(report),
-            runner_session_id=values["runner_session_id"] or task.runner_session_id,
-        ).where(Task.number == attempt.task_id).execute()
+        told = {"runner_session_id": values["runner_session_id"]} if values["runner_session_id"] else {}
+        Task.update(policy_report=dict(report), **told).where(Task.number == attempt.task_id).execute()
         timeline.append(attempt.task_id, drafts, attempt.id)
         return True
 
@@ -161,6 +158,13 @@ def place(attempt: Attempt, drafts: Sequence[Draft], **fields: Any) -> bool:
         Task.update(**fields).where(Task.number == attempt.task_id).execute()
         timeline.append(attempt.task_id, drafts, attempt.id)
         return True
+
+
+def suspect(attempt: Attempt) -> None:
+    """Remember that git's configuration or hooks changed during the attempt; the next start looks anew."""
+    with transaction():
+        if Attempt.select(Attempt.id).where(owned(attempt)).exists():
+            Task.update(worktree={"tampered": True}).where(Task.number == attempt.task_id).execute()
 
 
 def note(attempt: Attempt, drafts: Sequence[Draft]) -> bool:

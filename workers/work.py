@@ -69,6 +69,11 @@ def _preview(task: Task, body: dict[str, Any], config: Config) -> dict[str, Any]
 def _merge(task: Task, body: dict[str, Any], config: Config) -> dict[str, Any]:
     if task.live_attempt is not None:
         raise Conflict(f"The task is {task.status}; it can be merged once it has ended.")
+    if (task.worktree or {}).get("tampered"):
+        raise Conflict(
+            "Git's configuration or hooks changed during the last attempt: look at them, then start the task again"
+            " or take its branch yourself."
+        )
     done = _already_landed(task)
     if done is not None:
         return done

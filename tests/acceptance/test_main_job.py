@@ -100,6 +100,21 @@ def test_a_conflict_is_named_and_changes_nothing(installation: Installation, tmp
     assert (folder / "a.txt").read_text() == "mine\n"
 
 
+def test_a_hook_planted_by_an_uncontained_agent_blocks_the_merge(
+    installation: Installation, tmp_path: Path
+) -> None:
+    folder = repository(tmp_path / "repo")
+    hook = folder / ".git/hooks/post-merge"
+    plant = f"printf '#!/bin/sh\\ntouch {tmp_path}/ran\\n' > {hook}; chmod +x {hook}; echo work > work.txt"
+    task_id = installation.run(plant, folder, policy=None, preset="full-access")
+    assert installation.until(task_id)["status"] == "ready-for-review"
+    refused = installation.post(f"/tasks/{task_id}/worktree/merge")
+    assert refused.status == 409
+    assert "hooks changed" in refused.body["detail"]
+    assert not (tmp_path / "ran").exists()
+    assert not (folder / "work.txt").exists()
+
+
 def test_a_restarted_task_goes_on_in_its_worktree(installation: Installation, tmp_path: Path) -> None:
     folder = repository(tmp_path / "repo")
     task_id = installation.run("echo again >> log.txt; wc -l < log.txt", folder)

@@ -21,7 +21,7 @@ from shared.lifecycle import Status, StopReason
 from shared.redaction import Redactor
 from shared.store.models import Attempt, Capture, Task
 from workers.attempts import process
-from workers.attempts.place import worktree_of
+from workers.attempts.place import was_tampered_with, worktree_of
 from workers.repository import capture as captures
 from workers.repository.worktree import Worktree
 from workers.runners.observations import Outcome, TurnEnded
@@ -43,6 +43,7 @@ def close(attempt: Attempt, turn: TurnEnded | None, config: Config, again: Calla
     process.sweep(attempt.id)
     task = Task.get_by_id(attempt.task_id)
     drafts, changed = _capture(task, attempt, config)
+    drafts += _tampering(task, attempt)
     crashpoint("end.captured")
     ending = _lost(attempt) if exit is None else _ended(attempt, exit, turn, changed)
     attempts.finish(attempt, dataclasses.replace(ending, drafts=[*drafts, *ending.drafts]))
@@ -61,6 +62,19 @@ def _capture(task: Task, attempt: Attempt, config: Config) -> tuple[list[Draft],
         return [Draft(Kind.ERROR, f"The changes could not be captured: {error}")], True
     changed = bool(kept.files)
     return [Draft(Kind.DIFF, kept.stat if changed else "No changes were captured")], changed
+
+
+def _tampering(task: Task, attempt: Attempt) -> list[Draft]:
+    """Contained agents cannot reach git's configuration; after others it is compared (contract 8)."""
+    if (attempt.identity or {}).get("contained") or not was_tampered_with(task):
+        return []
+    attempts.suspect(attempt)
+    about = {"category": Category.POLICY, "attempt_id": attempt.id, "field": "git_write"}
+    return [
+        Draft(
+            Kind.ERROR, "Git's configuration or hooks changed during this attempt; merging is blocked", about
+        )
+    ]
 
 
 def take(task: Task, worktree: Worktree, attempt_id: str | None = None) -> Capture:

@@ -13,6 +13,7 @@ from shared.errors import NotReady
 from shared.events import Draft, Kind
 from shared.store.models import Attempt, Task
 from workers.repository import discovery, worktrees
+from workers.repository.fingerprint import fingerprint
 from workers.repository.worktree import Worktree
 
 
@@ -58,6 +59,7 @@ def prepare(task: Task, attempt: Attempt, config: Config) -> Place:
         branch=worktree.branch,
         base_commit=worktree.base_commit,
         target_branch=task.target_branch or repository.branch,
+        worktree={"fingerprint": fingerprint(repository)},
         worktree_merged_at=None,
         worktree_cleaned_at=None,
     )
@@ -70,6 +72,16 @@ def _in_place(task: Task, attempt: Attempt) -> Place:
     )
     attempts.place(attempt, [said], execution_workspace=task.workspace)
     return Place(task.workspace, task.workspace)
+
+
+def was_tampered_with(task: Task) -> bool:
+    """Whether the repository's configuration or hooks are not what they were when the latest attempt started.
+
+    The person may have changed them, too; only without containment is it worth a question.
+    """
+    before = (task.worktree or {}).get("fingerprint")
+    repository = discovery.locate(task.workspace) if os.path.isdir(task.workspace) else None
+    return before is not None and repository is not None and fingerprint(repository) != before
 
 
 def worktree_of(task: Task, config: Config) -> Worktree | None:
