@@ -104,14 +104,18 @@ def finish(command_id: str, state: State, result: Mapping[str, Any] | None = Non
         return bool(ended)
 
 
-def release(worker: str) -> int:
-    """Put a dead worker's taken commands back."""
+def keep_result(command_id: str, result: Mapping[str, Any]) -> None:
+    """Note what an open command has achieved, in the transaction that achieves it: whoever takes it up again finds it."""
+    Command.update(result=dict(result)).where(Command.id == command_id, Command.state.in_(OPEN)).execute()
+
+
+def release(worker: str, command_id: str | None = None) -> int:
+    """Put a dead worker's taken commands back, or the one that a living worker does not carry out any more."""
+    which = (Command.state == State.TAKEN) & (Command.worker == worker)
+    if command_id is not None:
+        which &= Command.id == command_id
     with transaction():
-        return int(
-            Command.update(state=State.ACCEPTED, worker=None)
-            .where(Command.state == State.TAKEN, Command.worker == worker)
-            .execute()
-        )
+        return int(Command.update(state=State.ACCEPTED, worker=None).where(which).execute())
 
 
 def set_aside_replies(attempt: Attempt) -> None:

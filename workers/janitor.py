@@ -9,14 +9,17 @@ from __future__ import annotations
 import logging
 import threading
 import time
+from contextlib import suppress
 
 from broker.liveness import Owners
-from shared import attempts, commands, fleet
+from shared import attempts, commands, fleet, landings
+from shared.commands import CommandKind
 from shared.crashpoints import crashpoint
-from shared.errors import OpenRuntimeError
+from shared.errors import OpenRuntimeError, Refused
 from shared.store.database import close
-from shared.store.models import Attempt, Command
+from shared.store.models import Attempt, Command, Task
 from workers.attempts import process
+from workers.attempts.place import worktree_of
 from workers.office import Office
 
 log = logging.getLogger(__name__)
@@ -51,6 +54,7 @@ class Janitor(threading.Thread):
         """One look at everything."""
         if time.monotonic() - self._beaten_at >= fleet.HEARTBEAT_SECONDS:
             fleet.beat(self._office.worker)
+            self._remove_unused_worktrees()
             self._beaten_at = time.monotonic()
         self._forget_the_dead()
         self._take_over()
@@ -68,6 +72,24 @@ class Janitor(threading.Thread):
         for row in taken:
             if not self._owners.is_alive(row.worker or ""):
                 commands.release(row.worker or "")
+        mine = Command.select().where(
+            Command.state == commands.State.TAKEN, Command.worker == self._office.worker
+        )
+        for command in mine:
+            if not self._office.cares_for(command.id):  # its end could not be stored
+                commands.release(self._office.worker, command.id)
+
+    def _remove_unused_worktrees(self) -> None:
+        """A start that died while it made a worktree, and was then stopped, left one that no agent ever saw."""
+        unused = Task.select().where(
+            Task.execution_workspace.is_null(),
+            Task.live_attempt.is_null(),
+            Task.worktree_cleaned_at.is_null(),
+        )
+        for task in unused.join(Attempt).where(Attempt.claims > 0).distinct():
+            if worktree_of(task, self._office.config) is not None:
+                with suppress(Refused):
+                    landings.request_work(task, CommandKind.CLEANUP, {"force": True})
 
     def _take_over(self) -> None:
         mine = self._office.worker

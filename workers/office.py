@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+import threading
 from concurrent.futures import ThreadPoolExecutor
 
 from broker.wakeup import Wakeup
@@ -11,7 +12,7 @@ from shared.commands import State
 from shared.config import Config
 from shared.crashpoints import crashpoint
 from shared.errors import Refused
-from shared.store.database import close
+from shared.store.database import close, transaction
 from shared.store.models import Attempt, Command, Task
 from workers import work
 from workers.attempts import closing, starting
@@ -29,20 +30,28 @@ class Office:
         self.config = config
         self.closing = False
         self._in_hand: set[str] = set()
+        self._claiming = threading.Lock()
         self._aside = ThreadPoolExecutor(2, thread_name_prefix="aside")
         self.supervision = Supervision(orders, self._end, self._slot_is_free)
 
     def start_next(self) -> None:
         """Claim and start queued attempts as long as there are slots; a start that finds none leaves its row."""
         while not self.closing:
-            attempt = attempts.claim_next(self.worker, self.config.max_attempts)
+            attempt = self._claim()
             if attempt is None:
                 return
             crashpoint("start.claimed")
             self._start(attempt)
 
+    def _claim(self) -> Attempt | None:
+        """Claimed and in hand in one step for `cares_for`, or the janitor would give it back in between."""
+        with self._claiming:
+            attempt = attempts.claim_next(self.worker, self.config.max_attempts)
+            if attempt is not None:
+                self._in_hand.add(attempt.id)
+            return attempt
+
     def _start(self, attempt: Attempt) -> None:
-        self._in_hand.add(attempt.id)
         try:
             watch = starting.start(attempt, self.config)
             if watch:
@@ -61,28 +70,36 @@ class Office:
         if command.attempt is not None:
             self.supervision.wake()
             return
-        taken = commands.take(command_id, self.worker)
-        if taken is None:
-            return
-        try:
-            onward = tasks.request_reply(Task.get_by_id(taken.task_id), str(taken.body["message"]), None)
-            commands.finish(command_id, State.REDIRECTED, {"to": onward.id})
-        except Refused as error:
-            commands.finish(command_id, State.REFUSED, work.problem(error))
+        with transaction():  # or a crash in between would say the same thing twice
+            taken = commands.take(command_id, self.worker)
+            if taken is None:
+                return
+            try:
+                onward = tasks.request_reply(Task.get_by_id(taken.task_id), str(taken.body["message"]), None)
+                commands.finish(command_id, State.REDIRECTED, {"to": onward.id})
+            except Refused as error:
+                commands.finish(command_id, State.REFUSED, work.problem(error))
 
     def work(self, command_id: str) -> None:
         """Carry out a command that touches a repository, and end it whatever happens."""
-        command = commands.take(command_id, self.worker)
-        if command is not None:
+        with self._claiming:
+            command = commands.take(command_id, self.worker)
+            if command is None:
+                return
+            self._in_hand.add(command.id)
+        try:
             work.carry_out(command, self.config)
+        finally:
+            self._in_hand.discard(command.id)
 
     def attach(self, attempt: Attempt) -> None:
         """Watch an attempt that was started before: live, or ended with output not yet stored."""
         self.supervision.adopt(starting.attach(attempt, self.config))
 
-    def cares_for(self, attempt_id: str) -> bool:
-        """Whether this process is starting, watching or ending the attempt now."""
-        return attempt_id in self._in_hand or attempt_id in self.supervision.attempt_ids()
+    def cares_for(self, id: str) -> bool:
+        """Whether this process is starting, watching or ending the attempt, or carrying out the command, now."""
+        with self._claiming:
+            return id in self._in_hand or id in self.supervision.attempt_ids()
 
     def busy(self) -> bool:
         """Whether any attempt is being started, watched or ended here."""

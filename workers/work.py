@@ -11,6 +11,7 @@ from shared.commands import CommandKind, State
 from shared.config import Config
 from shared.crashpoints import crashpoint
 from shared.errors import Conflict, GitFailed, NotReady, OpenRuntimeError, Refused, UnmergedWork
+from shared.store.database import transaction
 from shared.store.models import Capture as CaptureRow
 from shared.store.models import Command, Landing, Task
 from workers.attempts import closing
@@ -28,7 +29,7 @@ def carry_out(command: Command, config: Config) -> None:
     task = Task.get_by_id(command.task_id)
     crashpoint("work.taken")
     try:
-        result = WORK[CommandKind(command.kind)](task, command.body, config)
+        result = WORK[CommandKind(command.kind)](task, command, config)
         commands.finish(command.id, State.APPLIED, result)
         crashpoint("work.finished")
     except OpenRuntimeError as error:
@@ -51,22 +52,31 @@ def problem(error: OpenRuntimeError) -> dict[str, Any]:
     }
 
 
-def _capture(task: Task, body: dict[str, Any], config: Config) -> dict[str, Any]:
+def _capture(task: Task, command: Command, config: Config) -> dict[str, Any]:
     worktree = worktree_of(task, config)
     if worktree is None or not worktree.path.is_dir():
         return {"captured": False}
     return {"captured": True, "capture": closing.take(task, worktree).id}
 
 
-def _preview(task: Task, body: dict[str, Any], config: Config) -> dict[str, Any]:
+def _preview(task: Task, command: Command, config: Config) -> dict[str, Any]:
     worktree, repository = _place(task, config)
     taken = captures.take(worktree)
     landings.keep_capture(task, closing.record_of(taken, task))
-    found = landing.preview(repository, taken, target_branch=body.get("target_branch") or task.target_branch)
+    found = landing.preview(
+        repository, taken, target_branch=command.body.get("target_branch") or task.target_branch
+    )
     return dataclasses.asdict(found)
 
 
-def _merge(task: Task, body: dict[str, Any], config: Config) -> dict[str, Any]:
+def _merge(task: Task, command: Command, config: Config) -> dict[str, Any]:
+    result = command.result or _merged(task, command, config)
+    if command.body.get("cleanup"):
+        _remove(tasks.get(task.id), force=False, config=config)
+    return dict(result)
+
+
+def _merged(task: Task, command: Command, config: Config) -> dict[str, Any]:
     if task.live_attempt is not None:
         raise Conflict(f"The task is {task.status}; it can be merged once it has ended.")
     if (task.worktree or {}).get("tampered"):
@@ -74,7 +84,7 @@ def _merge(task: Task, body: dict[str, Any], config: Config) -> dict[str, Any]:
             "Git's configuration or hooks changed during the last attempt: look at them, then start the task again"
             " or take its branch yourself."
         )
-    done = _already_landed(task)
+    done = _already_landed(task, command)
     if done is not None:
         return done
     worktree, repository = _place(task, config)
@@ -82,15 +92,13 @@ def _merge(task: Task, body: dict[str, Any], config: Config) -> dict[str, Any]:
     if not taken.files:
         raise Conflict("The task has no changes to merge.")
     row = landings.keep_capture(task, closing.record_of(taken, task))
-    result = _land(task, repository, taken, row, body)
-    if body.get("cleanup"):
-        _cleanup(tasks.get(task.id), {}, config)
-    return result
+    return _land(task, repository, taken, row, command)
 
 
 def _land(
-    task: Task, repository: Repository, taken: captures.Capture, row: CaptureRow, body: dict[str, Any]
+    task: Task, repository: Repository, taken: captures.Capture, row: CaptureRow, command: Command
 ) -> dict[str, Any]:
+    body = command.body
     recorded: list[Landing] = []
 
     def record(intent: landing.Intent) -> None:
@@ -117,15 +125,15 @@ def _land(
     crashpoint("merge.moved")
     for given_up in recorded[:-1]:
         landings.end_landing(given_up, "refused")
-    return _landed(task, recorded[-1], landed)
+    return _landed(task, command, recorded[-1], landed)
 
 
-def _already_landed(task: Task) -> dict[str, Any] | None:
+def _already_landed(task: Task, command: Command) -> dict[str, Any] | None:
     """A merge delivered twice, or resumed after a crash: go on with the landing that was begun."""
     begun = landings.unfinished_landing(task)
     if begun is not None:
         try:
-            return _landed(task, begun, landing.complete(landing.Intent.from_json(begun.intent)))
+            return _landed(task, command, begun, landing.complete(landing.Intent.from_json(begun.intent)))
         except (Refused, GitFailed):
             landings.end_landing(begun, "refused")
             raise
@@ -134,32 +142,40 @@ def _already_landed(task: Task) -> dict[str, Any] | None:
     return None
 
 
-def _landed(task: Task, recorded: Landing, landed: landing.Landed) -> dict[str, Any]:
-    landings.end_landing(
-        recorded,
-        "landed",
-        commit_oid=landed.commit_oid,
-        previous_oid=landed.previous_oid,
-        backup_ref=landed.backup_ref,
-    )
+def _landed(task: Task, command: Command, recorded: Landing, landed: landing.Landed) -> dict[str, Any]:
+    """Record a landing, its task and what the command answers in one transaction: all of it is so, or none."""
     where = f"branch {landed.target_branch}" if landed.target_branch else "the checkout"
     said = f"Merged into {where}" + (f" as {landed.commit_oid[:10]}" if landed.commit_oid else "")
-    if tasks.get(task.id).worktree_merged_at is None:
-        landings.merged(task, said)
+    result = {"message": said, "commit_oid": landed.commit_oid, "target_branch": landed.target_branch}
+    with transaction():
+        landings.end_landing(
+            recorded,
+            "landed",
+            commit_oid=landed.commit_oid,
+            previous_oid=landed.previous_oid,
+            backup_ref=landed.backup_ref,
+        )
+        if tasks.get(task.id).worktree_merged_at is None:
+            landings.merged(task, said)
+        commands.keep_result(command.id, result)
     crashpoint("merge.recorded")
-    return {"message": said, "commit_oid": landed.commit_oid, "target_branch": landed.target_branch}
+    return result
 
 
-def _cleanup(task: Task, body: dict[str, Any], config: Config) -> dict[str, Any]:
+def _cleanup(task: Task, command: Command, config: Config) -> dict[str, Any]:
+    return _remove(task, force=bool(command.body.get("force")), config=config)
+
+
+def _remove(task: Task, *, force: bool, config: Config) -> dict[str, Any]:
     if task.live_attempt is not None:
         raise Conflict(f"The task is {task.status}; it can be cleaned up once it has ended.")
-    if task.worktree_path is None:
+    worktree = worktree_of(task, config)  # also one whose start ended before the task knew of it
+    if task.worktree_path is None and worktree is None:
         raise Conflict("The task has no worktree; there is nothing to clean up.")
-    worktree = worktree_of(task, config)
     ref = None
     if worktree is not None:
-        row = _last_state(task, worktree)
-        if row is not None and row.files and not body.get("force") and not _has_landed(task, row):
+        row = _last_state(task, worktree) if task.worktree_path is not None else None
+        if row is not None and row.files and not force and not _has_landed(task, row):
             raise UnmergedWork(
                 "The task's changes are not merged; merge them, or force the cleanup. They stay under a recovery ref.",
                 files=len(row.files),

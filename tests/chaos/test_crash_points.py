@@ -55,12 +55,23 @@ class Shift:
                 self._process = self._next()
 
 
-def whole_life(person: Person, label: str, shift: Shift) -> None:
-    """Asked, answered, landed, cleaned up."""
+def short_life(person: Person, label: str, shift: Shift) -> None:
+    """Started, and ended by itself."""
+    person.until_ended(person.run(label))
+
+
+def asked_life(person: Person, label: str, shift: Shift) -> None:
+    """Asked something in its midst, and answered."""
     task = person.run(label, asks=True)
     person.until(task, lambda found: found["status"] == "needs-input")
     person.reply(task)
     person.go_on(task)
+
+
+def landed_life(person: Person, label: str, shift: Shift) -> None:
+    """Ended, landed and cleaned up."""
+    task = person.run(label, 5)
+    person.until_ended(task)
     person.merge(task)
     person.cleanup(task)
 
@@ -85,32 +96,32 @@ def taken_over_life(person: Person, label: str, shift: Shift) -> None:
 Life = Callable[[Person, str, Shift], None]
 #: Each point with the n-th time it is the end, and a life that passes it.
 PASSES: list[tuple[Point, int, Life]] = [
-    ("ring.before", 1, whole_life),
-    ("start.claimed", 1, whole_life),
-    ("start.worktree", 1, whole_life),
-    ("start.placed", 1, whole_life),
-    ("start.before-commit", 1, whole_life),
-    ("start.after-commit", 1, whole_life),
-    ("start.after-go", 1, whole_life),
-    ("progress.before-store", 2, whole_life),
-    ("progress.after-store", 2, whole_life),
-    ("steering.before-ask", 1, whole_life),
-    ("steering.after-ask", 1, whole_life),
-    ("steering.finished", 1, whole_life),
+    ("ring.before", 1, short_life),
+    ("start.claimed", 1, short_life),
+    ("start.worktree", 1, short_life),
+    ("start.placed", 1, short_life),
+    ("start.before-commit", 1, short_life),
+    ("start.after-commit", 1, short_life),
+    ("start.after-go", 1, short_life),
+    ("progress.before-store", 2, short_life),
+    ("progress.after-store", 2, short_life),
+    ("steering.before-ask", 1, asked_life),
+    ("steering.after-ask", 1, asked_life),
+    ("steering.finished", 1, asked_life),
     ("steering.before-ask", 1, stopped_life),
     ("steering.after-ask", 1, stopped_life),
-    ("end.captured", 1, whole_life),
-    ("end.finished", 1, whole_life),
+    ("end.captured", 1, short_life),
+    ("end.finished", 1, short_life),
     ("takeover.adopted", 1, taken_over_life),
-    ("work.taken", 1, whole_life),
-    ("work.taken", 2, whole_life),
-    ("work.finished", 1, whole_life),
-    ("merge.intent", 1, whole_life),
-    ("merge.moved", 1, whole_life),
-    ("merge.recorded", 1, whole_life),
-    ("cleanup.preserved", 1, whole_life),
-    ("cleanup.removed", 1, whole_life),
-    ("cleanup.recorded", 1, whole_life),
+    ("work.taken", 1, landed_life),
+    ("work.taken", 2, landed_life),
+    ("work.finished", 1, landed_life),
+    ("merge.intent", 1, landed_life),
+    ("merge.moved", 1, landed_life),
+    ("merge.recorded", 1, landed_life),
+    ("cleanup.preserved", 1, landed_life),
+    ("cleanup.removed", 1, landed_life),
+    ("cleanup.recorded", 1, landed_life),
 ]
 NAMES = [f"{point}:{count} {life.__name__}" for point, count, life in PASSES]
 

@@ -5,14 +5,17 @@ from __future__ import annotations
 import json
 import os
 import shlex
+import signal
 import socket
 import sqlite3
 import subprocess
 from collections.abc import Callable, Iterator
-from contextlib import closing, contextmanager
+from contextlib import closing, contextmanager, suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
+
+import psutil
 
 from shared.crashpoints import VARIABLE
 from tests.conftest import GIT_CONFIG
@@ -112,17 +115,42 @@ class World:
         if process in self.installation.workers:
             self.installation.workers.remove(process)
 
+    def freeze(self, process: Process) -> None:
+        """SIGSTOP at a moment when the process does not hold the store's write lock, or everybody would stand still."""
+        while True:
+            process.send_signal(signal.SIGSTOP)
+            wait_until(lambda: psutil.Process(process.pid).status() == psutil.STATUS_STOPPED, 5)
+            with closing(
+                sqlite3.connect(self.installation.data / "openruntime.sqlite3", timeout=0.2)
+            ) as store:
+                try:
+                    store.execute("BEGIN IMMEDIATE")
+                    return
+                except sqlite3.OperationalError:
+                    process.send_signal(signal.SIGCONT)
+
+    @contextmanager
+    def frozen(self, process: Process) -> Iterator[None]:
+        self.freeze(process)
+        try:
+            yield
+        finally:
+            process.send_signal(signal.SIGCONT)
+
     def tell(self, what: str) -> None:
         self.story.append(what)
 
     def report(self) -> str:
         """Everything a person needs to see why it failed."""
+        unrest: list[str] = []
+        with suppress(sqlite3.Error):
+            unrest = self.unrest()
         ledger = self.ledger.read_text() if self.ledger.exists() else ""
         parts = {
             "story": "\n".join(self.story[-60:]),
             "ledger": ledger[-4000:],
             "agents": self.agents()[-2000:],
-            "unrest": "\n".join(self.unrest()),
+            "unrest": "\n".join(unrest),
             "processes": self.installation.logs(),
         }
         return "\n".join(f"=== {name}\n{text}" for name, text in parts.items())

@@ -184,17 +184,29 @@ def state(directory: Path) -> State:
     """What became of an attempt, by its lock and files; asking changes nothing.
 
     absent: nothing of it has run, start it. starting: a shim waits for its go. alive: shim or agent run.
-    exited: there is an exit record. lost: the agent may have run, but shim and agent are gone without a record.
+    exited: there is an exit record. lost: the agent may have run, but its shim is gone without a record; what the
+    agent left, if anything, still holds the lock, and `sweep` ends it.
     """
     if (directory / "exit.json").exists():
         return "exited"
     held = _is_held(directory / "lock")
     may_have_run = (directory / "log").exists()
-    if not held and may_have_run and (directory / "exit.json").exists():
+    if held and not may_have_run:
+        return "starting"
+    if held and not _shim_is_gone(directory):
+        return "alive"
+    if may_have_run and (directory / "exit.json").exists():
         return "exited"  # it ended between the first look and the second
-    if held:
-        return "alive" if may_have_run else "starting"
     return "lost" if may_have_run else "absent"
+
+
+def _shim_is_gone(directory: Path) -> bool:
+    identity = read_identity(directory)
+    if identity is None:
+        return False
+    found = proc.stat(identity.shim_pid)
+    lives = found is not None and found[0] not in "ZX" and found[2] == identity.shim_start
+    return not lives or identity.boot_id != proc.boot_id()
 
 
 def _is_held(path: Path) -> bool:
