@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import json
 from datetime import datetime
 from typing import Any
@@ -58,6 +59,21 @@ class Table(peewee.Model):
     class Meta:
         database = database
         legacy_table_names = False
+
+    @classmethod
+    def get_by_id(cls, pk: Any) -> Any:
+        """The row with this primary key; raises `DoesNotExist`.
+
+        From a statement that is put together once: Peewee's own building of it costs 1 ms of CPU for a task (measured).
+        """
+        return cls.raw(_by_key(cls), pk).get()
+
+
+@functools.cache
+def _by_key(table: type[Table]) -> str:
+    meta: Any = table._meta
+    columns = ", ".join(f'"{field.column_name}"' for field in meta.sorted_fields)
+    return f'SELECT {columns} FROM "{meta.table_name}" WHERE "{meta.primary_key.column_name}" = ?'  # noqa: S608
 
 
 class Workspace(Table):
@@ -251,6 +267,31 @@ class Runner(Table):
     seen_at = InstantField()
 
 
+class AgentSession(Table):
+    path = peewee.TextField(primary_key=True)
+    runner = peewee.TextField()
+    key = peewee.TextField()
+    session_id = peewee.TextField()
+    parent_id = peewee.TextField(null=True)
+    source = peewee.TextField()
+    title = peewee.TextField(null=True)
+    workspace = peewee.TextField(null=True)
+    message_count = peewee.IntegerField(default=0)
+    last_message = peewee.TextField(null=True)
+    created_at = InstantField(null=True)
+    updated_at = InstantField()
+    mark = peewee.TextField(default="")
+    reader = JSONText(null=True)
+    shown = peewee.BooleanField(default=False)
+
+
+class AgentStore(Table):
+    runner = peewee.TextField(primary_key=True)
+    home = peewee.TextField(null=True)
+    wanted_at = InstantField()
+    indexed_at = InstantField(null=True)
+
+
 class Idempotency(Table):
     key = peewee.TextField(primary_key=True)
     body_hash = peewee.TextField()
@@ -282,6 +323,8 @@ TABLES = (
     Landing,
     Worker,
     Runner,
+    AgentSession,
+    AgentStore,
     Idempotency,
     LoginLink,
     Login,
