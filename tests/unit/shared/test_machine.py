@@ -285,5 +285,5 @@ QUICK = settings(
 )
 TestTasks = Tasks.TestCase
 TestTasks.settings = QUICK
-TestTasksAtLength = pytest.mark.slow(TasksAtLength.TestCase)
-TestTasksAtLength.settings = settings(QUICK, max_examples=300, stateful_step_count=80)
+TestTasksAtLength = pytest.mark.slow(pytest.mark.timeout(600)(TasksAtLength.TestCase))
+TestTasksAtLength.settings = settings(QUICK, max_examples=100, stateful_step_count=60)
