@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import shutil
 import tempfile
+import time
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
@@ -16,6 +17,7 @@ from workers.repository.git import git
 # What says how files look on this disk; nothing else of a repository's configuration is ever copied.
 COPIED = ("core.filemode", "core.ignorecase", "core.precomposeunicode", "core.symlinks")
 CHECKOUT_COPIED = (*COPIED, "core.eol", "core.sparsecheckout", "core.sparsecheckoutcone")
+PREFIX = "openruntime-git-"
 
 
 @contextmanager
@@ -29,7 +31,7 @@ def shadow(
     place = git_dir or repository.git_dir
     own = {**repository.settings, **worktree_settings(place)}
     # A private folder: agents may share /tmp with us.
-    folder = Path(tempfile.mkdtemp(prefix="openruntime-git-"))
+    folder = Path(tempfile.mkdtemp(prefix=PREFIX))
     try:
         directory.write(
             folder,
@@ -45,6 +47,19 @@ def shadow(
         yield folder
     finally:
         shutil.rmtree(folder, ignore_errors=True)
+
+
+def sweep(*, older_than_seconds: float = 86_400) -> int:
+    """Delete the shadows that killed processes of this account left behind; returns how many."""
+    count = 0
+    for entry in os.scandir(tempfile.gettempdir()):
+        if not entry.name.startswith(PREFIX) or not entry.is_dir(follow_symlinks=False):
+            continue
+        found = entry.stat(follow_symlinks=False)
+        if found.st_uid == os.geteuid() and time.time() - found.st_mtime > older_than_seconds:
+            shutil.rmtree(entry.path, ignore_errors=True)
+            count += 1
+    return count
 
 
 def copied_index(repository: Repository, own: Path, checkout: Path, git_dir: Path) -> Path:

@@ -14,7 +14,7 @@ import psutil
 import pytest
 
 from shared.errors import Conflict, LandingRefused
-from workers.repository import landing
+from workers.repository import landing, shadow
 from workers.repository.landing import Intent
 
 ROOT = Path(__file__).parents[3]
@@ -79,7 +79,7 @@ CASES = [(point, "squash") for point in POINTS] + [
 def start(desk, intent: Intent, point: str) -> subprocess.Popen:
     place = desk.root / "intent.json"
     place.write_text(intent.to_json())
-    env = {**os.environ, "PYTHONPATH": str(ROOT)}
+    env = {**os.environ, "PYTHONPATH": str(ROOT), "TMPDIR": str(desk.root)}  # it leaves its shadow behind
     return subprocess.Popen(
         [sys.executable, "-P", "-c", VICTIM, str(place), point], env=env, start_new_session=True
     )
@@ -189,6 +189,15 @@ def test_an_exception_in_the_middle_puts_the_checkout_back(desk, monkeypatch) ->
     assert desk.state() == before
     landing.complete(intent)
     assert_landed(desk, intent)
+
+
+def test_what_killed_processes_left_is_swept_and_what_is_in_use_is_not(desk, monkeypatch) -> None:
+    start(desk, prepared(desk), "_lock").wait(60)
+    monkeypatch.setattr("tempfile.tempdir", str(desk.root))
+    assert shadow.sweep() == 0
+    assert list(desk.root.glob(f"{shadow.PREFIX}*"))
+    assert shadow.sweep(older_than_seconds=-1) == 1
+    assert not list(desk.root.glob(f"{shadow.PREFIX}*"))
 
 
 def test_an_intent_survives_as_text(desk) -> None:
