@@ -90,7 +90,7 @@ def test_of_four_merges_at_once_one_lands(world: World, person: Person) -> None:
 
 
 def test_a_cleanup_beside_a_merge_never_takes_what_has_not_landed(world: World, person: Person) -> None:
-    for number in range(3):
+    for number in range(2):
         task = person.run(f"cleaned-{number}", 5)
         person.until_ended(task)
         merge, cleanup = at_once(
@@ -106,7 +106,7 @@ def test_a_cleanup_beside_a_merge_never_takes_what_has_not_landed(world: World, 
 
 
 def test_a_start_beside_a_cleanup_keeps_its_worktree(world: World, person: Person) -> None:
-    for number in range(3):
+    for number in range(2):
         task = person.run(f"again-{number}", 5)
         person.until_ended(task)
         start, cleanup = at_once(

@@ -16,7 +16,7 @@ from tests.chaos.person import Person
 from tests.chaos.world import World, made
 from tests.installation import OPEN
 
-PEOPLE = 3
+PEOPLE = 5
 PAUSE_SECONDS = (0.05, 0.4)
 SHORT, FULL = 14, 200
 #: CHAOS_SEED replays a run; each run says its seed.

@@ -182,7 +182,20 @@ def made(folder: Path, *, workers: int = 1, broker: str = "sqlite", **settings: 
         error.add_note(world.report())
         raise
     finally:
-        world.installation.close()
+        _end(world)
+
+
+def _end(world: World) -> None:
+    """Nothing that runs may be left; where no agent does, there is nothing to wait for."""
+    installation = world.installation
+    with suppress(sqlite3.Error):
+        if not world.unrest() and installation.web is not None:
+            for worker in list(installation.workers):
+                world.kill(worker)
+            for process in psutil.Process(installation.web.pid).children():
+                process.kill()
+            installation.kill(installation.web)
+    installation.close()
 
 
 def free_port() -> int:
