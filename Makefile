@@ -4,7 +4,7 @@ BIN := .venv/bin
 PYTEST := $(BIN)/python -m pytest --session-timeout=1800
 ARGS ?=
 .DEFAULT_GOAL := help
-.PHONY: help run test slow check bench lock build clean
+.PHONY: help run test slow check bench screenshots lock build clean
 
 help:  ## list these targets
 	@sed -n 's/^\([a-z]*\):.*## /  make \1	/p' Makefile | expand -t 14
@@ -28,6 +28,10 @@ check:  ## format, lint, types, import rules, spelling, docs, security and audit
 bench:  ## measure, print one table, write bench/results.json (ARGS="--only NAME")
 	@$(PYTHON) deploy/bootstrap.py test
 	@$(BIN)/python -m bench $(ARGS)
+
+screenshots:  ## every page of the dashboard from real tasks, into docs/screenshots
+	@$(PYTHON) deploy/bootstrap.py test
+	@$(BIN)/python -m tests.browser.screenshots $(ARGS)
 
 lock:  ## resolve the dependencies anew into deploy/lock (needs uv)
 	@$(PYTHON) deploy/lock.py

@@ -195,14 +195,14 @@ class Installation:
             if process.poll() is None:
                 process.send_signal(signal.SIGINT)
         for process in self.workers:
-            _ended(process)
+            ended(process)
         if self.web is not None:
             if self.web.poll() is None:
                 self.web.terminate()
-            _ended(self.web)
+            ended(self.web)
 
 
-def _ended(process: subprocess.Popen[bytes]) -> None:
+def ended(process: subprocess.Popen[bytes]) -> None:
     try:
         process.wait(20)
     except subprocess.TimeoutExpired:

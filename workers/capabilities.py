@@ -30,7 +30,10 @@ def publish(environment: Mapping[str, str]) -> None:
     ]
     containment = {"containment": dataclasses.asdict(sandbox.tier())}
     fleet.publish_runners(
-        [dataclasses.replace(state, capabilities={**(state.capabilities or {}), **containment}) for state in known]
+        [
+            dataclasses.replace(state, capabilities={**(state.capabilities or {}), **containment})
+            for state in known
+        ]
     )
 
 

@@ -1,0 +1,60 @@
+"""Every page in both themes and both widths: accessible, no wider than the screen, and quiet."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+from axe_playwright_python.sync_playwright import Axe
+
+from tests.browser import seed
+from tests.browser.conftest import Open, is_live
+from tests.installation import Installation
+
+PAGES = ["/", "/ui/inbox", "/ui/workspaces", "/ui/workspaces?browse=/", "/ui/runners", "/ui/nothing-here"]
+LOOKS = [pytest.param(dark, narrow, id=f"{'dark' if dark else 'light'}-{390 if narrow else 1440}")
+         for dark in (False, True) for narrow in (False, True)]  # fmt: skip
+
+
+@pytest.fixture(scope="module", autouse=True)
+def _seeded(here: Installation, tmp_path_factory: pytest.TempPathFactory) -> None:
+    seed.tasks(here, *seed.workspaces(Path(tmp_path_factory.mktemp("seed"))))
+
+
+@pytest.mark.parametrize(("dark", "narrow"), LOOKS)
+def test_every_page_is_accessible_and_fits(visit: Open, dark: bool, narrow: bool) -> None:
+    page = visit("/", dark=dark, narrow=narrow)
+    for path in PAGES:
+        page.goto(page.url.partition("/")[0] + "//" + page.url.split("/")[2] + path)
+        is_live(page)
+        found = Axe().run(page)
+        assert found.violations_count == 0, f"{path}\n{found.generate_report()}"
+        assert page.evaluate("() => document.documentElement.scrollWidth <= innerWidth"), path
+    #: The browser itself reports the page that is not there.
+    page.complaints[:] = [said for said in page.complaints if "404" not in said]  # type: ignore[attr-defined]
+
+
+@pytest.mark.parametrize(("dark", "narrow"), LOOKS)
+def test_the_sign_in_page_is_accessible_and_fits(visit: Open, dark: bool, narrow: bool) -> None:
+    page = visit("/", signed_in=False, dark=dark, narrow=narrow)
+    assert page.url.endswith("/login")
+    found = Axe().run(page)
+    assert found.violations_count == 0, found.generate_report()
+    assert page.evaluate("() => document.documentElement.scrollWidth <= innerWidth")
+
+
+def test_a_theme_that_was_chosen_is_remembered(visit: Open) -> None:
+    page = visit()
+    page.get_by_label("Menu").click()
+    page.get_by_label("Dark").check()
+    before = page.evaluate("() => getComputedStyle(document.body).backgroundColor")
+    page.reload()
+    assert page.evaluate("() => document.documentElement.dataset.theme") == "dark"
+    assert page.evaluate("() => getComputedStyle(document.body).backgroundColor") == before
+
+
+def test_files_may_be_kept_for_good_because_their_address_changes(visit: Open) -> None:
+    page = visit()
+    sheet = page.get_attribute("link[rel=stylesheet]", "href")
+    answer = page.request.get(page.url.rstrip("/") + str(sheet))
+    assert "immutable" in answer.headers["cache-control"]
