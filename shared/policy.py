@@ -114,7 +114,8 @@ def tool_action(
     for rule in policy.tool_rules:
         action = str(rule.get("action", "ask"))
         if rule.get("tool") in ("*", tool) and _concerns(rule, action, command, path):
-            return action, f"tool_rules: {rule.get('tool')}"
+            reason = f" — {rule['reason']}" if rule.get("reason") else ""
+            return action, f"tool_rules: {rule.get('tool')}{reason}"
     if policy.workspace_access == "full":
         return "allow", "full access"
     return ("allow", "contained") if contained else ("ask", "no containment")

@@ -55,7 +55,7 @@ def context(rows: Sequence[Task]) -> Context:
 def _places() -> dict[str, int]:
     rows = raw().execute(
         "SELECT a.id FROM attempt a JOIN task t ON t.number = a.task"
-        " WHERE a.status = 'queued' AND a.finished_at IS NULL ORDER BY t.priority DESC, a.queued_at"
+        " WHERE a.status = 'queued' AND a.finished_at IS NULL ORDER BY a.priority DESC, a.rowid"
     )
     return {row[0]: place for place, row in enumerate(rows, start=1)}
 

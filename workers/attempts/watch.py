@@ -172,15 +172,26 @@ class Watch:
 
     def _asked(self, item: Asked) -> None:
         question = item.question
+        path = (
+            question.input.get("file_path")
+            or question.input.get("notebook_path")
+            or question.input.get("path")
+        )
         action, rule = policy.tool_action(
-            self.context.policy, question.tool, contained=self.context.contained
+            self.context.policy,
+            question.tool,
+            contained=self.context.contained,
+            command=question.command,
+            path=str(path) if path else None,
         )
         if action == "ask" or question.tool in FOR_A_PERSON:
             self._progress.questions.append((question, None))
             self._become(Status.NEEDS_INPUT)
             self.drafts.append(self.narrator.needs_input(question.title, "protocol"))
         else:
-            self._progress.questions.append((question, Verdict(action, rule)))
+            self._progress.questions.append(
+                (question, Verdict(action, rule, note=rule.partition(" — ")[2] or None))
+            )
 
     def _noted(self, note: dict[str, Any]) -> None:
         match note.get("note"):
