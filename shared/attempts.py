@@ -92,7 +92,9 @@ def release(attempt: Attempt, reason: str) -> bool:
             return start_failed(attempt, reason)
         freed = Attempt.update(status=Status.QUEUED, worker=None).where(owned(attempt)).execute()
         if freed:
-            Task.update(status=Status.QUEUED).where(Task.number == attempt.task_id).execute()
+            Task.update(status=Status.QUEUED, updated_at=now()).where(
+                Task.number == attempt.task_id
+            ).execute()
             ring(Bell.ATTEMPT, attempt.id)
         return bool(freed)
 
@@ -201,9 +203,9 @@ def record(batch: Sequence[Progress]) -> set[str]:
                 continue
             if item.status or item.session_id:
                 connection.execute(
-                    "UPDATE task SET status = coalesce(?, status), runner_session_id = coalesce(?, runner_session_id)"
-                    " WHERE number = ?",
-                    (item.status, item.session_id, item.task_number),
+                    "UPDATE task SET status = coalesce(?, status), runner_session_id = coalesce(?, runner_session_id),"
+                    " updated_at = max(updated_at, ?) WHERE number = ?",
+                    (item.status, item.session_id, to_micros(now()), item.task_number),
                 )
             if item.cost is not None:
                 spend(item.attempt_id, item.task_number, item.cost)

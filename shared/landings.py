@@ -49,6 +49,13 @@ def _require_at_rest(task: Task, kind: CommandKind) -> None:
         raise Conflict("The task's changes are already merged.")
 
 
+def proposed_message(task: Task) -> str:
+    """The proposal for the landing commit: the title, the goal when it says more, and where it came from."""
+    goal = task.prompt if task.prompt and task.prompt != task.title else ""
+    body = f"\n\n{goal[:2000]}" if goal else ""
+    return f"{task.title}{body}\n\nOpenRuntime-Task: {task.id}\n"
+
+
 def merged(task: Task, message: str) -> None:
     """Record that the task's capture has landed: the task is completed."""
     with transaction():
@@ -91,7 +98,7 @@ def keep_capture(task: Task, record: CaptureRecord, attempt_id: str | None = Non
             id=str(uuid4()), task=task.number, attempt=attempt_id, captured_at=now(), **vars(record)
         )
         shown = record.stat if record.files else ""
-        Task.update(diff_stat=shown).where(Task.number == task.number).execute()
+        Task.update(diff_stat=shown, updated_at=now()).where(Task.number == task.number).execute()
         return kept
 
 

@@ -24,6 +24,7 @@ from shared.store.database import close, open_store
 from shared.version import VERSION
 from workers import actors, capabilities
 from workers.inspection import Inspector
+from workers.inventory import Inventory
 from workers.janitor import Janitor
 from workers.office import Office
 
@@ -59,6 +60,8 @@ def main(config: Config) -> int:
     janitor.start()
     inspector = Inspector()
     inspector.start()
+    inventory = Inventory(config, bells.orders)
+    inventory.start()
     consumer = dramatiq.Worker(carrier, worker_threads=THREADS)
     consumer.start()
     threading.Thread(target=_look_for_runners, args=(config,), name="runners", daemon=True).start()
@@ -67,6 +70,7 @@ def main(config: Config) -> int:
         _stop_agents(office, signals)
     janitor.stop()
     inspector.stop()
+    inventory.stop()
     office.close()
     consumer.stop(timeout=CLOSE_AT_ONCE_MILLIS if signals.interrupted else CLOSE_MILLIS)
     fleet.forget_worker(office.worker)

@@ -1,0 +1,169 @@
+"""The inventory of agents' sessions: rows that a worker writes, a list that the web reads, the task of each."""
+
+from __future__ import annotations
+
+import functools
+import operator
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+
+import peewee
+
+from shared.clock import from_micros, now, to_micros
+from shared.doorbell import Bell, ring
+from shared.store.database import raw, transaction
+from shared.store.models import AgentSession, AgentStore, Attempt, Task
+
+#: A look through the stores is good for this long; asking earlier asks for nothing.
+FRESH_SECONDS = 1.0
+#: SQLite takes this many values in one statement without complaint.
+AT_ONCE = 500
+FIELDS = ("title", "workspace", "last_message", "session_id")
+#: Of the files of one session the one with the latest word stands for it, and a file before an entry of an index.
+CHOOSE = """
+WITH ranked AS (
+    SELECT path, row_number() OVER (
+        PARTITION BY runner, key ORDER BY source = 'codex-session-index', updated_at DESC, path
+    ) AS place FROM agent_session
+)
+UPDATE agent_session SET shown = NOT shown
+WHERE shown <> (key <> '' AND path IN (SELECT path FROM ranked WHERE place = 1))
+"""
+
+
+@dataclass(frozen=True)
+class Session:
+    """One session with the task that recorded its id, where one did."""
+
+    row: AgentSession
+    task_id: str | None
+
+
+def want_refresh() -> bool:
+    """Ask the worker to look through the stores, unless it just has; whether its answer is worth waiting for."""
+    at = now()
+    stores = list(AgentStore.select())
+    if not stores or any(_is_due(store, at) for store in stores):
+        with transaction():
+            AgentStore.update(wanted_at=at).execute()
+            ring(Bell.WORK)
+        return True
+    return any(is_wanted(store) for store in stores)
+
+
+def is_wanted(store: AgentStore) -> bool:
+    """Whether somebody asked after the last look began; also after the clock was put back."""
+    return store.indexed_at is None or store.indexed_at < store.wanted_at or store.indexed_at > now()
+
+
+def _is_due(store: AgentStore, at: datetime) -> bool:
+    if is_wanted(store):
+        return False
+    return store.indexed_at is not None and (at - store.indexed_at).total_seconds() >= FRESH_SECONDS
+
+
+def stores() -> dict[str, AgentStore]:
+    """What is known of each runner's store, by runner; empty before a worker's first look."""
+    return {store.runner: store for store in AgentStore.select()}
+
+
+def all_looked_at() -> bool:
+    """Whether every store was looked through since somebody last asked."""
+    found = stores()
+    return bool(found) and not any(is_wanted(store) for store in found.values())
+
+
+def looked_through(runner: str, home: str | None, began_at: datetime) -> None:
+    """Note that the store was read as it stood at `began_at`."""
+    with transaction():
+        AgentStore.insert(runner=runner, home=home, wanted_at=began_at, indexed_at=began_at).on_conflict(
+            conflict_target=[AgentStore.runner],
+            update={
+                AgentStore.home: home,
+                AgentStore.indexed_at: began_at,
+                AgentStore.wanted_at: peewee.fn.min(AgentStore.wanted_at, to_micros(now())),
+            },
+        ).execute()
+        ring(Bell.CHANGE)
+
+
+def known(runner: str) -> dict[str, str]:
+    """Path to mark of every row of a runner."""
+    rows = AgentSession.select(AgentSession.path, AgentSession.mark).where(AgentSession.runner == runner)
+    return {row.path: row.mark for row in rows.iterator()}
+
+
+def reader_of(path: str) -> Any:
+    """What the worker kept of its last reading of a file."""
+    row = AgentSession.select(AgentSession.reader).where(AgentSession.path == path).first()
+    return row.reader if row is not None else None
+
+
+def keep(rows: Sequence[Mapping[str, Any]]) -> None:
+    """Store rows by path, those that are there already anew."""
+    with transaction():
+        for row in rows:
+            changed = {getattr(AgentSession, name): value for name, value in row.items() if name != "path"}
+            AgentSession.insert(**row).on_conflict(
+                conflict_target=[AgentSession.path], update=changed
+            ).execute()
+
+
+def drop(paths: Iterable[str]) -> None:
+    """Forget rows whose files are gone."""
+    gone = list(paths)
+    for start in range(0, len(gone), AT_ONCE):
+        with transaction():
+            AgentSession.delete().where(AgentSession.path.in_(gone[start : start + AT_ONCE])).execute()
+
+
+def choose() -> None:
+    """Let one row stand for each session."""
+    with transaction():
+        raw().execute(CHOOSE)
+
+
+def listed(
+    *, runner: str | None, text: str | None, limit: int, after: tuple[int, str] | None
+) -> list[Session]:
+    """Sessions by last change, newest first, from the place `after` (micros, path) on."""
+    query = AgentSession.select().where(AgentSession.shown)
+    if runner:
+        query = query.where(AgentSession.runner == runner)
+    if text:
+        fields = [getattr(AgentSession, name).contains(text) for name in FIELDS]
+        query = query.where(functools.reduce(operator.or_, fields))
+    if after is not None:
+        at, path = from_micros(after[0]), after[1]
+        query = query.where(
+            (AgentSession.updated_at < at) | ((AgentSession.updated_at == at) & (AgentSession.path < path))
+        )
+    rows = list(query.order_by(AgentSession.updated_at.desc(), AgentSession.path.desc()).limit(limit))
+    owners = _owners(rows)
+    return [Session(row, owners.get((row.runner, row.parent_id or row.session_id))) for row in rows]
+
+
+def place_of(session: Session) -> tuple[int, str]:
+    """Where a list goes on after this session."""
+    return to_micros(session.row.updated_at), session.row.path
+
+
+def _owners(rows: Sequence[AgentSession]) -> dict[tuple[str, str], str]:
+    """(runner, session id) to the newest task that recorded it; a folder alone proves nothing."""
+    ids = sorted({row.parent_id or row.session_id for row in rows})
+    found: dict[tuple[str, str], tuple[int, str]] = {}
+    for start in range(0, len(ids), AT_ONCE):
+        wanted = ids[start : start + AT_ONCE]
+        tasks = Task.select(Task.number, Task.id, Task.runner, Task.runner_session_id).where(
+            Task.runner_session_id.in_(wanted)
+        )
+        attempts = (
+            Task.select(Task.number, Task.id, Attempt.runner, Attempt.runner_session_id)
+            .join(Attempt)
+            .where(Attempt.runner_session_id.in_(wanted))
+        )
+        for number, id, runner, session in [*tasks.tuples(), *attempts.tuples()]:
+            found[runner, session] = max(found.get((runner, session), (0, "")), (number, id))
+    return {key: id for key, (_, id) in found.items()}
