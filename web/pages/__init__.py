@@ -8,13 +8,17 @@ from web.pages import (
     access,
     assets,
     board,
+    changes,
     compose,
     failures,
     frame,
     inbox,
+    landing,
     repositories,
     runners,
     steering,
+    task,
+    timeline,
     words,
     workspaces,
 )
@@ -26,5 +30,7 @@ def install(app: Flask) -> None:
     words.install(app)
     frame.install(app)
     for page in (access, board, compose, inbox, steering, repositories, workspaces, runners):
+        page.install(app)
+    for page in (task, timeline, changes, landing):
         page.install(app)
     failures.install(app)

@@ -10,6 +10,7 @@ const htmx = () => /** @type {{htmx: Htmx}} */ (/** @type {unknown} */ (window))
 const CARD_PAUSE = 250;
 const MOVED_MS = 900;
 const TYPING_MS = 250;
+const LOOK_AGAIN_MS = 1_000;
 
 /** @type {Map<string, () => void>} */
 const refreshes = new Map();
@@ -122,6 +123,16 @@ function tendComposer() {
   if (preset instanceof HTMLSelectElement && hint) hint.textContent = preset.selectedOptions[0]?.dataset.hint ?? "";
 }
 
+let looking = 0;
+
+/** A busy worker may need more time to look at the folder than one answer waits. */
+function tendBranch() {
+  clearTimeout(looking);
+  const branch = document.getElementById("branch");
+  if (branch?.dataset.unseen === undefined) return;
+  looking = window.setTimeout(() => htmx().trigger(branch, "refresh"), LOOK_AGAIN_MS);
+}
+
 /** @param {Event} event */
 function onChange(event) {
   if (event.target instanceof HTMLElement && event.target.closest("#composer")) tendComposer();
@@ -185,7 +196,10 @@ document.addEventListener("openruntime:task", (event) => {
   const branch = document.getElementById("branch");
   if (branch) htmx().trigger(branch, "refresh");
 });
-document.addEventListener("htmx:after:swap", tendComposer);
+document.addEventListener("htmx:after:swap", () => {
+  tendComposer();
+  tendBranch();
+});
 keys.add("n", "New task", () => goal()?.focus());
 keys.add("/", "Search tasks", () => document.getElementById("q")?.focus());
 keys.add("j", "Next card", () => move(1));

@@ -1,0 +1,245 @@
+"""A stored capture as the changes page reads it: its files, what can be shown of each, and one file's table."""
+
+from __future__ import annotations
+
+import hashlib
+import re
+import threading
+from collections import OrderedDict
+from dataclasses import dataclass
+from functools import lru_cache
+from typing import Any
+
+from markupsafe import Markup
+
+from shared.errors import NotFound
+from shared.store.database import raw
+from shared.store.models import INSERTED, Capture, Task
+from web.rendering import diff, patch
+from web.rendering.marks import visible
+
+#: More changed lines than this are loaded when asked for (web.md 2.1).
+MANY_LINES = 400
+#: One file's patch beyond this is not drawn; its first lines are.
+HUGE_BYTES = 1024 * 1024
+DRAWN_LINES = 5_000
+MOST_FILES = 1_000
+SHELF_BYTES = 16 * 1024 * 1024
+HEADER = re.compile(rb"^diff --git ", re.MULTILINE)
+LETTERS = {
+    "added": "A", "modified": "M", "deleted": "D", "renamed": "R", "copied": "C", "type-changed": "T",
+}  # fmt: skip
+FLAGS = {
+    "auto-executed": "runs by itself",
+    "link-outside": "links outside the repository",
+}
+#: Generated files: a person rarely reads them, so they wait folded.
+GENERATED = re.compile(
+    r"(^|/)(package-lock\.json|yarn\.lock|pnpm-lock\.yaml|Cargo\.lock|poetry\.lock|uv\.lock|go\.sum)$|\.min\.(js|css)$|\.map$"
+)
+
+
+@dataclass(frozen=True)
+class File:
+    """One changed file; `state` is `lines`, `folded`, `binary`, `submodule`, `same` (only name or mode) or `missing`."""
+
+    index: int
+    name: str
+    key: str
+    old_name: str | None
+    status: str
+    added: int
+    removed: int
+    state: str
+    flags: list[str]
+    modes: str
+
+    @property
+    def letter(self) -> str:
+        return LETTERS.get(self.status, "M")
+
+    @property
+    def folder(self) -> str:
+        return self.name.rpartition("/")[0]
+
+    @property
+    def base(self) -> str:
+        return self.name.rpartition("/")[2]
+
+
+@dataclass(frozen=True)
+class Changes:
+    """A capture without its patch."""
+
+    row: Capture
+    files: list[File]
+    total: int
+    added: int
+    removed: int
+
+
+def latest(task: Task, capture_id: str = "") -> Capture | None:
+    """The capture of this id if it is the task's, else the newest; its patch is not read."""
+    fields = [field for field in Capture._meta.sorted_fields if field is not Capture.patch]
+    query = Capture.select(*fields).where(Capture.task == task.number)
+    query = query.where(Capture.id == capture_id) if capture_id else query.order_by(INSERTED.desc())
+    found: Capture | None = query.first()
+    return found
+
+
+def changes(row: Capture) -> Changes:
+    places = sections(row.id)
+    listed = row.files
+    files = [_file(number, given, places) for number, given in enumerate(listed[:MOST_FILES])]
+    return Changes(
+        row,
+        files,
+        len(listed),
+        sum(int(given.get("additions") or 0) for given in listed),
+        sum(int(given.get("deletions") or 0) for given in listed),
+    )
+
+
+def find(row: Capture, path: str) -> File:
+    """The file with this path, old path, or path in base64. Raises NotFound."""
+    for number, given in enumerate(row.files):
+        if path and path in (given.get("path"), given.get("path_b64"), given.get("old_path")):
+            return _file(number, given, sections(row.id))
+    raise NotFound("This file is not among the task's changes.")
+
+
+def _file(number: int, given: dict[str, Any], places: list[tuple[int, int]]) -> File:
+    name = str(given["path"])
+    added, removed = int(given.get("additions") or 0), int(given.get("deletions") or 0)
+    modes = [str(given.get(which) or "") for which in ("old_mode", "new_mode")]
+    return File(
+        index=number,
+        name=name,
+        key=hashlib.sha256((given.get("path_b64") or name).encode()).hexdigest()[:12],
+        old_name=given.get("old_path"),
+        status=str(given.get("status")),
+        added=added,
+        removed=removed,
+        state=_state(number, given, places, added + removed, modes),
+        flags=[FLAGS.get(flag, flag) for flag in given.get("flags") or ()],
+        modes=" → ".join(modes) if all(modes) and modes[0] != modes[1] else "",
+    )
+
+
+def _state(
+    number: int, given: dict[str, Any], places: list[tuple[int, int]], lines: int, modes: list[str]
+) -> str:
+    if "160000" in modes:
+        return "submodule"
+    if given.get("binary"):
+        return "binary"
+    if number >= len(places):
+        return "missing"
+    if lines == 0:
+        return "same"
+    if lines > MANY_LINES or places[number][1] > HUGE_BYTES or GENERATED.search(str(given["path"])):
+        return "folded"
+    return "lines"
+
+
+@lru_cache(maxsize=64)
+def sections(capture_id: str) -> list[tuple[int, int]]:
+    """(offset, length) of each file's part in a capture's patch; a capture never changes."""
+    row = Capture.get_by_id(capture_id)
+    text = bytes(row.patch)
+    starts = [found.start() for found in HEADER.finditer(text)] + [len(text)]
+    places = []
+    place = 0
+    for given in row.files:
+        pieces = 2 if given.get("status") == "type-changed" else 1  # git writes a deletion and an addition
+        if place + pieces >= len(starts):
+            break
+        places.append((starts[place], starts[place + pieces] - starts[place]))
+        place += pieces
+    return places
+
+
+def section(capture_id: str, index: int) -> bytes:
+    """One file's part of the patch, without reading the rest."""
+    places = sections(capture_id)
+    if index >= len(places):
+        return b""
+    start, length = places[index]
+    found = (
+        raw()
+        .execute(
+            "SELECT substr(patch, ?, ?) FROM capture WHERE id = ?",
+            (start + 1, min(length, HUGE_BYTES), capture_id),
+        )
+        .fetchone()
+    )
+    return bytes(found[0]) if found else b""
+
+
+class Shelf:
+    """Drawn tables, the least used of which go first; bounded in characters."""
+
+    def __init__(self, most: int) -> None:
+        self._most, self._size = most, 0
+        self._kept: OrderedDict[tuple[str, int, bool, bool], Markup] = OrderedDict()
+        self._guard = threading.Lock()
+
+    def get(self, key: tuple[str, int, bool, bool]) -> Markup | None:
+        with self._guard:
+            found = self._kept.get(key)
+            if found is not None:
+                self._kept.move_to_end(key)
+            return found
+
+    def put(self, key: tuple[str, int, bool, bool], value: Markup) -> None:
+        with self._guard:
+            if key in self._kept or len(value) > self._most:
+                return
+            self._kept[key] = value
+            self._size += len(value)
+            while self._size > self._most:
+                self._size -= len(self._kept.popitem(last=False)[1])
+
+
+_shelf = Shelf(SHELF_BYTES)
+
+
+def table(row: Capture, file: File, *, split: bool, ignore_space: bool) -> Markup:
+    """The file's changes drawn, or one sentence about why there is nothing to draw."""
+    key = (str(row.id), file.index, split, ignore_space)
+    found = _shelf.get(key)
+    if found is None:
+        found = _drawn(row, file, split=split, ignore_space=ignore_space)
+        _shelf.put(key, found)
+    return found
+
+
+def _drawn(row: Capture, file: File, *, split: bool, ignore_space: bool) -> Markup:
+    if file.state == "missing":
+        return _note(
+            "This file's changes lie beyond the 8 MiB that a capture keeps. Look at them in the worktree."
+        )
+    text = section(row.id, file.index)
+    found = patch.parse(text, DRAWN_LINES)
+    if found.binary or file.state == "binary":
+        sizes = " → ".join(f"{size:,} bytes" for size in reversed(found.sizes))
+        return _note("A binary file, not shown." + (f" {sizes}" if sizes else ""))
+    if not found.hunks:
+        return _note(_unchanged(file))
+    drawn = diff.table(found, file.name, split=split, ignore_space=ignore_space)
+    if file.state == "submodule":
+        return _note("A submodule: only the commit it points to changes.") + drawn
+    cut = len(text) >= HUGE_BYTES or found.lines >= DRAWN_LINES
+    return drawn + _note(f"Only the first {found.lines:,} lines are shown.") if cut else drawn
+
+
+def _unchanged(file: File) -> str:
+    if file.modes:
+        return f"Only the mode changed: {file.modes}"
+    if file.status in ("renamed", "copied"):
+        return f"Only the name changed, from {file.old_name}"
+    return "An empty file."
+
+
+def _note(text: str) -> Markup:
+    return Markup('<p class="note">{}</p>').format(visible(text))

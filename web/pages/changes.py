@@ -1,0 +1,179 @@
+"""What a task changed, to be read: the files, each file's diff when it comes near, and what became of it."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from flask import Flask, Response, make_response, request
+from markupsafe import Markup
+
+from shared import landings, tasks
+from shared.commands import CommandKind
+from shared.errors import NotFound
+from shared.lifecycle import LIVE
+from shared.store.models import Landing, Task
+from web import effects
+from web.pages import captures, forms, frame, task_details
+from web.pages.captures import Changes, File
+from web.reading import snapshot
+from web.security import Authority, authority, writes
+
+VIEWS = ("split", "unified")
+VIEW_COOKIE, YEAR_SECONDS = "openruntime_diff", 365 * 24 * 60 * 60
+#: Drawn with the page, so that the first frame shows code; the rest comes when it is near.
+FIRST_FILES, FIRST_LINES = 3, 300
+FLAGS = {
+    "mass-deletion": "More than half of the files are deleted",
+    "embedded-repository": "A repository inside the repository is left out",
+    "unreadable": "Could not be read",
+    "submodule-moved": "A submodule points somewhere else",
+    "too-large": "Too large to be captured",
+    "too-much": "Left out, the capture was full",
+    "unsafe-name": "Left out for its name",
+    "worktree-missing": "The worktree was missing",
+}
+MOST_FLAGS = 20
+
+
+@dataclass(frozen=True)
+class Folder:
+    """Files of one directory, as the tree shows them."""
+
+    name: str
+    files: list[File]
+
+
+@dataclass(frozen=True)
+class Look:
+    """How diffs are drawn."""
+
+    split: bool
+    ignore_space: bool
+
+    @property
+    def query(self) -> dict[str, str]:
+        return {
+            "view": "split" if self.split else "unified",
+            **({"space": "ignore"} if self.ignore_space else {}),
+        }
+
+
+def install(app: Flask) -> None:
+    app.add_url_rule("/ui/tasks/<id>/changes", "changes_page", page)
+    app.add_url_rule("/ui/tasks/<id>/changes/file", "changes_file", file_partial)
+    app.add_url_rule("/ui/tasks/<id>/changes/refresh", "capture_form", capture, methods=["POST"])
+
+
+@authority(Authority.PAGE)
+@writes
+def page(id: str) -> Response:
+    """The latest capture; while the agent works, one is taken first."""
+    task = tasks.get(id)
+    if task.status in LIVE and task.worktree_path:
+        effects.finished(landings.request_work(task, CommandKind.CAPTURE), effects.STEER_SECONDS)
+    look = _look()
+    with snapshot():
+        task = tasks.get(id)
+        row = captures.latest(task)
+        found = captures.changes(row) if row is not None else None
+        answer = make_response(
+            frame.page(
+                "changes/page.html",
+                tab="changes",
+                task=task,
+                details=task_details.details(task),
+                act=f"/ui/tasks/{task.id}",
+                changes=found,
+                folders=folders(found.files) if found else [],
+                drawn=drawn(found, look) if found else {},
+                look=look,
+                flags=_flags(found),
+                landing=landing_of(task),
+                unmerged=unmerged_files(task),
+            )
+        )
+    return _remembered(answer)
+
+
+def _remembered(answer: Response) -> Response:
+    """The layout a person chose holds for the next page."""
+    view = request.args.get("view")
+    if view in VIEWS and request.args.get("once") is None:
+        answer.set_cookie(VIEW_COOKIE, view, max_age=YEAR_SECONDS, samesite="Strict", httponly=True)
+    return answer
+
+
+@authority(Authority.PAGE)
+def file_partial(id: str) -> Response:
+    """One file's diff, from the stored capture."""
+    with snapshot():
+        row = captures.latest(tasks.get(id), request.args.get("capture", "")[:64])
+        if row is None:
+            raise NotFound("The task has no such capture.")
+        file = captures.find(row, request.args.get("path", "")[:8192])
+        look = _look()
+        drawn = captures.table(row, file, split=look.split, ignore_space=look.ignore_space)
+    return _remembered(make_response(drawn))
+
+
+@forms.action(lambda id: f"task:{id}")
+def capture(id: str) -> Any:
+    """Look at the worktree again."""
+    task = tasks.get(id)
+    effects.raise_refusal(
+        effects.finished(landings.request_work(task, CommandKind.CAPTURE), effects.WORK_SECONDS)
+    )
+    return forms.leave(f"/ui/tasks/{id}/changes")
+
+
+def _look() -> Look:
+    view = frame.query("view") or request.cookies.get(VIEW_COOKIE, "")
+    return Look(split=view != "unified", ignore_space=frame.query("space") == "ignore")
+
+
+def drawn(found: Changes, look: Look) -> dict[str, Markup]:
+    """The tables that come with the page, by the file's key: the first ones, and the one `?path=` asks for."""
+    tables: dict[str, Markup] = {}
+    lines = 0
+    asked = frame.query("path")
+    for file in found.files:
+        lines += file.added + file.removed
+        first = len(tables) < FIRST_FILES and lines <= FIRST_LINES and file.state != "folded"
+        if first or asked == file.name:
+            tables[file.key] = captures.table(
+                found.row, file, split=look.split, ignore_space=look.ignore_space
+            )
+    return tables
+
+
+def folders(files: Sequence[File]) -> list[Folder]:
+    """The files by their directories, in the order of the capture."""
+    found: dict[str, Folder] = {}
+    for file in files:
+        found.setdefault(file.folder, Folder(file.folder, [])).files.append(file)
+    return list(found.values())
+
+
+def _flags(found: Changes | None) -> list[tuple[str, str]]:
+    """(sentence, path) of what the capture warns about."""
+    listed = found.row.flags if found else []
+    return [
+        (
+            FLAGS.get(str(flag.get("kind")), str(flag.get("kind"))),
+            " ".join(str(flag[name]) for name in ("path", "detail") if flag.get(name)),
+        )
+        for flag in listed[:MOST_FLAGS]
+        if isinstance(flag, dict)
+    ]
+
+
+def landing_of(task: Task) -> Landing | None:
+    """How the task's changes landed, if they did."""
+    return landings.last_landing(task) if task.worktree_merged_at is not None else None
+
+
+def unmerged_files(task: Task) -> int:
+    """What a cleanup would take away: 0 after a merge."""
+    return 0 if task.worktree_merged_at is not None else task_details.changed_files(task)

@@ -1,0 +1,126 @@
+"""Landing from the dashboard: the look at what it would meet, the merge, and removing the worktree."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from flask import Flask
+from pydantic import ValidationError
+from werkzeug.wrappers import Response as BaseResponse
+
+from shared import landings, tasks
+from shared.commands import CommandKind
+from shared.errors import BadRequest, Refused
+from shared.store.models import Command, Task
+from web import effects, problems
+from web.api import schemas
+from web.pages import captures, forms, frame, task_details
+from web.pages.repositories import inspection
+from web.security import Authority, authority, writes
+
+STRATEGIES = {
+    "squash": ("Squash", "One commit on the target branch."),
+    "merge": ("Merge commit", "Keeps the work as a commit of its own beside the branch."),
+    "rebase": ("Rebase", "The work on top of the branch, without a merge commit."),
+    "apply": ("Apply to the checkout", "Uncommitted edits in your checkout; you commit them."),
+}
+LISTED = 50
+
+
+class Wished(schemas.Merge):
+    """A merge as a page asks for it: the branch may be another one than the task's."""
+
+    target_branch: schemas.Reference | None = None
+
+
+def install(app: Flask) -> None:
+    app.add_url_rule("/ui/tasks/<id>/merge", "merge_page", merge_page)
+    app.add_url_rule("/ui/tasks/<id>/merge", "merge_form", merge, methods=["POST"])
+    app.add_url_rule("/ui/tasks/<id>/cleanup", "cleanup_form", cleanup, methods=["POST"])
+
+
+@authority(Authority.PAGE)
+@writes
+def merge_page(id: str) -> str:
+    """What a landing would meet now, and the form for it: a page of its own, or what the dialog holds."""
+    task = tasks.get(id)
+    strategy = frame.query("strategy")
+    strategy = strategy if strategy in STRATEGIES else "squash"
+    target = frame.query("target_branch")[:255] or task.target_branch or ""
+    seen, problem = _looked(task, strategy, target)
+    task = tasks.get(id)
+    shown = captures.latest(task)
+    reviewed = frame.query("head")[:64]
+    values: dict[str, Any] = {
+        "task": task,
+        "act": f"/ui/tasks/{task.id}",
+        "strategies": STRATEGIES,
+        "strategy": strategy,
+        "target": (seen or {}).get("target_branch") or target,
+        "branches": inspection(task.workspace).branches,
+        "seen": seen,
+        "problem_said": problem,
+        "message": landings.proposed_message(task),
+        "files": len(shown.files) if shown is not None else 0,
+        "has_moved": bool(reviewed and seen and seen.get("head_oid") != reviewed),
+        "reviewed": reviewed,
+        "listed": LISTED,
+    }
+    if forms.is_upgraded():
+        return frame.page("changes/merge_form.html", **values)
+    return frame.page("changes/merge.html", tab="changes", details=task_details.details(task), **values)
+
+
+def _looked(task: Task, strategy: str, target: str) -> tuple[dict[str, Any] | None, str | None]:
+    """What a worker sees, or the sentence that says why it cannot."""
+    try:
+        command = landings.request_work(
+            task, CommandKind.PREVIEW, _wished(strategy=strategy, target_branch=target)
+        )
+        command = effects.finished(command, effects.WORK_SECONDS)
+        effects.raise_refusal(command)
+    except Refused as refused:
+        return None, refused.detail
+    if command.finished_at is None:
+        return None, "No worker has looked at this yet. Try again in a moment."
+    return dict(command.result or {}), None
+
+
+@forms.action(lambda id: f"merge:{id}")
+def merge(id: str) -> BaseResponse:
+    """Land exactly what was shown."""
+    task = tasks.get(id)
+    wished = _wished(
+        strategy=forms.field("strategy", 16),
+        target_branch=forms.field("target_branch", 255),
+        message=forms.field("message", 20_000),
+        head_oid=forms.field("head_oid", 64),
+        target_oid=forms.field("target_oid", 64),
+    )
+    if "head_oid" not in wished:
+        raise BadRequest("Look at the changes first; the merge lands what was shown.")
+    if forms.field("cleanup", 4) == "1":
+        wished["cleanup"] = True
+    _done(landings.request_work(task, CommandKind.MERGE, wished))
+    return forms.leave(f"/ui/tasks/{task.id}/changes")
+
+
+@forms.action(lambda id: f"cleanup:{id}")
+def cleanup(id: str) -> BaseResponse:
+    """Remove the worktree; `force` says that unmerged work may go."""
+    task = tasks.get(id)
+    _done(landings.request_work(task, CommandKind.CLEANUP, {"force": forms.field("force", 4) == "1"}))
+    return forms.leave(f"/ui/tasks/{task.id}/changes")
+
+
+def _wished(**given: str) -> dict[str, Any]:
+    """The body of a landing's command, with what is empty left out; raises WrongShape for unusable values."""
+    said = {name: value.replace("\r\n", "\n") for name, value in given.items() if value}
+    try:
+        return Wished.model_validate(said).model_dump(exclude_none=True)
+    except ValidationError as error:
+        raise problems.shape(error) from None
+
+
+def _done(command: Command) -> None:
+    effects.raise_refusal(effects.finished(command, effects.WORK_SECONDS))

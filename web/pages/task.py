@@ -1,0 +1,95 @@
+"""One task: its timeline with everything around it, its policy, its attempts."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from flask import Flask, request
+from werkzeug.wrappers import Response as BaseResponse
+
+from shared import tasks
+from shared.commands import CommandKind
+from shared.store.models import Attempt, Task
+from web import effects
+from web.pages import forms, frame, task_details, timeline
+from web.reading import snapshot
+from web.security import Authority, authority
+
+MOST_ATTEMPTS = 200
+
+
+def install(app: Flask) -> None:
+    app.add_url_rule("/ui/tasks/<id>", "task_page", page)
+    app.add_url_rule("/ui/tasks/<id>/state", "task_state", state_partial)
+    app.add_url_rule("/ui/tasks/<id>/siblings", "task_siblings", siblings_partial)
+    app.add_url_rule("/ui/tasks/<id>/policy", "task_policy", policy)
+    app.add_url_rule("/ui/tasks/<id>/attempts", "task_attempts", attempts)
+    app.add_url_rule("/ui/tasks/<id>/input/close", "close_input_form", close_input, methods=["POST"])
+
+
+@authority(Authority.PAGE)
+def page(id: str) -> str:
+    """The timeline."""
+    with snapshot():
+        task = tasks.get(id)
+        wanted = timeline.Filter.asked()
+        return frame.page(
+            "task/timeline.html",
+            tab="timeline",
+            window=timeline.window(task, wanted),
+            wanted=wanted,
+            siblings=task_details.siblings(task),
+            **_around(task),
+        )
+
+
+@authority(Authority.PAGE)
+def state_partial(id: str) -> str:
+    """Header, details, what is pinned and the reply box, as they are now."""
+    with snapshot():
+        task = tasks.get(id)
+        return frame.page("task/state.html", tab=request.args.get("tab", "timeline"), **_around(task))
+
+
+@authority(Authority.PAGE)
+def siblings_partial(id: str) -> str:
+    """The list of tasks around this one."""
+    with snapshot():
+        task = tasks.get(id)
+        return frame.page("task/siblings.html", task=task, siblings=task_details.siblings(task))
+
+
+@authority(Authority.PAGE)
+def policy(id: str) -> str:
+    """The effective policy: what of it holds on this host, and why."""
+    with snapshot():
+        task = tasks.get(id)
+        return frame.page(
+            "task/policy.html",
+            tab="policy",
+            rules=task_details.rules(task),
+            boundaries=task_details.boundaries(task),
+            **_around(task),
+        )
+
+
+@authority(Authority.PAGE)
+def attempts(id: str) -> str:
+    """Every attempt: when, how long, how it ended."""
+    with snapshot():
+        task = tasks.get(id)
+        query = Attempt.select().where(Attempt.task == task.number)
+        rows = list(query.order_by(Attempt.attempt_number.desc()).limit(MOST_ATTEMPTS))
+        return frame.page("task/attempts.html", tab="attempts", attempts=rows, **_around(task))
+
+
+def _around(task: Task) -> dict[str, Any]:
+    return {"task": task, "details": task_details.details(task), "act": f"/ui/tasks/{task.id}"}
+
+
+@forms.action(lambda id: f"task:{id}")
+def close_input(id: str) -> BaseResponse:
+    """The program's input ends here."""
+    command = tasks.request_steering(tasks.get(id), CommandKind.CLOSE_INPUT)
+    effects.raise_refusal(effects.finished(command, effects.STEER_SECONDS))
+    return forms.done(lambda: "", to=f"/ui/tasks/{id}")

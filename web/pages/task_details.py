@@ -1,0 +1,322 @@
+"""What the task page says of a task around its timeline: state, actions, progress, budgets, who runs it, neighbours."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from typing import Any
+
+from shared import approvals, tasks
+from shared.clock import now
+from shared.lifecycle import ENDED, LIVE, Status
+from shared.store.database import raw
+from shared.store.models import Approval, Attempt, Task
+from web.api.events import attachment
+from web.pages import cards, words
+from web.pages.cards import Card
+
+SIBLINGS = 30
+TODAY = timedelta(hours=24)
+#: A question stands near the end of the timeline.
+LOOKED_THROUGH = 2_000
+GROUPS = (
+    ("Needs you", (Status.NEEDS_INPUT, Status.READY_FOR_REVIEW)),
+    ("Running", (Status.RUNNING, Status.QUEUED)),
+    ("Done today", (Status.COMPLETED, Status.FAILED, Status.STOPPED)),
+)
+
+
+@dataclass(frozen=True)
+class Step:
+    """One step of the task: `done`, `now` or `later`, and when it was taken."""
+
+    label: str
+    state: str
+    at: datetime | None = None
+
+
+@dataclass(frozen=True)
+class Budget:
+    """What of a budget is used, in its own unit and in words."""
+
+    label: str
+    used: float
+    limit: float
+    text: str
+
+
+@dataclass(frozen=True)
+class ReplyBox:
+    """`kind` is `live`, `resume` or `none`; `text` the placeholder, or why there is nothing to write into."""
+
+    kind: str
+    text: str
+
+
+@dataclass(frozen=True)
+class Details:
+    """Everything around the timeline."""
+
+    task: Task
+    card: Card
+    last: Attempt | None
+    attempts: int
+    files: int
+    asked: list[Approval]
+    inputs: dict[str, str]
+    question: str | None
+    gated: bool
+    steps: list[Step]
+    budgets: list[Budget]
+    reply: ReplyBox
+    attach: str | None
+    attach_said: str
+
+    @property
+    def live(self) -> bool:
+        return self.card.is_live
+
+    @property
+    def can_stop(self) -> bool:
+        return self.live or self.task.status is Status.QUEUED
+
+    @property
+    def can_start(self) -> bool:
+        return (
+            self.task.live_attempt is None and not self.gated and self.task.status is not Status.NEEDS_INPUT
+        )
+
+    @property
+    def can_resume(self) -> bool:
+        return (
+            self.can_start
+            and self.task.status in ENDED
+            and bool(self.task.runner_session_id)
+            and self.task.runner != "shell"
+        )
+
+    @property
+    def can_merge(self) -> bool:
+        task = self.task
+        return (
+            task.live_attempt is None
+            and bool(task.worktree_path)
+            and not (task.worktree_merged_at or task.worktree_cleaned_at)
+        )
+
+    @property
+    def is_merged(self) -> bool:
+        return self.task.worktree_merged_at is not None
+
+    @property
+    def state(self) -> tuple[str, str]:
+        """The word of the state and its colour."""
+        return ("Merged", "ok") if self.is_merged else (self.card.state, self.card.tone)
+
+
+def details(task: Task) -> Details:
+    attempts = list(Attempt.select().where(Attempt.task == task.number).order_by(Attempt.attempt_number))
+    last = attempts[-1] if attempts else None
+    asked = approvals.of(task, "pending") if task.status is Status.NEEDS_INPUT else []
+    gated = tasks.is_gated(task) and not tasks.is_approved(task)
+    waits = task.status is Status.NEEDS_INPUT and not asked and not gated and task.live_attempt is not None
+    command, said = attachment(task)
+    return Details(
+        task=task,
+        card=cards.card(task),
+        last=last,
+        attempts=len(attempts),
+        files=changed_files(task),
+        asked=asked,
+        inputs={row.id: input_text(row) for row in asked},
+        question=last_question(task) if waits else None,
+        gated=gated,
+        steps=steps(task, last, gated=gated),
+        budgets=budgets(task, last),
+        reply=reply_box(task),
+        attach=command,
+        attach_said=said,
+    )
+
+
+def input_text(approval: Approval) -> str:
+    """The exact command, or every value of the tool's input; nothing is left out."""
+    if approval.command:
+        return str(approval.command)
+    lines = []
+    for name, value in (approval.input or {}).items():
+        shown = value if isinstance(value, str) else json.dumps(value, ensure_ascii=False, indent=2)
+        lines.append(f"{name}: {shown}")
+    return "\n".join(lines)
+
+
+def changed_files(task: Task) -> int:
+    """How many files the stored capture changes, by the last line of its stat."""
+    match = cards.SUMMARY.search(task.diff_stat or "")
+    return int(match[1]) if match else 0
+
+
+def last_question(task: Task) -> str:
+    """The line the program waits behind."""
+    found = (
+        raw()
+        .execute(
+            "SELECT metadata FROM event WHERE task = ? AND seq > ? AND kind = 'lifecycle'"
+            " AND json_extract(metadata, '$.category') = 'needs-input' ORDER BY seq DESC LIMIT 1",
+            (task.number, task.last_seq - LOOKED_THROUGH),
+        )
+        .fetchone()
+    )
+    return str(json.loads(found[0]).get("reason") or "") if found else ""
+
+
+def steps(task: Task, last: Attempt | None, *, gated: bool) -> list[Step]:
+    """From creation to cleanup, with the times that are known."""
+    found = [Step("Created", "done", task.created_at)]
+    if gated or task.approved_at:
+        found.append(Step("Approved to start", "now" if gated else "done", task.approved_at))
+    queued = last is not None and last.status is Status.QUEUED
+    started = last.started_at if last else None
+    label = f"Started, attempt {last.attempt_number}" if last and last.attempt_number > 1 else "Started"
+    found.append(
+        Step("Waits for a free slot" if queued else label, "now" if queued else _at(started), started)
+    )
+    if task.status is Status.NEEDS_INPUT and task.live_attempt:
+        found.append(Step("Waits for you", "now", task.updated_at))
+    elif task.status is Status.RUNNING:
+        found.append(Step("Working", "now"))
+    ended = last.finished_at if last else None
+    found.append(Step(_end(task, ended), _at(ended), ended))
+    if task.worktree_path or task.worktree_merged_at:
+        if task.worktree_merged_at or changed_files(task):
+            at = task.worktree_merged_at
+            found.append(
+                Step("Merged", "now" if not at and task.status is Status.READY_FOR_REVIEW else _at(at), at)
+            )
+        found.append(Step("Worktree removed", _at(task.worktree_cleaned_at), task.worktree_cleaned_at))
+    return found
+
+
+def _at(moment: datetime | None) -> str:
+    return "done" if moment else "later"
+
+
+def _end(task: Task, ended: datetime | None) -> str:
+    if ended is None:
+        return "Finished"
+    return {
+        Status.FAILED: "Failed",
+        Status.STOPPED: "Stopped",
+        Status.READY_FOR_REVIEW: "Ready for review",
+    }.get(task.status, "Finished")
+
+
+def budgets(task: Task, last: Attempt | None) -> list[Budget]:
+    """Time of the latest attempt, and money of the task where it has a limit."""
+    policy = tasks.policy_of(task)
+    limit = min(filter(None, (task.budget_minutes, policy.max_runtime_minutes))) * 60
+    used = 0.0
+    if last is not None and last.started_at:
+        used = ((last.finished_at or now()) - last.started_at).total_seconds()
+        used = last.runtime_millis / 1000 if last.finished_at and last.runtime_millis else used
+    found = [Budget("Time", min(used, limit), limit, f"{clock(used)} of {clock(limit)}")]
+    spent = int(task.ledger.get("cost_micros", 0))
+    if policy.budget_cents:
+        shown = words.money(spent, bool(task.ledger.get("estimated"))) or "$0.00"
+        cap = policy.budget_cents * words.MICROS_PER_CENT
+        found.append(Budget("Cost", min(spent, cap), cap, f"{shown} of {words.money(cap)}"))
+    return found
+
+
+def clock(seconds: float) -> str:
+    """`4:51`, `1:02:09`."""
+    whole = max(0, int(seconds))
+    hours, rest = divmod(whole, 3600)
+    return f"{hours}:{rest // 60:02}:{rest % 60:02}" if hours else f"{rest // 60}:{rest % 60:02}"
+
+
+def reply_box(task: Task) -> ReplyBox:
+    name = words.runner_label(task.runner)
+    if task.live_attempt and task.status in LIVE:
+        return ReplyBox(
+            "live", "Type a line for the command" if task.runner == "shell" else f"Reply to {name}"
+        )
+    if task.status is Status.QUEUED:
+        return ReplyBox("none", "You can write to the task once it runs.")
+    if task.runner == "shell":
+        return ReplyBox("none", "The command has ended. Start it again to run it anew.")
+    if not task.runner_session_id:
+        return ReplyBox("none", f"{name} left no session to go on with. Start the task again.")
+    return ReplyBox("resume", f"Resume {name} with a message")
+
+
+def siblings(task: Task) -> list[tuple[str, list[Card]]]:
+    """The tasks around this one, by what they need."""
+    found: list[tuple[str, list[Card]]] = []
+    for title, statuses in GROUPS:
+        query = Task.select().where(Task.archived_at.is_null(), Task.status.in_(statuses))
+        if title == "Done today":
+            query = query.where((Task.updated_at > now() - TODAY) | (Task.number == task.number))
+        rows = list(query.order_by(Task.updated_at.desc(), Task.number.desc()).limit(SIBLINGS))
+        if rows:
+            found.append((title, cards.cards(rows)))
+    return found
+
+
+#: Which row of the report speaks of which field of the policy.
+REPORTED = {
+    "workspace_access": "workspace_access",
+    "allowed_workspaces": "workspace_access",
+    "allow_network": "network",
+    "network_mode": "network",
+    "network_hosts": "network",
+    "allow_secrets": "secrets",
+    "allow_git_write": "git_write",
+}
+#: Fields that the supervisor itself sees to, wherever it runs.
+KEPT = ("require_approval", "max_runtime_minutes", "enforcement")
+
+
+@dataclass(frozen=True)
+class Rule:
+    """One field of the policy, its value in words, and how far it holds on this host."""
+
+    name: str
+    value: str
+    level: str
+    reason: str
+
+
+def rules(task: Task) -> list[Rule]:
+    """The effective policy, field by field."""
+    report = task.policy_report or {}
+    found = []
+    for name, value in tasks.policy_of(task).to_json().items():
+        said = report.get(REPORTED.get(name, ""))
+        if name in KEPT:
+            said = ("enforced", "The supervisor keeps it.") if value else None
+        level, reason = (str(said[0]), str(said[1])) if said else ("", "")
+        found.append(Rule(name.replace("_", " ").capitalize(), _value(value), level, reason))
+    return found
+
+
+def boundaries(task: Task) -> list[Rule]:
+    """What the sandbox said when the latest attempt began."""
+    report = task.policy_report or {}
+    return [
+        Rule(name.replace("_", " ").capitalize(), "", str(said[0]), str(said[1]))
+        for name, said in report.items()
+    ]
+
+
+def _value(value: Any) -> str:
+    if value is None or value == []:
+        return "none"
+    if isinstance(value, bool):
+        return "yes" if value else "no"
+    if isinstance(value, list):
+        return ", ".join(
+            item if isinstance(item, str) else json.dumps(item, ensure_ascii=False) for item in value
+        )
+    return str(value)
