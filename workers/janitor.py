@@ -21,6 +21,7 @@ from shared.store.models import Attempt, Command, Task
 from workers.attempts import process
 from workers.attempts.place import worktree_of
 from workers.office import Office
+from workers.repository import removal, shadow
 
 log = logging.getLogger(__name__)
 ROUND_SECONDS = 1.0
@@ -37,6 +38,7 @@ class Janitor(threading.Thread):
         self._beaten_at = 0.0
 
     def run(self) -> None:
+        self._empty_trash()
         while True:
             try:
                 self.round()
@@ -49,6 +51,15 @@ class Janitor(threading.Thread):
     def stop(self) -> None:
         self._closing.set()
         self.join()
+
+    def _empty_trash(self) -> None:
+        """What killed processes left of removals and temporary git directories."""
+        try:
+            shadow.sweep()
+            for folder in (self._office.config.worktrees, self._office.config.repositories):
+                removal.empty_trash(folder)
+        except OSError:
+            log.warning("what was left over could not be deleted", exc_info=True)
 
     def round(self) -> None:
         """One look at everything."""

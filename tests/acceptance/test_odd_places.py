@@ -166,3 +166,19 @@ def test_the_agent_sees_neither_our_data_nor_the_persons_keys_nor_their_checkout
     assert "mine" not in said
     assert "done" in said
     assert (folder / "a.txt").read_text() == "one\ntwo\nthree\n"
+
+
+def test_an_agent_that_deletes_its_own_worktree_loses_nothing_captured_before(
+    installation: Installation, tmp_path: Path
+) -> None:
+    folder = repository(tmp_path / "repo")
+    task_id = installation.run(
+        "test -e kept.txt && rm -rf $PWD ../* || echo kept > kept.txt",
+        folder,
+        preset="full-access",
+        policy=None,
+    )
+    assert installation.until(task_id)["status"] == "ready-for-review"
+    installation.post(f"/tasks/{task_id}/start")
+    installation.until(task_id)
+    assert "kept.txt" in installation.get(f"/tasks/{task_id}/diff").body["patch"]

@@ -14,9 +14,9 @@ from shared import attempts, lifecycle, tasks
 from shared.attempts import Ending
 from shared.config import Config
 from shared.crashpoints import crashpoint
-from shared.errors import GitFailed, Refused
+from shared.errors import GitFailed, NotReady, Refused
 from shared.events import Category, Draft, Kind
-from shared.landings import CaptureRecord, keep_capture
+from shared.landings import CaptureRecord, keep_capture, latest_capture
 from shared.lifecycle import Status, StopReason
 from shared.redaction import Redactor
 from shared.store.models import Attempt, Capture, Task
@@ -59,7 +59,8 @@ def _capture(task: Task, attempt: Attempt, config: Config) -> tuple[list[Draft],
         kept = take(task, worktree, attempt.id)
     except (GitFailed, Refused, OSError) as error:
         log.warning("the capture of task %s failed", task.id, exc_info=True)
-        return [Draft(Kind.ERROR, f"The changes could not be captured: {error}")], True
+        last = latest_capture(task)
+        return [Draft(Kind.ERROR, f"The changes could not be captured: {error}")], bool(last and last.files)
     changed = bool(kept.files)
     return [Draft(Kind.DIFF, kept.stat if changed else "No changes were captured")], changed
 
@@ -78,8 +79,14 @@ def _tampering(task: Task, attempt: Attempt) -> list[Draft]:
 
 
 def take(task: Task, worktree: Worktree, attempt_id: str | None = None) -> Capture:
-    """Capture the worktree now and keep it in the store, redacted like everything else that is stored."""
-    return keep_capture(task, record_of(captures.take(worktree), task), attempt_id)
+    """Capture the worktree now and keep it in the store, redacted like everything else that is stored.
+
+    Raises NotReady when the folder is gone: what was captured before stays the latest word.
+    """
+    taken = captures.take(worktree)
+    if any(flag.kind == "worktree-missing" for flag in taken.flags):
+        raise NotReady("The worktree's folder is gone; start the task again to bring back its last state.")
+    return keep_capture(task, record_of(taken, task), attempt_id)
 
 
 def record_of(taken: captures.Capture, task: Task) -> CaptureRecord:
