@@ -12,7 +12,7 @@ from typing import Any
 
 from tests.chaos.world import World
 from tests.installation import ENDED, Answer
-from tests.waiting import Deadline, wait_until
+from tests.waiting import wait_until
 
 AWAY = (OSError, http.client.HTTPException, json.JSONDecodeError)
 
@@ -124,11 +124,13 @@ class Person:
         return str(self.world.query("SELECT status FROM task WHERE id = ?", task)[0]["status"])
 
     def _insist(self, request: Callable[[], Answer | None], *accepted: int) -> Answer:
-        deadline, last = Deadline(self.patience), None
-        while not deadline.expired:
+        def acknowledged() -> Answer | None:
             answer = request()
-            if answer is not None and answer.status in accepted:
-                return answer
-            last = answer
-            assert answer is None or answer.status in (429, 503), answer
-        raise AssertionError(f"no acknowledgement within {self.patience} s; last: {last}")
+            if answer is None or answer.status in (429, 503):
+                return None
+            assert answer.status in accepted, answer
+            return answer
+
+        found = wait_until(acknowledged, self.patience, what="an acknowledgement", every=0.1)
+        assert found is not None
+        return found

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import functools
 import os
+import shutil
 import subprocess
 import tempfile
 from pathlib import Path
@@ -52,12 +53,17 @@ def _try_it() -> str | None:
             os.write(filter_fd, confined.seccomp)
             os.lseek(filter_fd, 0, os.SEEK_SET)
             named = {SECCOMP_FD: str(filter_fd), STATUS_FD: str(writable)}
+            # Killed at the wrong moment, a worker would leave a half-built sandbox that waits for ever.
+            bound = shutil.which("timeout")
             done = subprocess.run(  # noqa: S603
-                [named.get(argument, argument) for argument in confined.argv],
+                [
+                    *([bound, "-s", "KILL", str(PROBE_SECONDS)] if bound else []),
+                    *(named.get(argument, argument) for argument in confined.argv),
+                ],
                 pass_fds=(filter_fd, writable),
                 stdin=subprocess.DEVNULL,
                 capture_output=True,
-                timeout=PROBE_SECONDS,
+                timeout=PROBE_SECONDS + 1,
                 check=False,
             )
             os.close(writable)
