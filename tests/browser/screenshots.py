@@ -29,13 +29,13 @@ def main(names: list[str]) -> int:
         _home(Path(folder)),
         chromium.launched() as browser,
     ):
-        with installed(Path(folder, "first")) as fresh:
+        with installed(Path(folder, "first"), HOME=f"{folder}/first") as fresh:
             for look in _looks():
                 with _opened(browser, fresh, **look) as page:
                     _take(page, "first-run", "/", look, names)
                 _sign_in_page(browser, fresh, look, names)
-        with installed(Path(folder, "work")) as here:
-            seed.tasks(here, *seed.workspaces(Path(folder, "src")))
+        with installed(Path(folder, "work"), HOME=f"{folder}/work") as here:
+            seed.tasks(here, *seed.workspaces(Path(folder, "work/src")))
             for look in _looks():
                 with _opened(browser, here, **look) as page:
                     for name, path in PAGES.items():

@@ -63,7 +63,7 @@ def tasks(here: Installation, shop: Path, notes: Path) -> dict[str, str]:
     ids["watching"] = here.run(
         "while :; do date +'%T watching src/'; sleep 5; done", notes, title="Watch the build"
     )
-    ids["unstarted"] = here.create("echo later", notes, title="Write the release notes", priority=2)["id"]
+    ids["unstarted"] = here.create("echo later", shop, title="Write the release notes", priority=2)["id"]
     here.until(ids["question"], "needs-input")
     for name in ("running", "watching"):
         here.until(ids[name], "running")

@@ -110,7 +110,7 @@ def test_a_gate_is_opened_from_the_card(visit: Open, here: Installation, src: Pa
     is_live(page)
     card = page.locator(f"#card-{task['id']}")
     expect(card).to_contain_text("echo released")
-    card.get_by_role("button", name="Approve and start").click()
+    card.get_by_role("button", name="Approve").click()
     here.until(task["id"], "completed")
     expect(card).to_have_count(0)
 

@@ -75,9 +75,14 @@ def _browsed(path: str) -> dict[str, Any] | None:
     if not path:
         return None
     try:
-        return folders_in(path[:4096])
+        return folders_in(_at_home(path[:4096]))
     except BadRequest as error:
         return {"path": path, "parent": None, "directories": [], "truncated": False, "problem": error.detail}
+
+
+def _at_home(path: str) -> str:
+    """People type `~` for their home folder."""
+    return str(Path.home()) + path[1:] if path == "~" or path.startswith("~/") else path
 
 
 @forms.action("add")
@@ -85,9 +90,7 @@ def add() -> BaseResponse:
     path = forms.field("path")
     if not path:
         raise BadRequest("Write the path of a folder, or choose one.")
-    if path == "~" or path.startswith("~/"):
-        path = str(Path.home()) + path[1:]
-    workspaces.register(path, services().home)
+    workspaces.register(_at_home(path), services().home)
     return forms.leave("/ui/workspaces")
 
 

@@ -128,6 +128,7 @@ def test_workspaces_are_added_given_defaults_and_removed(visitor: Visitor, tmp_p
 def test_a_folder_that_cannot_be_listed_says_why(visitor: Visitor, tmp_path: Path) -> None:
     (tmp_path / "inside").mkdir()
     assert "inside" in visitor.get(f"/ui/workspaces/browse?path={tmp_path}").text
+    assert str(Path.home()) in visitor.get("/ui/workspaces?browse=~").text
     assert "cannot be listed" in visitor.get(f"/ui/workspaces/browse?path={tmp_path}/none").text
 
 

@@ -204,8 +204,8 @@ keys.add("n", "New task", () => goal()?.focus());
 keys.add("/", "Search tasks", () => document.getElementById("q")?.focus());
 keys.add("j", "Next card", () => move(1));
 keys.add("k", "Previous card", () => move(-1));
-keys.add("a", "Allow what the focused card asks for", () => press("allow"));
-keys.add("d", "Deny it", () => press("deny"));
+keys.add("a", "Allow, on the focused card", () => press("allow"));
+keys.add("d", "Deny, on the focused card", () => press("deny"));
 onBoard((task) => refreshCard(task.id), refreshAll);
 tendComposer();
 addEventListener("DOMContentLoaded", () => {

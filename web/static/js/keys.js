@@ -65,7 +65,7 @@ export function help() {
   head.append(title, close);
   const list = Object.assign(document.createElement("dl"), { className: "keys-list" });
   for (const { keys, label } of shortcuts.values()) list.append(row(keys, label));
-  list.append(row("Ctrl Enter", "Send the form you type in"), row("Esc", "Leave a field or dialog"));
+  list.append(row("Ctrl Enter", "Send what you typed"), row("Esc", "Leave a field or dialog"));
   dialog.append(head, list, offSwitch());
   dialog.addEventListener("close", () => dialog.remove());
   document.body.append(dialog);
