@@ -33,6 +33,7 @@ class CommandKind(StrEnum):
     MERGE = "merge"
     CLEANUP = "cleanup"
     INSPECT = "inspect"
+    DELETE = "delete"
 
 
 class State(StrEnum):
@@ -50,7 +51,7 @@ STEERING = frozenset(
     {CommandKind.REPLY, CommandKind.CLOSE_INPUT, CommandKind.INTERRUPT, CommandKind.STOP, CommandKind.DECIDE}
 )
 #: While one of these is open the worktree is its own: no attempt may start in it.
-EXCLUSIVE = frozenset({CommandKind.MERGE, CommandKind.CLEANUP})
+EXCLUSIVE = frozenset({CommandKind.MERGE, CommandKind.CLEANUP, CommandKind.DELETE})
 OPEN = (State.ACCEPTED, State.TAKEN)
 
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from typing import Any
+from typing import Any, Protocol
 from urllib.parse import urlencode
 
 from flask import Response, request
@@ -39,6 +39,22 @@ def task_text(row: Task, changed: Mapping[str, Any] | None = None, events: int |
         texts, _ = event_text.latest(row, events, ANSWER_BYTES)
     view["events_truncated"] = len(texts) < row.last_seq
     return views.with_events(view, texts)
+
+
+class Part(Protocol):
+    """The query of a short list: how many, and how many before them."""
+
+    limit: int
+    cursor: str
+
+
+def part(items: Sequence[Any], query: Part) -> Response:
+    """One page of a list that is at hand as a whole."""
+    start = int(query.cursor)
+    end = start + query.limit
+    return array(
+        [views.text(item) for item in items[start:end]], {"cursor": end} if end < len(items) else None
+    )
 
 
 def array(texts: Sequence[str], following: Mapping[str, Any] | None = None) -> Response:

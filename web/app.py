@@ -11,7 +11,7 @@ from broker.wakeup import Wakeup
 from shared import doorbell
 from shared.config import Config
 from shared.version import VERSION
-from web import api, pages, problems, security, sockets, strict_json
+from web import api, metrics, pages, problems, security, sockets, strict_json
 from web.api.results import Problem
 from web.hub import Hub, Listener
 from web.services import KEY, Services
@@ -61,6 +61,7 @@ def create_app(
     if on_ring is not None:
         doorbell.listen(on_ring)
     problems.install(app)
+    metrics.install(app)
     security.install(app, config)
     api.install(app)
     pages.install(app)

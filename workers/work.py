@@ -6,7 +6,7 @@ import dataclasses
 import logging
 from typing import Any
 
-from shared import commands, landings, tasks
+from shared import archive, commands, landings, tasks
 from shared.commands import CommandKind, State
 from shared.config import Config
 from shared.crashpoints import crashpoint
@@ -112,7 +112,7 @@ def _land(
             repository,
             taken,
             strategy=body.get("strategy") or "squash",
-            message=body.get("message") or _message(task),
+            message=body.get("message") or landings.proposed_message(task),
             target_branch=body.get("target_branch") or task.target_branch,
             expected_head=body.get("head_oid"),
             expected_target=body.get("target_oid"),
@@ -190,6 +190,19 @@ def _remove(task: Task, *, force: bool, config: Config) -> dict[str, Any]:
     return {"message": said, "recovery_ref": ref}
 
 
+def _delete(task: Task, command: Command, config: Config) -> dict[str, Any]:
+    """Files first: a crash in between leaves a task that can be deleted again, never a file without one."""
+    archive.refuse_undeletable(task)
+    worktree = worktree_of(task, config)
+    if worktree is not None:  # a start that failed made it; no agent ever saw it
+        removal.remove(worktree, keep=None)
+    closing.forget(attempt_directories(task, config))
+    if attempt_directories(task, config):
+        raise Conflict("A process of the task is still ending; delete it in a moment.")
+    archive.delete(task)
+    return {}
+
+
 def _last_state(task: Task, worktree: Worktree) -> CaptureRow | None:
     """The worktree as it is now, captured; as it was last captured when the folder is gone."""
     if worktree.path.is_dir():
@@ -219,16 +232,10 @@ def _place(task: Task, config: Config) -> tuple[Worktree, Repository]:
     return worktree, repository
 
 
-def _message(task: Task) -> str:
-    """The proposal for the squash commit: the title, the goal when it says more, and where it came from."""
-    goal = task.prompt if task.prompt and task.prompt != task.title else ""
-    body = f"\n\n{goal[:2000]}" if goal else ""
-    return f"{task.title}{body}\n\nOpenRuntime-Task: {task.id}\n"
-
-
 WORK = {
     CommandKind.CAPTURE: _capture,
     CommandKind.PREVIEW: _preview,
     CommandKind.MERGE: _merge,
     CommandKind.CLEANUP: _cleanup,
+    CommandKind.DELETE: _delete,
 }

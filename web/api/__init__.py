@@ -4,11 +4,40 @@ from __future__ import annotations
 
 from flask_openapi import OpenAPI
 
-from web.api import access, approvals, document, events, health, review, runners, steering, tasks, workspaces
+from web import metrics
+from web.api import (
+    access,
+    approvals,
+    document,
+    events,
+    health,
+    presets,
+    review,
+    runners,
+    sessions,
+    steering,
+    tasks,
+    workspaces,
+)
+
+RESOURCES = (
+    health,
+    runners,
+    sessions,
+    workspaces,
+    presets,
+    tasks,
+    events,
+    steering,
+    approvals,
+    review,
+    access,
+    metrics,
+)
 
 
 def install(app: OpenAPI) -> None:
     """Register every resource."""
-    for resource in (health, runners, workspaces, tasks, events, steering, approvals, review, access):
+    for resource in RESOURCES:
         app.register_api(resource.api)
     document.install(app)

@@ -18,7 +18,8 @@ api = APIBlueprint("approvals", __name__)
 def list_approvals(path: schemas.ById, query: schemas.ApprovalList) -> Response:
     """A task's requests, oldest first."""
     task = tasks.get(path.id)
-    return answers.value([views.approval(row, task.id) for row in approvals.of(task, query.status)])
+    rows = approvals.of(task, query.status)
+    return answers.part([views.approval(row, task.id) for row in rows], query)
 
 
 @api.post("/tasks/<id>/approvals/<request_id>", responses={200: results.Approval})

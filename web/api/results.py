@@ -180,6 +180,38 @@ class Runner(Result):
     capabilities: dict[str, Any]
 
 
+class Session(Result):
+    runner: str
+    session_id: str
+    title: str | None
+    workspace: str | None
+    transcript_path: str | None
+    created_at: str | None
+    updated_at: str
+    source: str
+    resume_command: str | None
+    message_count: int
+    last_message: str | None
+    openruntime_task_id: str | None
+    managed_by_openruntime: bool
+
+
+class Sessions(Result):
+    sessions: list[Session]
+    codex_home: str | None
+    claude_home: str | None
+    next_cursor: str | None
+
+
+class Presets(Result):
+    """Each preset's policy by its name."""
+
+
+class Deleting(Result):
+    task_id: str
+    pending_command: Pending
+
+
 class Health(Result):
     status: str
     storage: str

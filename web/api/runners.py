@@ -7,7 +7,7 @@ from flask_openapi import APIBlueprint
 
 from shared import fleet
 from web import answers
-from web.api import results
+from web.api import results, schemas
 from web.security import Authority, authority
 
 api = APIBlueprint("runners", __name__)
@@ -15,9 +15,9 @@ api = APIBlueprint("runners", __name__)
 
 @api.get("/runners", responses={200: results.Runner})
 @authority(Authority.OWNER)
-def runners() -> Response:
+def runners(query: schemas.Page) -> Response:
     """codex, claude-code and shell, then third-party runners by name."""
-    return answers.value(
+    return answers.part(
         [
             {
                 "runner": state.name,
@@ -28,5 +28,6 @@ def runners() -> Response:
                 "capabilities": dict(state.capabilities or {}),
             }
             for state in fleet.runners()
-        ]
+        ],
+        query,
     )

@@ -15,6 +15,7 @@ PROMPT_BYTES = 1024 * 1024
 COMMAND_BYTES = 128 * 1024 - 1024
 BIGGEST = 2**32 - 1
 SEQ = 2**53
+SESSIONS_AT_ONCE = 1000
 NAME = re.compile(r"[A-Za-z_][A-Za-z0-9_]*")
 _SCHEMAS: dict[type[BaseModel], dict[str, Any]] = {}
 #: Variables that are never handed to an agent, whoever asks (contract 3).
@@ -161,6 +162,10 @@ class Reply(Body):
     mode: Literal["steer", "queue"] | None = None
 
 
+class Archive(Body):
+    archived: bool | None = Field(None, description="True unless said otherwise.")
+
+
 class Decision(Body):
     decision: Literal["allow", "deny"]
     scope: Literal["once", "task"] | None = None
@@ -211,6 +216,24 @@ class Browse(Query):
     )
 
 
+class Page(Query):
+    limit: Annotated[int, Field(ge=1)] = 500
+    cursor: Annotated[str, Field(pattern=r"^[0-9]{1,9}$")] = Field(
+        "0", description="From the Link header of the page before."
+    )
+
+
+class SessionList(Query):
+    runner: Annotated[str, Field(max_length=100)] | None = None
+    q: Annotated[str, Field(max_length=500)] | None = Field(
+        None, description="Words in title, workspace, last message or id."
+    )
+    limit: Annotated[int, Field(ge=1)] | None = Field(None, description="All of them unless given.")
+    cursor: Annotated[str, Field(max_length=16_384)] | None = Field(
+        None, description="`next_cursor` of the page before."
+    )
+
+
 class TaskList(Query):
     status: str | None = Field(None, description="One or more statuses, separated by commas.")
     q: Annotated[str, Field(max_length=500)] | None = Field(
@@ -249,7 +272,7 @@ class EventPage(Query):
     wait: Annotated[float, Field(ge=0, le=20)] = Field(0, description="Seconds to wait for a first event.")
 
 
-class ApprovalList(Query):
+class ApprovalList(Page):
     status: Literal["pending", "allowed", "denied", "expired", "cancelled"] | None = None
 
 

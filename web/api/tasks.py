@@ -1,4 +1,4 @@
-"""Tasks: the list, one of them, and new ones."""
+"""Tasks: the list, one of them, new ones, and those put away."""
 
 from __future__ import annotations
 
@@ -12,12 +12,13 @@ from typing import Any
 from flask import Response, request
 from flask_openapi import APIBlueprint
 
-from shared import fleet, tasks, workspaces
+from shared import archive, fleet, tasks, workspaces
 from shared.clock import from_micros, to_micros
 from shared.errors import BadRequest, WrongShape
-from shared.store.models import Task
-from web import answers, event_text, idempotency, views
+from shared.store.models import Command, Task
+from web import answers, effects, event_text, idempotency, views
 from web.api import results, schemas
+from web.bodies import body_optional
 from web.reading import snapshot
 from web.security import Authority, authority
 from web.services import services
@@ -151,3 +152,28 @@ def _require_tasks(ids: list[str]) -> None:
             tasks.get(id)
         except BadRequest:
             raise WrongShape(f"depends_on: {id!r} is not a task's id.", field="depends_on") from None
+
+
+@api.post("/tasks/<id>/archive", responses={200: results.Task})
+@authority(Authority.OWNER)
+@body_optional
+def set_archived(path: schemas.ById, body: schemas.Archive) -> Response:
+    """Leave the task out of lists, or with `archived: false` put it back."""
+    return answers.task(archive.set_archived(tasks.get(path.id), body.archived is not False))
+
+
+@api.delete("/tasks/<id>", responses={202: results.Deleting, 204: None})
+@authority(Authority.OWNER)
+def delete(path: schemas.ById) -> Response:
+    """Remove the task, its events and its files; 409 while it is live or has a worktree."""
+    command = archive.request_delete(tasks.get(path.id))
+
+    def look() -> Response | None:
+        found = Command.get_or_none(Command.id == command.id)
+        if found is None:  # it went with its task
+            return Response(status=204)
+        effects.raise_refusal(found)
+        return None
+
+    done = effects.until(look, effects.WORK_SECONDS if fleet.live_workers() else 0)
+    return done or answers.value({"task_id": path.id, "pending_command": views.command(command)}, 202)

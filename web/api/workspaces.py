@@ -26,10 +26,10 @@ ENTRIES = 1000
 
 @api.get("/workspaces", responses={200: results.Workspace})
 @authority(Authority.OWNER)
-def list_workspaces() -> Response:
+def list_workspaces(query: schemas.Page) -> Response:
     """The server's folder, then those of tasks by last use, then registered ones."""
     found = workspaces.listed(services().home)
-    return answers.value([{"id": id, "name": name, "path": path} for id, name, path in found])
+    return answers.part([{"id": id, "name": name, "path": path} for id, name, path in found], query)
 
 
 @api.post("/workspaces/register", responses={200: results.Workspace})

@@ -21,7 +21,10 @@ from web.reading import allow_writes, snapshot
 
 SERVED = """
 GET /health
+GET /metrics
 GET /openapi.json
+GET /presets
+GET /runner-sessions
 GET /runners
 GET /tasks
 GET /tasks/{id}
@@ -34,10 +37,12 @@ GET /workspaces/browse
 GET /workspaces/{id}
 PATCH /workspaces/{id}
 DELETE /workspaces/{id}
+DELETE /tasks/{id}
 POST /login/links
 POST /tasks
 POST /tasks/{id}/approvals/{request_id}
 POST /tasks/{id}/approve
+POST /tasks/{id}/archive
 POST /tasks/{id}/input/close
 POST /tasks/{id}/interrupt
 POST /tasks/{id}/reply
