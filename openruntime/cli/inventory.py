@@ -1,4 +1,4 @@
-"""`runners` and `workspaces`: what this machine offers."""
+"""`runners`, `sessions` and `workspaces`: what this machine offers."""
 
 from __future__ import annotations
 
@@ -32,6 +32,48 @@ def runners(invocation: Invocation) -> None:
         for row in rows
     ]
     output.table(("runner", "available", "version", "detail"), shown)
+
+
+@click.command(cls=Command)
+@click.option("-r", "--runner", metavar="NAME", help="Only this runner's.")
+@click.option("-n", "--limit", type=click.IntRange(min=1), metavar="N", help="Only the latest N.")
+@click.argument("words", nargs=-1)
+@click.pass_obj
+def sessions(invocation: Invocation, runner: str | None, limit: int | None, words: tuple[str, ...]) -> None:
+    """List the sessions of Codex and Claude on this machine, ours and your own, newest first.
+
+    WORDS are looked for in titles, folders, last messages and ids.
+    """
+    found = _sessions(invocation, runner=runner, q=" ".join(words) or None, limit=limit)
+    if invocation.as_json:
+        output.as_json(found)
+        return
+    shown = [
+        (
+            row["updated_at"][:16].replace("T", " "),
+            row["runner"],
+            row["session_id"],
+            ids.short(row["openruntime_task_id"]) if row["openruntime_task_id"] else "",
+            row["message_count"],
+            row["workspace"],
+            row["title"] or row["last_message"],
+        )
+        for row in found["sessions"]
+    ]
+    output.table(("updated", "runner", "session", "task", "messages", "workspace", "title"), shown)
+
+
+def _sessions(invocation: Invocation, *, limit: int | None, **query: str | None) -> dict[str, Any]:
+    """One answer with the sessions of all its pages, or the first `limit`."""
+    whole: dict[str, Any] = {}
+    following: str | None = None
+    rows: list[dict[str, Any]] = []
+    while not whole or (following and (limit is None or len(rows) < limit)):
+        left = None if limit is None else limit - len(rows)
+        whole = invocation.client.get("/runner-sessions", limit=left, cursor=following, **query)
+        rows += whole["sessions"]
+        following = whole.get("next_cursor")
+    return {**whole, "sessions": rows}
 
 
 @click.group(cls=Group, invoke_without_command=True)

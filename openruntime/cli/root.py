@@ -31,6 +31,7 @@ MODULES = {
     "merge": "review",
     "cleanup": "review",
     "runners": "inventory",
+    "sessions": "inventory",
     "workspaces": "inventory",
     "login": "access",
     "where": "access",

@@ -32,6 +32,7 @@ class Api:
         self.events: dict[str, list[dict[str, Any]]] = {}
         self.approvals: dict[str, list[dict[str, Any]]] = {}
         self.workspaces: list[dict[str, Any]] = []
+        self.sessions: list[dict[str, Any]] = []
         self.runners = [
             {"runner": "codex", "available": False, "command": "codex", "detail": "npm install -g codex"},
             {"runner": "claude-code", "available": True, "command": "claude", "version": "2.1.0"},
@@ -66,6 +67,18 @@ class Api:
         events.append(
             {"seq": len(events) + 1, "kind": kind, "message": message, "metadata": metadata or None}
         )
+
+    def session_page(self, query: dict[str, str]) -> dict[str, Any]:
+        """Pages of two at most, as a server cuts an answer that grows too long."""
+        start = int(query.get("cursor", 0))
+        end = start + min(2, int(query.get("limit", 2)))
+        following = str(end) if end < len(self.sessions) else None
+        return {
+            "sessions": self.sessions[start:end],
+            "codex_home": "/c",
+            "claude_home": None,
+            "next_cursor": following,
+        }
 
     def start(self) -> None:
         """Listen (again, on the same port once it has one) and publish the address."""
@@ -146,6 +159,7 @@ ROUTES: list[tuple[str, Callable[..., tuple[int, Any, dict[str, str]]]]] = [
     ),
     ("GET /runners", lambda api, *_: (200, api.runners, {})),
     ("GET /workspaces", lambda api, *_: (200, api.workspaces, {})),
+    ("GET /runner-sessions", lambda api, query, _: (200, api.session_page(query), {})),
     ("POST /login/links", lambda api, *_: (200, {"url": f"http://127.0.0.1:{api.port}/login#token=x"}, {})),
     ("GET /tasks", Api._list),
     ("POST /tasks", Api._create),

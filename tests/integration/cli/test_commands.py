@@ -123,6 +123,31 @@ def test_runners_say_how_to_get_a_missing_one(api: Api, cli: Cli) -> None:
     assert json.loads(cli("--json", "runners").out) == api.runners
 
 
+def test_sessions_of_all_pages_are_one_table(api: Api, cli: Cli) -> None:
+    api.sessions = [
+        {
+            "runner": "codex",
+            "session_id": f"S{number}",
+            "title": None if number else "A\x1b[2Jtitle",
+            "workspace": "/w",
+            "updated_at": "2026-05-14T10:11:12.000000Z",
+            "message_count": number,
+            "last_message": "said",
+            "openruntime_task_id": None if number else "12345678-0000-4000-8000-000000000000",
+        }
+        for number in range(5)
+    ]
+    head, *rows = cli("sessions").out.splitlines()
+    assert head.split() == ["UPDATED", "RUNNER", "SESSION", "TASK", "MESSAGES", "WORKSPACE", "TITLE"]
+    assert [row.split()[3] for row in rows] == ["S0", "S1", "S2", "S3", "S4"]
+    assert "2026-05-14 10:11" in rows[0]
+    assert "12345678" in rows[0]
+    assert "\x1b" not in rows[0]
+    assert rows[1].endswith("said")
+    found = json.loads(cli("--json", "sessions", "-n", "3").out)
+    assert (len(found["sessions"]), found["codex_home"], found["next_cursor"]) == (3, "/c", "3")
+
+
 def test_workspaces_are_listed_added_and_forgotten(api: Api, cli: Cli, tmp_path: Path) -> None:
     api.workspaces = [{"id": "w1", "name": "one", "path": "/one"}, {"name": "here", "path": "/here"}]
     api.answers["POST", "/workspaces/register"] = 200, {"name": "new", "path": str(tmp_path)}
