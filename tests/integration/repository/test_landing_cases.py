@@ -1,0 +1,230 @@
+"""Landing in odd repositories, with odd content, and beside a user who goes on working."""
+
+from __future__ import annotations
+
+import os
+import shutil
+import subprocess
+from concurrent.futures import ThreadPoolExecutor
+
+import pytest
+
+from shared.errors import BadRequest, Conflict, LandingRefused, NotReady
+from workers.repository import capture, landing, removal
+from workers.repository.landing import Intent
+
+TASK = "0123abcd-task"
+WORK = (
+    "echo more >> a.txt; echo new > new.txt; mkdir made; echo m > made/m.txt; rm -r gone; mv d.txt moved.txt"
+)
+
+
+def land(desk, taken, **words):
+    words.setdefault("message", "Land the work")
+    words.setdefault("target_branch", "main")
+    return landing.land(desk.repository(), taken, **words)
+
+
+def look(desk, taken, **words):
+    words.setdefault("target_branch", "main")
+    return landing.preview(desk.repository(), taken, **words)
+
+
+def refs(desk) -> str:
+    return desk.sh("git for-each-ref | grep -v refs/openruntime/backup || true")
+
+
+def test_a_repository_without_a_commit_gets_its_first(make_desk) -> None:
+    desk = make_desk("git init -q -b main; echo u > untracked; echo s > staged; git add staged")
+    taken = desk.change("echo n > n")
+    done = land(desk, taken)
+    assert desk.sh("git rev-list --parents main").split() == [done.commit_oid]
+    assert desk.sh("git status --porcelain") == "A  staged\n?? untracked"
+    other = make_desk("git init -q -b main; echo u > n", name="two")
+    with pytest.raises(LandingRefused):
+        land(other, other.change("echo n > n", "task-two"))
+    assert (other.folder / "n").read_text() == "u\n"
+
+
+def test_a_bare_repository_lands_on_a_branch(make_desk) -> None:
+    desk = make_desk(
+        "git init -q -b main ../src; cd ../src; echo a > a; git add a; git commit -qm a; rmdir ../repo; git clone -q --bare . ../repo"
+    )
+    taken = desk.change("echo n > n")
+    assert land(desk, taken).commit_oid == desk.sh("git rev-parse main")
+    with pytest.raises(NotReady, match="bare"):
+        land(desk, taken, strategy="apply")
+
+
+@pytest.mark.parametrize("kind", ["sha256", "shallow", "sparse", "split-index", "submodules", "linked"])
+def test_odd_repositories_land(make_desk, kind) -> None:
+    scripts = {
+        "sha256": "git init -q -b main --object-format=sha256; echo a > a; git add a; git commit -qm a",
+        "shallow": "git init -q -b main ../src; cd ../src; for n in 1 2 3; do echo $n > a; git add a; git commit -qm $n; done; git clone -q --depth 1 file://$PWD ../repo",
+        "sparse": "git init -q -b main; mkdir x y; echo a > x/a; echo b > y/b; git add -A; git commit -qm a; git sparse-checkout set x",
+        "split-index": "git init -q -b main; echo a > a; git add a; git commit -qm a; git update-index --split-index",
+        "submodules": "git init -q -b main ../src; (cd ../src; echo a > a; git add a; git commit -qm a); git init -q -b main; git -c protocol.file.allow=always submodule --quiet add ../src sub; git commit -qm s",
+        "linked": "git init -q -b other ../src; cd ../src; echo a > a; git add a; git commit -qm a; git worktree add -q -b main ../repo",
+    }  # fmt: skip
+    desk = make_desk(scripts[kind])
+    taken = desk.change("mkdir -p x y z; echo n > x/n; echo n > y/n; echo n > z/n")
+    land(desk, taken)
+    assert desk.sh("git status --porcelain") == ""
+    assert desk.sh("git ls-tree -r --name-only HEAD | grep -c /n") == "3"
+    if kind == "sparse":
+        assert not (desk.folder / "z").exists()
+        assert (desk.folder / "x/n").exists()
+
+
+def test_bytes_line_endings_links_and_modes_arrive_as_they_were(desk) -> None:
+    taken = desk.change(
+        "printf '\\357\\n\\0x' > bin; printf 'a\\r\\nb\\n' > mixed; ln -s /etc/hostname out; echo x > run; chmod +x run; printf 'l\\351\\n' >> a.txt"
+    )
+    land(desk, taken)
+    assert (desk.folder / "bin").read_bytes() == b"\xef\n\0x"
+    assert (desk.folder / "mixed").read_bytes() == b"a\r\nb\n"
+    assert os.readlink(desk.folder / "out") == "/etc/hostname"
+    assert os.access(desk.folder / "run", os.X_OK)
+    assert (desk.folder / "a.txt").read_bytes().endswith(b"l\xe9\n")
+    assert desk.sh("git status --porcelain") == ""
+
+
+def test_odd_names_land(desk) -> None:
+    made = desk.create()
+    names = [b"a\nb", b"\xff.bin", b"-rf", b":(exclude)x", b" a ", "é.txt".encode(), b'"q"', b"x" * 255]
+    for name in names:
+        (made.path / os.fsdecode(name)).write_text("x\n")
+    land(desk, capture.take(made))
+    assert all((desk.folder / os.fsdecode(name)).read_text() == "x\n" for name in names)
+    assert desk.sh("git status --porcelain") == ""
+
+
+def test_files_with_eol_attributes_of_the_user_count_as_clean_and_land(desk) -> None:
+    desk.sh(
+        "printf '*.bat text eol=crlf\\n' > .gitattributes; printf 'x\\r\\n' > r.bat; git add -A; git commit -qm bat; rm r.bat; git checkout -q r.bat; touch r.bat"
+    )
+    taken = desk.change("echo y >> r.bat")
+    land(desk, taken)
+    assert (desk.folder / "r.bat").read_bytes() == b"x\r\ny\r\n"
+    assert desk.sh("git status --porcelain") == ""
+
+
+def test_landing_wants_what_was_shown(desk) -> None:
+    taken = desk.change(WORK)
+    shown = look(desk, taken)
+    with pytest.raises(Conflict, match="changed since"):
+        land(desk, taken, expected_head="f" * 40)
+    desk.sh("git commit -q --allow-empty -m x")
+    with pytest.raises(Conflict, match="moved since"):
+        land(desk, taken, expected_target=shown.target_oid)
+    land(desk, taken, expected_head=shown.head_oid, expected_target=look(desk, taken).target_oid)
+    with pytest.raises(Conflict, match="no changes"):
+        land(desk, taken)
+
+
+@pytest.mark.parametrize(
+    ("words", "error"),
+    [
+        ({"target_branch": "nope"}, NotReady),
+        ({"target_branch": "-x"}, BadRequest),
+        ({"target_branch": "HEAD~1"}, BadRequest),
+        ({"strategy": "octopus"}, BadRequest),
+        ({"message": "  "}, BadRequest),
+        ({"message": "a\0b"}, BadRequest),
+        ({"strategy": "apply", "target_branch": "side"}, NotReady),
+    ],
+)
+def test_unusable_words_are_refused_and_change_nothing(desk, words, error) -> None:
+    taken = desk.change(WORK)
+    before, names = desk.state(), refs(desk)
+    with pytest.raises(error):
+        land(desk, taken, **words)
+    assert (desk.state(), refs(desk)) == (before, names)
+
+
+def test_the_backup_brings_back_staged_and_unstaged_work(desk) -> None:
+    taken = desk.change(WORK)
+    desk.sh("echo staged > s; git add s; echo un >> sub/b.txt; echo loose > loose")
+    done = land(desk, taken)
+    desk.sh("git reset -q --hard; rm -f loose")
+    desk.sh(f"git stash apply -q --index {done.backup_ref}")
+    assert (
+        desk.sh("cat s loose; tail -1 sub/b.txt; git diff --cached --name-only | grep -x s")
+        == "staged\nloose\nun\ns"
+    )
+
+
+def test_work_still_lands_from_its_recovery_ref_after_a_cleanup(desk) -> None:
+    taken = desk.change(WORK)
+    removal.remove(desk.create(), keep=taken.head_oid)
+    assert not taken.git_directory.exists()
+    land(desk, taken)
+    assert desk.sh("git rev-parse main^{tree}") == taken.tree_oid
+
+
+def test_work_that_is_stored_nowhere_is_a_conflict(desk) -> None:
+    taken = desk.change(WORK)
+    removal.remove(desk.create(), keep=None)
+    with pytest.raises(Conflict, match="no longer stored"):
+        land(desk, taken)
+
+
+def test_a_task_lands_again_with_more_work(desk) -> None:
+    land(desk, desk.change("echo one > w1; sed -i s/one/ONE/ a.txt"))
+    land(desk, desk.change("echo two > w2; sed -i s/three/THREE/ a.txt"))
+    assert (desk.folder / "a.txt").read_text() == "ONE\ntwo\nTHREE\n"
+    assert desk.sh("git status --porcelain") == ""
+
+
+@pytest.mark.parametrize("checked_out", [True, False])
+def test_eight_landings_at_once_all_land(desk, checked_out) -> None:
+    target = "main" if checked_out else "side"
+    desk.sh("git branch side; echo mine > untracked; echo mine >> sub/b.txt")
+    work = [desk.change(f"echo {n} > f{n}", f"task-{n:04}") for n in range(8)]
+    with ThreadPoolExecutor(8) as pool:
+        done = list(pool.map(lambda taken: land(desk, taken, target_branch=target), work))
+    assert len({one.commit_oid for one in done}) == 8
+    assert desk.sh(f"git rev-list --count {target}") == "10"
+    assert desk.sh(f"git ls-tree --name-only {target} | grep -c '^f[0-7]$'") == "8"
+    assert desk.sh("git status --porcelain") == "M sub/b.txt\n?? untracked"
+
+
+def test_a_user_who_commits_during_a_landing_is_not_run_over(desk) -> None:
+    """The target moves between preparing and completing: the first try gives way, the next builds on it."""
+    taken = desk.change("echo n > n")
+    seen: list[Intent] = []
+
+    def meddle(intent: Intent) -> None:
+        seen.append(intent)
+        if len(seen) == 1:
+            desk.sh("echo u > u; git add u; git commit -qm theirs")
+
+    done = land(desk, taken, record=meddle)
+    assert len(seen) == 2
+    assert desk.sh("git log --format=%s -2") == "Land the work\ntheirs"
+    assert done.previous_oid == desk.sh("git rev-parse main^")
+
+
+def test_a_user_who_edits_during_a_landing_is_not_run_over(desk) -> None:
+    taken = desk.change("echo n > n; echo more >> a.txt")
+    with pytest.raises(LandingRefused):
+        land(desk, taken, record=lambda _: desk.sh("echo mine >> a.txt"))
+    assert (desk.folder / "a.txt").read_text() == "one\ntwo\nthree\nmine\n"
+    assert not (desk.folder / "n").exists()
+    assert not (desk.folder / ".git/index.lock").exists()
+
+
+def test_the_checkout_is_unharmed_when_it_cannot_be_written(desk) -> None:
+    if os.geteuid() == 0 and shutil.which("chattr") is None:
+        pytest.skip("needs chattr to make a folder read-only for root")
+    taken = desk.change("echo n > n; echo d > sub/deep/new; echo z > zz")
+    before = desk.state()
+    immutable = subprocess.run(["chattr", "+i", desk.folder / "sub/deep"], capture_output=True)
+    if immutable.returncode != 0:
+        pytest.skip("this file system knows no immutable folders")
+    try:
+        with pytest.raises(LandingRefused, match="as it was"):
+            land(desk, taken)
+    finally:
+        subprocess.run(["chattr", "-i", desk.folder / "sub/deep"], check=True)
+    assert desk.state() == before
