@@ -16,7 +16,7 @@ from tests.chaos import oracle
 from tests.chaos.person import Person
 from tests.chaos.world import Process, World, made, wait_for
 
-LANES = 3  # worlds side by side: most of a crash's time is waiting
+LANES = 4  # worlds side by side: most of a crash's time is waiting
 
 
 class Shift:

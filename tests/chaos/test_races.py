@@ -166,7 +166,7 @@ def test_workers_that_wake_at_one_instant_claim_each_attempt_once(world: World, 
     workers = world.installation.workers
     for worker in workers:
         world.freeze(worker)
-    tasks = [person.create(f"claimed-{number}", 10) for number in range(12)]
+    tasks = [person.create(f"claimed-{number}", 10) for number in range(8)]
     with ThreadPoolExecutor(len(tasks)) as people:
         list(people.map(person.start, tasks))
     for worker in workers:

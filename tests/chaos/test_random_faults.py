@@ -18,7 +18,7 @@ from tests.installation import OPEN
 
 PEOPLE = 5
 PAUSE_SECONDS = (0.05, 0.4)
-SHORT, FULL = 14, 200
+SHORT, FULL = 10, 200
 #: CHAOS_SEED replays a run; each run says its seed.
 SEED = int(os.environ.get("CHAOS_SEED", "0"))
 
