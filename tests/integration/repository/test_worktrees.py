@@ -100,15 +100,6 @@ def test_twenty_creations_at_once_all_succeed(desk) -> None:
     assert (desk.folder / ".git/config").read_bytes() == config
 
 
-def test_an_entry_another_git_has_only_begun_to_write_is_waited_for(desk, monkeypatch) -> None:
-    desk.sh("git branch theirs && git worktree add -q ../theirs theirs")
-    begun = desk.folder / ".git/worktrees/theirs/commondir"
-    wanted = begun.read_bytes()
-    begun.write_bytes(b"")
-    monkeypatch.setattr(registration.time, "sleep", lambda _: begun.write_bytes(wanted))
-    assert desk.create().path.is_dir()
-
-
 def test_a_worktree_removed_by_hand_is_made_again(desk) -> None:
     made = desk.create()
     shutil.rmtree(made.path)
