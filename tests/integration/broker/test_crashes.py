@@ -152,9 +152,9 @@ def test_parent_and_forked_child_use_the_queue_at_once(broker: SqliteBroker, pla
                 for number in range(100):
                     ring(broker, "note", number)
                 with consuming(broker, prefetch=1) as own:
-                    (childs,) = take(own, 1)
-                    assert childs.claim.owner != parents.claim.owner
-                    own.ack(childs)
+                    (child_message,) = take(own, 1)
+                    assert child_message.claim.owner != parents.claim.owner
+                    own.ack(child_message)
                 broker.close()
                 status = 0
             finally:
