@@ -1,0 +1,27 @@
+"""A deleted task takes its files with it, and a task that still has something to lose is not deleted."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from tests.installation import Installation
+
+
+def test_a_deleted_task_leaves_no_file(site: Installation, repo: Path) -> None:
+    id = site.run("echo x > n.txt", repo)
+    done = site.until(id, "ready-for-review")
+    attempt = site.data / "attempts" / done["current_attempt"]["id"]
+    assert attempt.is_dir()
+    assert site.request("DELETE", f"/tasks/{id}").status == 409
+    assert site.post(f"/tasks/{id}/worktree/cleanup", {"force": True}).status == 200
+    assert site.request("DELETE", f"/tasks/{id}").status == 204
+    assert site.get(f"/tasks/{id}").status == 404
+    assert [*site.data.rglob(f"*{id}*"), *site.data.rglob(f"*{attempt.name}*")] == []
+
+
+def test_a_deleted_task_without_a_worktree_leaves_no_file_either(site: Installation, plain: Path) -> None:
+    done = site.until(site.run("true", plain), "completed")
+    attempt = site.data / "attempts" / done["current_attempt"]["id"]
+    assert attempt.is_dir()
+    assert site.request("DELETE", f"/tasks/{done['id']}").status == 204
+    assert not attempt.exists()
