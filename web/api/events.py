@@ -93,7 +93,7 @@ def logs(path: schemas.ById) -> Response:
 def attach(path: schemas.ById, body: schemas.NothingNeeded) -> Response:
     """The terminal command that opens the agent's session, and where to type it."""
     task = tasks.get(path.id)
-    command, message = _attachment(task)
+    command, message = attachment(task)
     return answers.value(
         {
             "task_id": task.id,
@@ -108,7 +108,8 @@ def attach(path: schemas.ById, body: schemas.NothingNeeded) -> Response:
     )
 
 
-def _attachment(task: Task) -> tuple[str | None, str]:
+def attachment(task: Task) -> tuple[str | None, str]:
+    """The command that opens the agent's session, None where there is none, and a sentence about it."""
     form = RESUME.get(task.runner)
     if form is None:
         return None, f"A {task.runner} task has no session to attach to; use its reply box."

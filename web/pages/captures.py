@@ -100,12 +100,20 @@ def changes(row: Capture) -> Changes:
     )
 
 
-def find(row: Capture, path: str) -> File:
-    """The file with this path, old path, or path in base64. Raises NotFound."""
+def find(row: Capture, path: str, key: str = "") -> File:
+    """The file with this path, old path or path in base64, or with this key. Raises NotFound."""
     for number, given in enumerate(row.files):
-        if path and path in (given.get("path"), given.get("path_b64"), given.get("old_path")):
+        named = path and path in (given.get("path"), given.get("path_b64"), given.get("old_path"))
+        if named or (key and key == key_of(given)):
             return _file(number, given, sections(row.id))
     raise NotFound("This file is not among the task's changes.")
+
+
+def key_of(given: dict[str, Any]) -> str:
+    """A file's name as an address and an id can carry it, whatever characters it has."""
+    return hashlib.sha256(str(given.get("path_b64") or given["path"]).encode("utf-8", "replace")).hexdigest()[
+        :12
+    ]
 
 
 def _file(number: int, given: dict[str, Any], places: list[tuple[int, int]]) -> File:
@@ -115,7 +123,7 @@ def _file(number: int, given: dict[str, Any], places: list[tuple[int, int]]) -> 
     return File(
         index=number,
         name=name,
-        key=hashlib.sha256((given.get("path_b64") or name).encode()).hexdigest()[:12],
+        key=key_of(given),
         old_name=given.get("old_path"),
         status=str(given.get("status")),
         added=added,

@@ -112,7 +112,7 @@ def file_partial(id: str) -> Response:
         row = captures.latest(tasks.get(id), request.args.get("capture", "")[:64])
         if row is None:
             raise NotFound("The task has no such capture.")
-        file = captures.find(row, request.args.get("path", "")[:8192])
+        file = captures.find(row, request.args.get("path", "")[:8192], request.args.get("key", "")[:64])
         look = _look()
         drawn = captures.table(row, file, split=look.split, ignore_space=look.ignore_space)
     return _remembered(make_response(drawn))

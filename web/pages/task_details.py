@@ -79,7 +79,7 @@ class Details:
 
     @property
     def can_stop(self) -> bool:
-        return self.live or self.task.status is Status.QUEUED
+        return self.live or self.gated or self.task.status is Status.QUEUED
 
     @property
     def can_start(self) -> bool:
@@ -242,7 +242,7 @@ def reply_box(task: Task) -> ReplyBox:
         return ReplyBox(
             "live", "Type a line for the command" if task.runner == "shell" else f"Reply to {name}"
         )
-    if task.status is Status.QUEUED:
+    if task.status in (Status.QUEUED, Status.NEEDS_INPUT) and not task.runner_session_id:
         return ReplyBox("none", "You can write to the task once it runs.")
     if task.runner == "shell":
         return ReplyBox("none", "The command has ended. Start it again to run it anew.")

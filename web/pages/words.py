@@ -3,22 +3,17 @@
 from __future__ import annotations
 
 import re
-import unicodedata
-from collections.abc import Iterable
 from datetime import datetime
 from pathlib import Path
-from typing import Any
 
 from flask import Flask
-from markupsafe import Markup, escape
+from markupsafe import Markup
 
 from shared.clock import now, rfc3339
+from web.rendering.marks import spelled, visible
 
 #: Terminal control: CSI, OSC (with its terminator), other two-byte escapes.
 ANSI = re.compile(r"\x1b\[[0-?]*[ -/]*[@-~]|\x1b[\]PX^_].*?(?:\x07|\x1b\\|$)|\x1b[ -/]*[0-~]", re.DOTALL)
-#: Unassigned for a reader's eye though printable for Unicode: fillers and blanks that look like nothing.
-UNSEEN = frozenset("\u00ad\u034f\u115f\u1160\u17b4\u17b5\u2800\u3164\uffa0\u180e")
-HIDDEN = ("Cc", "Cf", "Cs", "Co", "Zl", "Zp")
 MINUTE, HOUR, DAY = 60, 3600, 86400
 LABELS = {"claude-code": "Claude", "codex": "Codex", "shell": "Shell"}
 MICROS_PER_CENT = 10_000
@@ -49,42 +44,6 @@ def plain(text: str) -> str:
 def last_line(text: str) -> str:
     """The last line that says something."""
     return next((line.strip() for line in reversed(plain(text).split("\n")) if line.strip()), "")
-
-
-def visible(text: Any, breaks: bool = False) -> Markup:
-    """Untrusted text, escaped, with control, bidirectional and zero-width characters shown as code points.
-
-    With `breaks` newlines and tabs stay what they are.
-    """
-    return Markup("").join(_pieces(str(text or ""), "\n\t" if breaks else ""))
-
-
-def spelled(text: Any) -> str:
-    """The same as plain text, for places that take no markup: options, attributes, titles."""
-    return "".join(_written(mark) if _is_hidden(mark) else mark for mark in str(text or ""))
-
-
-def _pieces(text: str, kept: str) -> Iterable[Markup]:
-    start = 0
-    for place, mark in enumerate(text):
-        if mark in kept or not _is_hidden(mark):
-            continue
-        yield escape(text[start:place])
-        yield Markup('<span class="codepoint" title="{}">{}</span>').format(
-            unicodedata.name(mark, "control character").lower(), _written(mark)
-        )
-        start = place + 1
-    yield escape(text[start:])
-
-
-def _is_hidden(mark: str) -> bool:
-    if " " <= mark <= "~":
-        return False
-    return mark in UNSEEN or unicodedata.category(mark) in HIDDEN
-
-
-def _written(mark: str) -> str:
-    return {"\n": "↵", "\t": "⇥"}.get(mark) or f"⟦U+{ord(mark):04X}⟧"
 
 
 def span(seconds: float | None) -> str:

@@ -56,7 +56,7 @@ async function load(file) {
   if (place.dataset.busy !== undefined) return;
   place.dataset.busy = "";
   loads += 1;
-  const query = new URLSearchParams({ path: file.dataset.path ?? "", capture, view: look, space: review.dataset.space ?? "" });
+  const query = new URLSearchParams({ key: file.dataset.file ?? "", capture, view: look, space: review.dataset.space ?? "" });
   if (isForced) query.set("once", "1");
   try {
     const answer = await fetch(`${path}/changes/file?${query}`, { headers: { "HX-Request": "true" } });
@@ -184,6 +184,7 @@ document.addEventListener("click", (event) => {
     event.preventDefault();
     void load(file);
   }
+  if (target?.closest("#files a") && NARROW.matches) document.getElementById("files")?.hidePopover();
   const layout = target?.closest("a[data-look]");
   if (layout instanceof HTMLElement) {
     event.preventDefault();

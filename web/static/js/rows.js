@@ -71,3 +71,29 @@ function joinResult(row, timeline) {
   if (failed) call.setAttribute("open", "");
   return true;
 }
+
+/** The row a seq is part of. @param {Element} block @param {number} seq */
+export function holding(block, seq) {
+  const lines = [...block.querySelectorAll(".line, .event")].reverse();
+  return lines.find((line) => line instanceof HTMLElement && Number(line.dataset.seq ?? line.id.slice(1)) <= seq && Number(line.dataset.last) >= seq);
+}
+
+/** Whether somebody works in it: the focus or a selection. @param {Element} element */
+export function isHeld(element) {
+  const selection = getSelection();
+  return element.contains(document.activeElement) || Boolean(selection && !selection.isCollapsed && element.contains(selection.anchorNode));
+}
+
+const SUMMARY_MS = 5_000;
+let summaryAt = 0;
+let untold = 0;
+
+/** One sentence now and then for those who listen. @param {number} count */
+export function tell(count) {
+  untold += count;
+  const announce = document.getElementById("announce");
+  if (!announce || performance.now() - summaryAt < SUMMARY_MS) return;
+  summaryAt = performance.now();
+  announce.textContent = `${untold} new ${untold === 1 ? "event" : "events"}`;
+  untold = 0;
+}

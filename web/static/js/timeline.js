@@ -5,7 +5,7 @@
 import { stream } from "./stream.js";
 import { id, path, refreshState } from "./task.js";
 import { throttled } from "./frame.js";
-import { localise, merge } from "./rows.js";
+import { holding, isHeld, localise, merge, tell } from "./rows.js";
 import * as keys from "./keys.js";
 
 const SIZE = 100;
@@ -18,7 +18,6 @@ const END_PX = 48;
 // Browsers stop at some 33 million pixels; the sum of what is not drawn yet stays well below.
 const MOST_PX = 15_000_000;
 const ROW_PX = 22;
-const SUMMARY_MS = 5_000;
 
 /** @typedef {{element: HTMLElement, first: number, last: number, filled: boolean, near: boolean, load: AbortController | null}} Block */
 
@@ -158,12 +157,6 @@ function drain(block) {
   block.filled = false;
 }
 
-/** Whether somebody works in it: the focus or a selection. @param {Element} element */
-function isHeld(element) {
-  const selection = getSelection();
-  return element.contains(document.activeElement) || Boolean(selection && !selection.isCollapsed && element.contains(selection.anchorNode));
-}
-
 const pump = throttled(async () => {
   while (shown < latest) {
     if (!isFiltered) extend();
@@ -206,10 +199,10 @@ function extend() {
 /** @param {Block} block */
 async function append(block) {
   const rows = block.element.querySelectorAll(":scope > .event");
-  const open = rows.length ? Number(rows[rows.length - 1].id.slice(1)) : Math.max(block.first, isFiltered ? shown + 1 : 0);
+  const open = rows.length ? Number(rows[rows.length - 1]?.id.slice(1)) : Math.max(block.first, isFiltered ? shown + 1 : 0);
   const { content, last } = await read(open, Math.min(endOf(block), latest));
   merge(block.element, content, timeline);
-  tellDecisions(content);
+  tellDecisions();
   shown = Math.max(shown, last);
   if (isFiltered && block.element.querySelectorAll(".event, .line").length > 2 * SIZE) {
     block.last = shown;
@@ -220,8 +213,8 @@ async function append(block) {
   if (follow) pin();
 }
 
-/** A decision changes the row of what was asked. @param {DocumentFragment} content */
-function tellDecisions(content) {
+/** A decision changes the row of what was asked. */
+function tellDecisions() {
   for (const decided of timeline.querySelectorAll("[data-decided]:not([data-told])")) {
     if (!(decided instanceof HTMLElement)) continue;
     decided.dataset.told = "";
@@ -279,12 +272,6 @@ async function seek(seq) {
   setTimeout(() => target.scrollIntoView({ block: "center" }), 120);
 }
 
-/** The row a seq is part of. @param {Element} element @param {number} seq */
-function holding(element, seq) {
-  const lines = [...element.querySelectorAll(".line, .event")].reverse();
-  return lines.find((line) => line instanceof HTMLElement && Number(line.dataset.seq ?? line.id.slice(1)) <= seq && Number(line.dataset.last) >= seq);
-}
-
 function seekHash() {
   const found = /^#e(\d+)$/.exec(location.hash);
   if (found) void seek(Number(found[1]));
@@ -301,19 +288,6 @@ function move(step) {
   intentAt = performance.now();
   row.focus({ preventScroll: true });
   row.scrollIntoView({ block: "nearest" });
-}
-
-let summaryAt = 0;
-let untold = 0;
-
-/** One sentence now and then for those who listen. @param {number} count */
-function tell(count) {
-  untold += count;
-  const announce = document.getElementById("announce");
-  if (!announce || performance.now() - summaryAt < SUMMARY_MS) return;
-  summaryAt = performance.now();
-  announce.textContent = `${untold} new ${untold === 1 ? "event" : "events"}`;
-  untold = 0;
 }
 
 for (const kind of ["wheel", "touchmove", "keydown"]) {
