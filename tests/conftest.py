@@ -103,6 +103,8 @@ def _no_process_is_left(request: pytest.FixtureRequest) -> Iterator[None]:
     Where a wider fixture (a server for a whole module) runs, what it starts may outlive one test; the check at
     the end of the session judges that.
     """
+    if "suite_broker" in request.fixturenames:
+        request.getfixturevalue("suite_broker")  # the suite's Redis outlives the first test that asks for it
     before = processes.descendants()
     yield
     if not before:
