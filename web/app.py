@@ -18,7 +18,7 @@ from web.services import KEY, Services
 from web.throttle import Throttle
 
 THREADS = 64
-FORM_BYTES, FORM_PARTS = 64 * 1024, 64
+FORM_BYTES, FORM_PARTS = 512 << 10, 64
 
 
 class Application(OpenAPI):
