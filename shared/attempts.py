@@ -157,7 +157,7 @@ def place(attempt: Attempt, drafts: Sequence[Draft], **fields: Any) -> bool:
         values = {"execution_workspace": fields.get("execution_workspace")}
         if not Attempt.update(**values).where(owned(attempt)).execute():
             return False
-        Task.update(**fields).where(Task.number == attempt.task_id).execute()
+        Task.update(updated_at=now(), **fields).where(Task.number == attempt.task_id).execute()
         timeline.append(attempt.task_id, drafts, attempt.id)
         return True
 
@@ -227,7 +227,7 @@ def spend(attempt_id: str, task_number: int, cost: Mapping[str, int]) -> None:
         for key, value in row.cost.items():
             total[key] = total.get(key, 0) + int(value)
         total["runtime_millis"] = total.get("runtime_millis", 0) + row.runtime_millis
-    Task.update(ledger=total).where(Task.number == task_number).execute()
+    Task.update(ledger=total, updated_at=now()).where(Task.number == task_number).execute()
 
 
 def finish(attempt: Attempt, ending: Ending) -> bool:

@@ -18,6 +18,9 @@ from shared.store.models import INSERTED, Capture, Command, Landing, Task
 from shared.tasks import get
 
 
+DONE = {CommandKind.MERGE: "merged", CommandKind.CLEANUP: "cleaned up", CommandKind.DELETE: "deleted"}
+
+
 def request_work(task: Task, kind: CommandKind, body: Mapping[str, Any] | None = None) -> Command:
     """Ask a worker for something that touches the task's repository: capture, preview, merge, cleanup.
 
@@ -34,15 +37,14 @@ def request_work(task: Task, kind: CommandKind, body: Mapping[str, Any] | None =
         other = next((known for known in under_way if known.kind in EXCLUSIVE), None)
         if other is not None and kind in EXCLUSIVE:
             raise Conflict(f"A {other.kind} of the task is already under way; try again when it is done.")
-        if kind in (CommandKind.MERGE, CommandKind.CLEANUP):
+        if kind in EXCLUSIVE:
             _require_at_rest(task, kind)
         return commands.accept(task, kind, body)
 
 
 def _require_at_rest(task: Task, kind: CommandKind) -> None:
-    verb = "merged" if kind is CommandKind.MERGE else "cleaned up"
     if task.live_attempt is not None:
-        raise Conflict(f"The task is {task.status}; it can be {verb} once it has ended.")
+        raise Conflict(f"The task is {task.status}; it can be {DONE[kind]} once it has ended.")
     if kind is CommandKind.MERGE and task.worktree_path is None:
         raise Conflict("The task has no worktree; there is nothing to merge.")
     if kind is CommandKind.MERGE and task.worktree_merged_at is not None:

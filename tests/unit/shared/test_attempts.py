@@ -10,9 +10,11 @@ import pytest
 from shared import attempts, clock, commands, tasks, timeline
 from shared.approvals import Question, Verdict
 from shared.attempts import CLAIMS, Ending
+from shared.clock import now
 from shared.commands import CommandKind, State
 from shared.events import Draft, Kind
 from shared.lifecycle import ENDED, LIVE, Status
+from shared.store.database import transaction
 from shared.store.models import Approval, Attempt, Command, Event, Task
 from tests.unit.shared.played import WORKER, Board, approval_of, commands_of, progress, said, seqs
 
@@ -199,6 +201,25 @@ def test_a_tasks_ledger_is_the_sum_over_its_attempts(board: Board) -> None:
         attempts.record([progress(attempt, cost={"input_tokens": 5, "tool_calls": 3})])
         attempts.finish(attempt, Ending(Status.COMPLETED, runtime_millis=millis))
     assert tasks.get(task.id).ledger == {"input_tokens": 10, "tool_calls": 6, "runtime_millis": 30}
+
+
+@pytest.mark.parametrize("change", ["release", "status", "session", "cost", "place"])
+def test_a_change_that_a_client_sees_moves_the_tasks_time(board: Board, change: str) -> None:
+    attempt = board.running()
+    with transaction():
+        Task.update(updated_at=0).execute()
+    if change == "release":
+        attempts.release(attempt, "later")
+    elif change == "place":
+        attempts.place(attempt, [], branch="b")
+    else:
+        told = {
+            "status": {"status": Status.NEEDS_INPUT},
+            "session": {"session_id": "s"},
+            "cost": {"cost": {}},
+        }
+        attempts.record([progress(attempt, **told[change])])
+    assert (now() - Task.get().updated_at).total_seconds() < 60
 
 
 def test_a_question_is_asked_once_and_taken_back(board: Board) -> None:

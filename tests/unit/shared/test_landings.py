@@ -39,7 +39,9 @@ def test_a_capture_is_kept_byte_for_byte_and_the_same_tree_only_once(task: Task)
     assert found is not None
     assert (bytes(found.patch), found.files, found.attempt) == (b"\xff\0", FILES, "attempt-1")
     assert tasks.get(task.id).diff_stat == "1 file"
+    Task.update(updated_at=0).execute()
     landings.keep_capture(task, record("t2", []))
+    assert (now() - tasks.get(task.id).updated_at).total_seconds() < 60  # the live stream goes by it
     assert tasks.get(task.id).diff_stat == ""
     assert Capture.select().count() == 2
 
