@@ -17,7 +17,6 @@ from shared.store.database import transaction
 from shared.store.models import INSERTED, Capture, Command, Landing, Task
 from shared.tasks import get
 
-
 DONE = {CommandKind.MERGE: "merged", CommandKind.CLEANUP: "cleaned up", CommandKind.DELETE: "deleted"}
 
 

@@ -5,9 +5,8 @@ from __future__ import annotations
 import functools
 import operator
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
 from datetime import datetime
-from typing import Any
+from typing import Any, NamedTuple
 
 import peewee
 
@@ -33,12 +32,20 @@ WHERE shown <> (key <> '' AND path IN (SELECT path FROM ranked WHERE place = 1))
 """
 
 
-@dataclass(frozen=True)
-class Session:
-    """One session with the task that recorded its id, where one did."""
+class Session(NamedTuple):
+    """One session; instants are microseconds, as stored: a list may have thousands."""
 
-    row: AgentSession
-    task_id: str | None
+    path: str
+    runner: str
+    session_id: str
+    parent_id: str | None
+    source: str
+    title: str | None
+    workspace: str | None
+    message_count: int
+    last_message: str | None
+    created_at: int | None
+    updated_at: int
 
 
 def want_refresh() -> bool:
@@ -75,24 +82,24 @@ def all_looked_at() -> bool:
     return bool(found) and not any(is_wanted(store) for store in found.values())
 
 
-def looked_through(runner: str, home: str | None, began_at: datetime) -> None:
-    """Note that the store was read as it stood at `began_at`."""
+def looked_through(homes: Mapping[str, str | None], began_at: datetime) -> None:
+    """Note that the stores, runner to folder, were read as they stood at `began_at`."""
     with transaction():
-        AgentStore.insert(runner=runner, home=home, wanted_at=began_at, indexed_at=began_at).on_conflict(
-            conflict_target=[AgentStore.runner],
-            update={
-                AgentStore.home: home,
-                AgentStore.indexed_at: began_at,
-                AgentStore.wanted_at: peewee.fn.min(AgentStore.wanted_at, to_micros(now())),
-            },
-        ).execute()
+        for runner, home in homes.items():
+            AgentStore.insert(runner=runner, home=home, wanted_at=began_at, indexed_at=began_at).on_conflict(
+                conflict_target=[AgentStore.runner],
+                update={
+                    AgentStore.home: home,
+                    AgentStore.indexed_at: began_at,
+                    AgentStore.wanted_at: peewee.fn.min(AgentStore.wanted_at, to_micros(now())),
+                },
+            ).execute()
         ring(Bell.CHANGE)
 
 
 def known(runner: str) -> dict[str, str]:
     """Path to mark of every row of a runner."""
-    rows = AgentSession.select(AgentSession.path, AgentSession.mark).where(AgentSession.runner == runner)
-    return {row.path: row.mark for row in rows.iterator()}
+    return dict(raw().execute("SELECT path, mark FROM agent_session WHERE runner = ?", (runner,)).fetchall())
 
 
 def reader_of(path: str) -> Any:
@@ -129,7 +136,8 @@ def listed(
     *, runner: str | None, text: str | None, limit: int, after: tuple[int, str] | None
 ) -> list[Session]:
     """Sessions by last change, newest first, from the place `after` (micros, path) on."""
-    query = AgentSession.select().where(AgentSession.shown)
+    columns = [getattr(AgentSession, name) for name in Session._fields]
+    query = AgentSession.select(*columns).where(AgentSession.shown)
     if runner:
         query = query.where(AgentSession.runner == runner)
     if text:
@@ -140,19 +148,19 @@ def listed(
         query = query.where(
             (AgentSession.updated_at < at) | ((AgentSession.updated_at == at) & (AgentSession.path < path))
         )
-    rows = list(query.order_by(AgentSession.updated_at.desc(), AgentSession.path.desc()).limit(limit))
-    owners = _owners(rows)
-    return [Session(row, owners.get((row.runner, row.parent_id or row.session_id))) for row in rows]
+    query = query.order_by(AgentSession.updated_at.desc(), AgentSession.path.desc()).limit(limit)
+    #: Not as Peewee's objects: 2,000 of them take 0.15 s (measured).
+    return [Session(*row) for row in raw().execute(*query.sql())]
 
 
 def place_of(session: Session) -> tuple[int, str]:
     """Where a list goes on after this session."""
-    return to_micros(session.row.updated_at), session.row.path
+    return session.updated_at, session.path
 
 
-def _owners(rows: Sequence[AgentSession]) -> dict[tuple[str, str], str]:
+def owners(rows: Sequence[Session]) -> dict[tuple[str, str], str]:
     """(runner, session id) to the newest task that recorded it; a folder alone proves nothing."""
-    ids = sorted({row.parent_id or row.session_id for row in rows})
+    ids = sorted({owning_id(row) for row in rows})
     found: dict[tuple[str, str], tuple[int, str]] = {}
     for start in range(0, len(ids), AT_ONCE):
         wanted = ids[start : start + AT_ONCE]
@@ -167,3 +175,8 @@ def _owners(rows: Sequence[AgentSession]) -> dict[tuple[str, str], str]:
         for number, id, runner, session in [*tasks.tuples(), *attempts.tuples()]:
             found[runner, session] = max(found.get((runner, session), (0, "")), (number, id))
     return {key: id for key, (_, id) in found.items()}
+
+
+def owning_id(session: Session) -> str:
+    """The id a task records: a sub-agent belongs to its session."""
+    return session.parent_id or session.session_id

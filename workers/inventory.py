@@ -10,7 +10,7 @@ import logging
 import os
 import threading
 import time
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from contextlib import suppress
 from types import ModuleType
 from typing import Any
@@ -71,10 +71,9 @@ class Inventory(threading.Thread):
 
     def look(self) -> None:
         """Look through every store once; what is interrupted is taken up by the next look."""
-        for store in STORES:
-            Look(store, self._config.environment, self._closing.is_set).run()
+        look_through(self._config.environment, self._closing.is_set)
 
-    def _guarded(self, step: Any) -> None:
+    def _guarded(self, step: Callable[[], None]) -> None:
         try:
             step()
         except lines.Interrupted:
@@ -110,28 +109,36 @@ class Inventory(threading.Thread):
         return True
 
 
+def look_through(environment: Mapping[str, str], stopping: Callable[[], bool]) -> None:
+    """Read what is new in every store, and note it for all of them at once. Raises Interrupted."""
+    began_at = now()
+    looks = [Look(store, environment, stopping) for store in STORES]
+    for look in looks:
+        look.run()
+    sessions.looked_through({look.runner: look.home for look in looks}, began_at)
+
+
 class Look:
     """One look through one store."""
 
-    def __init__(self, store: Any, environment: Mapping[str, str], stopping: Any) -> None:
+    def __init__(self, store: Any, environment: Mapping[str, str], stopping: Callable[[], bool]) -> None:
         self._store = store
-        self._home: str | None = store.home(dict(environment))
+        self.runner: str = store.RUNNER
+        self.home: str | None = store.home(dict(environment))
         self._stopping = stopping
         self._index: dict[str, Found] = {}
         self._rows: list[dict[str, Any]] = []
 
     def run(self) -> None:
-        began_at = now()
-        known = sessions.known(self._store.RUNNER)
-        if self._home is not None:
-            self._index = self._store.index(self._home, self._stopping)
-            for file in files.transcripts(self._home, self._store.FOLDERS, self._stopping):
+        known = sessions.known(self.runner)
+        if self.home is not None:
+            self._index = self._store.index(self.home, self._stopping)
+            for file in files.transcripts(self.home, self._store.FOLDERS, self._stopping):
                 self._take(file, known.pop(file.path, None))
             self._take_index(known)
         self._flush()
         sessions.drop(known)
-        sessions.choose()
-        sessions.looked_through(self._store.RUNNER, self._home, began_at)
+        sessions.choose()  # also where nothing is new: the look before may have been cut off here
 
     def _take(self, file: File, mark: str | None) -> None:
         if self._stopping():
@@ -161,18 +168,18 @@ class Look:
         seen.settle()
         found = self._store.result(seen, file.path, self._index)
         reader = {"offset": place.offset, "check": place.check, "mark": file.mark, "seen": seen.to_json()}
-        self._add(_row(self._store.RUNNER, file, found, seen, mark, reader))
+        self._add(_row(self.runner, file, found, seen, mark, reader))
 
     def _take_index(self, known: dict[str, str]) -> None:
         """Entries of the index are rows, too; where a transcript tells of the same session it is shown instead."""
         for id, entry in self._index.items():
-            path = f"index:{self._home}:{id}"
+            path = f"index:{self.home}:{id}"
             mark = f"{entry.title}:{entry.updated_at}"
             if known.pop(path, None) != mark:
                 self._add(
                     {
                         "path": path,
-                        "runner": self._store.RUNNER,
+                        "runner": self.runner,
                         "key": entry.key,
                         "session_id": entry.session_id,
                         "source": entry.source,

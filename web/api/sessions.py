@@ -64,8 +64,9 @@ def _page(query: schemas.SessionList, after: tuple[int, str] | None) -> tuple[li
             else min(query.limit - len(texts), schemas.SESSIONS_AT_ONCE)
         )
         found = sessions.listed(runner=query.runner, text=query.q, limit=step + 1, after=after)
+        tasks = sessions.owners(found)
         for session in found[:step]:
-            text = views.text(_view(session))
+            text = views.text(_view(session, tasks.get((session.runner, sessions.owning_id(session)))))
             left -= len(text)
             if texts and left < 0:
                 return texts, last
@@ -77,9 +78,8 @@ def _page(query: schemas.SessionList, after: tuple[int, str] | None) -> tuple[li
     return texts, last
 
 
-def _view(session: Session) -> views.View:
+def _view(row: Session, task_id: str | None) -> views.View:
     """The reference system's thirteen fields."""
-    row = session.row
     form = None if row.source == "claude-subagent-jsonl" else RESUME.get(row.runner)
     return {
         "runner": row.runner,
@@ -87,15 +87,19 @@ def _view(session: Session) -> views.View:
         "title": row.title,
         "workspace": row.workspace,
         "transcript_path": None if row.source == "codex-session-index" else row.path,
-        "created_at": rfc3339(row.created_at),
-        "updated_at": rfc3339(row.updated_at),
+        "created_at": _instant(row.created_at),
+        "updated_at": _instant(row.updated_at),
         "source": row.source,
         "resume_command": form.format(shlex.quote(row.session_id)) if form else None,
         "message_count": row.message_count,
         "last_message": row.last_message,
-        "openruntime_task_id": session.task_id,
-        "managed_by_openruntime": session.task_id is not None,
+        "openruntime_task_id": task_id,
+        "managed_by_openruntime": task_id is not None,
     }
+
+
+def _instant(micros: int | None) -> str | None:
+    return None if micros is None else rfc3339(from_micros(micros))
 
 
 def _home(runner: str) -> str | None:

@@ -11,10 +11,9 @@ import pytest
 
 from shared import doorbell, sessions
 from shared.config import Config, from_env
+from shared.sessions import Session
 from shared.store.database import close, open_store, raw
-from shared.store.models import AgentSession
 from workers import inventory
-from workers.sessions import claude, codex
 
 SHAPES = Path(__file__).resolve().parents[2] / "agents/session-stores"
 Json = dict[str, Any]
@@ -29,15 +28,14 @@ class Homes:
         self.reads: list[str] = []
 
     def look(self, stopping: Callable[[], bool] = lambda: False) -> None:
-        for store in (codex, claude):
-            inventory.Look(store, self.environment, stopping).run()
+        inventory.look_through(self.environment, stopping)
 
-    def found(self, **options: Any) -> dict[str, AgentSession]:
+    def found(self, **options: Any) -> dict[str, Session]:
         """What a fresh look shows, by session id."""
         self.look()
         rows = sessions.listed(**{"runner": None, "text": None, "limit": 10_000, "after": None, **options})
-        assert len({row.row.session_id for row in rows}) == len(rows)
-        return {row.row.session_id: row.row for row in rows}
+        assert len({row.session_id for row in rows}) == len(rows)
+        return {row.session_id: row for row in rows}
 
 
 def write(path: Path, *lines: Json | bytes | str) -> Path:

@@ -137,6 +137,19 @@ def test_a_look_that_is_interrupted_says_nothing_about_what_it_did_not_see(homes
     assert AgentSession.select().count() == 1
 
 
+def test_what_a_look_read_before_it_was_cut_off_is_shown_by_the_next(
+    homes: Homes, path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def cut_off() -> None:
+        raise lines.Interrupted
+
+    with monkeypatch.context() as patched:
+        patched.setattr(sessions, "choose", cut_off)
+        with pytest.raises(lines.Interrupted):
+            homes.look()
+    assert list(homes.found()) == [SID]
+
+
 def test_a_home_that_is_not_there_is_an_empty_store(homes: Homes) -> None:
     assert homes.found() == {}
     assert sessions.stores()["codex"].home == str(homes.codex)

@@ -7,6 +7,7 @@ from typing import Any
 
 import pytest
 
+from shared.clock import from_micros, rfc3339
 from tests.unit.sessions.conftest import SHAPES, Homes, write
 
 SID = "37c5d418-910d-42ac-8f71-03f5c668c62c"
@@ -132,7 +133,7 @@ def test_codex_names_come_from_its_index_and_entries_without_a_transcript_are_li
     found = homes.found()
     assert list(found) == [CODEX, "only"]
     assert (found[CODEX].title, found[CODEX].source) == ("Named", "codex-jsonl")
-    assert found[CODEX].updated_at.isoformat() == "2026-05-16T00:00:00.123456+00:00"
+    assert rfc3339(from_micros(found[CODEX].updated_at)) == "2026-05-16T00:00:00.123456Z"
     assert (found["only"].source, found["only"].message_count) == ("codex-session-index", 0)
     write(index, {**named, "thread_name": "Renamed"})
     found = homes.found()

@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import threading
+import time
 from datetime import timedelta
-from pathlib import Path
 from typing import Any
 
 import pytest
@@ -46,8 +46,7 @@ def kept(api: Api) -> None:
     )
     sessions.keep(rows)
     sessions.choose()
-    for runner, home in (("codex", "/c"), ("claude-code", "/k")):
-        sessions.looked_through(runner, home, now())
+    sessions.looked_through({"codex": "/c", "claude-code": "/k"}, now())
 
 
 def test_the_list_has_the_reference_systems_shape(api: Api, kept: None) -> None:
@@ -106,7 +105,7 @@ def test_a_session_belongs_to_the_task_that_recorded_it_and_to_no_other_in_its_f
     }
 
 
-def test_before_any_look_the_homes_are_the_servers_own(api: Api, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_before_any_look_nothing_is_claimed(api: Api) -> None:
     found = api.get("/runner-sessions").json
     assert (found["sessions"], found["claude_home"]) == ([], None)
 
@@ -124,8 +123,7 @@ def test_asking_asks_the_worker_at_most_once_a_second_and_waits_for_its_look(
         wait_until(lambda: not sessions.all_looked_at())
         sessions.keep([row(99)])
         sessions.choose()
-        for store in ("codex", "claude-code"):
-            sessions.looked_through(store, "/x", now())
+        sessions.looked_through({"codex": "/x", "claude-code": "/x"}, now())
         close()
 
     looking = threading.Thread(target=look)
@@ -146,12 +144,10 @@ def test_a_list_beyond_one_answer_goes_on(api: Api, kept: None, monkeypatch: pyt
     assert first["sessions"][-1]["session_id"] != after["sessions"][0]["session_id"]
 
 
-def test_two_thousand_sessions_are_listed_quickly(api: Api, kept: None, tmp_path: Path) -> None:
-    import time
-
+def test_two_thousand_sessions_are_listed_quickly(api: Api, kept: None) -> None:
     sessions.keep([row(number) for number in range(100, 2100)])
     sessions.choose()
     api.get("/runner-sessions")
     began = time.process_time()
     assert len(api.get("/runner-sessions").json["sessions"]) == 2009
-    assert time.process_time() - began < 1.0  # measured 0.11 s; one page of 100 takes 0.01 s
+    assert time.process_time() - began < 0.5  # measured 0.06 s
