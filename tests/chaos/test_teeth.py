@@ -60,7 +60,8 @@ def taken_for_dead(world: World, person: Person, mutant: str | None) -> None:
     world.freeze(first)
     owner = world.attempt_of(task)["worker"]
     (world.installation.data / "workers" / f"{owner}.lock").unlink()
-    world.worker()
+    #: Not `world.worker()`, which counts: the second one forgets the first as soon as it looks.
+    world.installation.workers.append(world.installation._spawn("worker"))
     wait_for(world, lambda: world.attempt_of(task)["epoch"] == 2, "the second to take over")
     person.reply(task)
     wait_for(world, lambda: said(world, task) >= LINES + 2, "the second to store the rest")
