@@ -13,7 +13,7 @@ import peewee
 from shared.clock import from_micros, now, to_micros
 from shared.doorbell import Bell, ring
 from shared.store.database import raw, transaction
-from shared.store.models import AgentSession, AgentStore, Attempt, Task
+from shared.store.models import AgentSession, AgentStore
 
 #: A look through the stores is good for this long; asking earlier asks for nothing.
 FRESH_SECONDS = 1.0
@@ -29,6 +29,15 @@ WITH ranked AS (
 )
 UPDATE agent_session SET shown = NOT shown
 WHERE shown <> (key <> '' AND path IN (SELECT path FROM ranked WHERE place = 1))
+"""
+
+#: Ascending, so that the newest task's row is the one that stays.
+OWNERS = """
+SELECT runner, runner_session_id, id, number FROM task WHERE runner_session_id IN ({marks})
+UNION
+SELECT attempt.runner, attempt.runner_session_id, task.id, task.number
+FROM attempt JOIN task ON task.number = attempt.task WHERE attempt.runner_session_id IN ({marks})
+ORDER BY number
 """
 
 
@@ -161,20 +170,13 @@ def place_of(session: Session) -> tuple[int, str]:
 def owners(rows: Sequence[Session]) -> dict[tuple[str, str], str]:
     """(runner, session id) to the newest task that recorded it; a folder alone proves nothing."""
     ids = sorted({owning_id(row) for row in rows})
-    found: dict[tuple[str, str], tuple[int, str]] = {}
+    found: dict[tuple[str, str], str] = {}
     for start in range(0, len(ids), AT_ONCE):
         wanted = ids[start : start + AT_ONCE]
-        tasks = Task.select(Task.number, Task.id, Task.runner, Task.runner_session_id).where(
-            Task.runner_session_id.in_(wanted)
-        )
-        attempts = (
-            Task.select(Task.number, Task.id, Attempt.runner, Attempt.runner_session_id)
-            .join(Attempt)
-            .where(Attempt.runner_session_id.in_(wanted))
-        )
-        for number, id, runner, session in [*tasks.tuples(), *attempts.tuples()]:
-            found[runner, session] = max(found.get((runner, session), (0, "")), (number, id))
-    return {key: id for key, (_, id) in found.items()}
+        marks = ",".join("?" * len(wanted))
+        rows_of_tasks = raw().execute(OWNERS.format(marks=marks), (*wanted, *wanted))
+        found |= {(runner, session): id for runner, session, id, _ in rows_of_tasks}
+    return found
 
 
 def owning_id(session: Session) -> str:
