@@ -71,8 +71,12 @@ def _preview(task: Task, command: Command, config: Config) -> dict[str, Any]:
 
 def _merge(task: Task, command: Command, config: Config) -> dict[str, Any]:
     result = command.result or _merged(task, command, config)
-    if command.body.get("cleanup"):
+    if not command.body.get("cleanup"):
+        return dict(result)
+    try:
         _remove(tasks.get(task.id), force=False, config=config)
+    except (Refused, GitFailed) as error:
+        return {**result, "cleanup_refused": str(error)}  # the merge stands, whatever becomes of its cleanup
     return dict(result)
 
 
