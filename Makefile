@@ -2,6 +2,7 @@
 PYTHON ?= python3
 BIN := .venv/bin
 PYTEST := $(BIN)/python -m pytest --session-timeout=1800
+CORES ?= auto
 ARGS ?=
 .DEFAULT_GOAL := help
 .PHONY: help run test slow check bench screenshots lock build clean
@@ -15,7 +16,7 @@ run:  ## start web and workers, print the sign-in link
 
 test:  ## the suite, on the SQLite broker with short counts (ARGS="-k word" for less)
 	@$(PYTHON) deploy/bootstrap.py test
-	@$(PYTEST) -m "not slow" $(ARGS)
+	@$(PYTEST) -m "not slow" -n $(CORES) --dist loadfile $(ARGS)
 
 slow:  ## the whole suite: Redis too, full chaos counts, fuzzing, every screenshot
 	@$(PYTHON) deploy/bootstrap.py test
