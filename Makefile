@@ -16,7 +16,7 @@ run:  ## start web and workers, print the sign-in link
 
 test:  ## the suite, on the SQLite broker with short counts (ARGS="-k word" for less)
 	@$(PYTHON) deploy/bootstrap.py test
-	@$(PYTEST) -m "not slow" -n $(CORES) --dist loadfile $(ARGS)
+	@$(PYTEST) -m "not slow" -n $(CORES) --dist loadfile --no-loadscope-reorder $(ARGS)
 
 slow:  ## the whole suite: Redis too, full chaos counts, fuzzing, every screenshot
 	@$(PYTHON) deploy/bootstrap.py test
