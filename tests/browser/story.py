@@ -369,3 +369,35 @@ def flood(row: Task, attempt: Attempt, count: int) -> None:
     ]
     for start in range(0, count, 5_000):
         lines(row, attempt, texts[start : start + 5_000])
+
+
+def asks_a_question(text: str = "Which database should the tests use?") -> Task:
+    """An agent that wants to know something before it goes on."""
+    row, attempt = task("Set up the test database")
+    say(
+        row,
+        attempt,
+        Kind.STDOUT,
+        "Before I write the fixtures I need to know two things.",
+        Category.AGENT_MESSAGE,
+    )
+    options = [
+        {"label": "SQLite", "description": "In memory, nothing to install."},
+        {"label": "PostgreSQL", "description": "As in production, needs a container."},
+    ]
+    given = {
+        "questions": [
+            {"question": text, "header": "Database", "options": options, "multiSelect": False},
+            {"question": "Which suites?", "header": "Suites", "multiSelect": True,
+             "options": [{"label": "unit", "description": ""}, {"label": "browser", "description": ""}]},
+        ]
+    }  # fmt: skip
+    with transaction():
+        choices = tuple(given["questions"])
+        approvals.ask(
+            attempt.id,
+            row.number,
+            Question("q", "AskUserQuestion", f"Claude asks: {text}", None, given, choices=choices),
+        )
+        Task.update(status=Status.NEEDS_INPUT).where(Task.number == row.number).execute()
+    return Task.get_by_id(row.number)

@@ -230,7 +230,7 @@ def _drawn(row: Capture, file: File, *, split: bool, ignore_space: bool) -> Mark
     text = section(row.id, file.index)
     found = patch.parse(text, DRAWN_LINES)
     if found.binary or file.state == "binary":
-        sizes = " → ".join(f"{size:,} bytes" for size in reversed(found.sizes))
+        sizes = " → ".join(f"{size:,} bytes" for size in reversed(found.sizes) if size)
         return _note("A binary file, not shown." + (f" {sizes}" if sizes else ""))
     if not found.hunks:
         return _note(_unchanged(file))

@@ -120,7 +120,7 @@ def details(task: Task) -> Details:
     last = attempts[-1] if attempts else None
     asked = approvals.of(task, "pending") if task.status is Status.NEEDS_INPUT else []
     gated = tasks.is_gated(task) and not tasks.is_approved(task)
-    waits = task.status is Status.NEEDS_INPUT and not asked and not gated and task.live_attempt is not None
+    waits = task.status is Status.NEEDS_INPUT and not gated and _waits_for_text(task)
     command, said = attachment(task)
     return Details(
         task=task,
@@ -137,6 +137,14 @@ def details(task: Task) -> Details:
         reply=reply_box(task),
         attach=command,
         attach_said=said,
+    )
+
+
+def _waits_for_text(task: Task) -> bool:
+    """Whether a reply is what is waited for: an agent that asks for approvals waits for those."""
+    return (
+        task.live_attempt is not None
+        and not Approval.select().where(Approval.attempt == task.live_attempt).exists()
     )
 
 

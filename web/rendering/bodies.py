@@ -12,7 +12,7 @@ from markupsafe import Markup
 from shared.clock import rfc3339
 from web.rendering.ansi import Terminal
 from web.rendering.markdown import prose
-from web.rendering.marks import visible
+from web.rendering.marks import spelled, visible
 
 #: Longer output shows its first lines and offers the rest (web.md 3.4).
 LINES, SHOWN = 20, 8
@@ -83,13 +83,17 @@ def call(given: Call) -> Markup:
         state = Markup('<span class="quiet state">{}</span>').format(
             " · ".join(filter(None, (took(given.seconds), word)))
         )
-    answer = Markup("") if given.result is None else Markup("<h3>Output</h3>{}").format(output(given.result))
+    answer = (
+        Markup("")
+        if given.result is None
+        else Markup('<p class="part">Output</p>{}').format(output(given.result))
+    )
     return Markup(
         '<details class="body call" data-call="{id}"{open}><summary><span class="chip">{tool}</span>'
         '<code class="argument">{title}</code>{state}</summary>'
         '<div class="inside">{input}{answer}</div></details>'
     ).format(
-        id=given.about.get("tool_use_id") or "",
+        id=spelled(given.about.get("tool_use_id")),
         open=Markup(" open") if given.failed else "",
         tool=visible(given.about.get("tool") or "tool"),
         title=visible(given.title),
@@ -106,7 +110,7 @@ def result(text: str, about: Mapping[str, Any], failed: bool) -> Markup:
         '<code class="argument">{}</code><span class="quiet state">{}</span></summary>'
         '<div class="inside">{}</div></details>'
     ).format(
-        about.get("tool_use_id") or "",
+        spelled(about.get("tool_use_id")),
         Markup(" open") if failed else "",
         visible(text.strip().split("\n", 1)[0][:200]),
         "failed" if failed else "",
@@ -118,7 +122,7 @@ def tool_input(given: Any) -> Markup:
     """A tool's input: a line for each short value, a block for each long one."""
     if not isinstance(given, Mapping) or not given:
         return Markup("")
-    parts = [Markup("<h3>Input</h3>")]
+    parts = [Markup('<p class="part">Input</p>')]
     for name, value in given.items():
         text = value if isinstance(value, str) else json.dumps(value, ensure_ascii=False, indent=2)
         shown = visible(text, breaks=True)
@@ -158,7 +162,7 @@ def request(text: str, about: Mapping[str, Any], approvals: Mapping[str, Any]) -
 
 def decision(text: str, about: Mapping[str, Any]) -> Markup:
     return Markup('<p class="body" data-decided="{}"><b>You</b> {}</p>').format(
-        about.get("approval_id") or "", visible(text[:1].lower() + text[1:], breaks=True)
+        spelled(about.get("approval_id")), visible(text[:1].lower() + text[1:], breaks=True)
     )
 
 

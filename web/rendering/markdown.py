@@ -8,6 +8,7 @@ import nh3
 from markdown_it import MarkdownIt
 from markupsafe import Markup, escape
 
+from web.rendering.ansi import TOKEN
 from web.rendering.marks import without_bidi
 
 TAGS = {
@@ -63,7 +64,7 @@ _cleaner = nh3.Cleaner(
 
 def prose(text: str) -> Markup:
     """Markdown as HTML that cannot run, load or link to anything of ours."""
-    text = without_bidi(text)
+    text = without_bidi(TOKEN.sub("", text))
     if len(text) > MOST:
         return Markup('<pre class="plain">{}</pre>').format(escape(text))
     try:

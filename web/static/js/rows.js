@@ -62,7 +62,7 @@ function joinResult(row, timeline) {
   if (!call || !inside) return false;
   const waits = call.querySelector("[data-waits]");
   if (!waits) return true;
-  const head = Object.assign(document.createElement("h3"), { textContent: "Output" });
+  const head = Object.assign(document.createElement("p"), { className: "part", textContent: "Output" });
   inside.append(head, ...(result.querySelector(".inside")?.childNodes ?? []));
   waits.textContent = result.querySelector(".state")?.textContent ?? "";
   waits.removeAttribute("data-waits");

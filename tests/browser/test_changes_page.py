@@ -1,0 +1,205 @@
+"""The changes page in a browser, over real worktrees: reading, both layouts, merging, cleaning up, refusals."""
+
+from __future__ import annotations
+
+import subprocess
+from pathlib import Path
+
+import pytest
+from axe_playwright_python.sync_playwright import Axe
+from playwright.sync_api import expect
+
+from tests.browser.conftest import Open, is_live
+from tests.installation import Installation, git, repository
+
+EDIT = (
+    "printf 'one\\ntwo\\nthree and a half\\n' > a.txt; mkdir -p src; printf 'def f(x):\\n    return x + 1\\n' > src/new.py;"
+    " head -c 300 /dev/zero > blob.bin; for n in $(seq 1 500); do echo row $n; done > long.txt; chmod +x b.txt; git mv c.txt d.txt"
+)
+LOOKS = [pytest.param(dark, narrow, id=f"{'dark' if dark else 'light'}-{390 if narrow else 1440}")
+         for dark in (False, True) for narrow in (False, True)]  # fmt: skip
+
+
+@pytest.fixture
+def repo(src: Path) -> Path:
+    place = repository(src / "repo")
+    (place / "a.txt").write_text("one\ntwo\nthree\n")
+    (place / "b.txt").write_text("b\n")
+    (place / "c.txt").write_text("same\n" * 20)
+    git(place, "add", "-A")
+    git(place, "commit", "-qm", "more files")
+    return place
+
+
+def reviewed(here: Installation, repo: Path, command: str = EDIT, **more: object) -> str:
+    id = here.run(command, repo, **{"title": "Edit some files", **more})
+    assert here.until(id)["status"] == "ready-for-review"
+    return id
+
+
+def log(repo: Path) -> list[str]:
+    said = subprocess.run(["git", "log", "--format=%s"], cwd=repo, check=True, capture_output=True, text=True)
+    return said.stdout.splitlines()
+
+
+def test_every_kind_of_change_is_shown(visit: Open, here: Installation, repo: Path) -> None:
+    page = visit(f"/ui/tasks/{reviewed(here, repo)}/changes")
+    expect(page.locator("section.file")).to_have_count(6)
+    expect(
+        page.locator("section.file", has_text="a.txt").locator(".add .word, .add.code .word")
+    ).to_have_text(" and a half")
+    expect(page.locator("section.file", has_text="src/new.py").locator(".hl-keyword").first).to_have_text(
+        "def"
+    )
+    expect(page.locator("section.file", has_text="blob.bin")).to_contain_text(
+        "A binary file, not shown. 300 bytes"
+    )
+    expect(page.locator("section.file", has_text="b.txt")).to_contain_text(
+        "Only the mode changed: 100644 → 100755"
+    )
+    expect(page.locator("section.file", has_text="d.txt")).to_contain_text(
+        "Only the name changed, from c.txt"
+    )
+    long = page.locator("section.file", has_text="long.txt")
+    expect(long.locator("table")).to_have_count(0)
+    long.get_by_role("link", name="Show 500 changed lines").click()
+    expect(long.locator("tr")).to_have_count(502)
+
+
+def test_the_layout_is_chosen_by_a_key_and_remembered(visit: Open, here: Installation, repo: Path) -> None:
+    page = visit(f"/ui/tasks/{reviewed(here, repo)}/changes")
+    expect(page.locator("table.split").first).to_be_visible()
+    page.keyboard.press("u")
+    expect(page.locator("table.unified").first).to_be_visible()
+    expect(page.locator("table.split")).to_have_count(0)
+    page.reload()
+    expect(page.locator("table.unified").first).to_be_visible()
+
+
+def test_files_are_filtered_and_marked_as_viewed(visit: Open, here: Installation, repo: Path) -> None:
+    page = visit(f"/ui/tasks/{reviewed(here, repo)}/changes")
+    page.keyboard.press("/")
+    page.keyboard.type("NEW")
+    expect(page.locator("#files li:visible")).to_have_count(1)
+    page.keyboard.press("Escape")
+    page.keyboard.press("V")
+    first = page.locator("section.file").first
+    expect(first.get_by_label("Viewed")).to_be_checked()
+    expect(first.locator(".table")).to_be_hidden()
+    page.reload()
+    expect(page.locator("section.file").first.get_by_label("Viewed")).to_be_checked()
+
+
+def test_two_keys_land_and_clean_up(visit: Open, here: Installation, repo: Path) -> None:
+    id = reviewed(here, repo)
+    page = visit(f"/ui/tasks/{id}/changes")
+    is_live(page)
+    page.keyboard.press("m")
+    expect(page.get_by_role("dialog")).to_contain_text("Lands cleanly")
+    expect(page.locator("[data-merge]")).to_be_focused()
+    page.keyboard.press("Enter")
+    expect(page.locator(".landed")).to_contain_text("Merged into main as")
+    expect(page.locator(".landed")).to_contain_text("worktree removed")
+    task = here.task(id)
+    assert task["worktree_merged_at"]
+    assert task["worktree_cleaned_at"]
+    assert log(repo)[0] == "Edit some files"
+    assert (repo / "src/new.py").exists()
+    expect(page.locator("section.file")).to_have_count(6)
+
+
+def test_a_merge_may_keep_the_worktree_which_a_second_button_removes(
+    visit: Open, here: Installation, repo: Path
+) -> None:
+    id = reviewed(here, repo)
+    page = visit(f"/ui/tasks/{id}")
+    page.get_by_role("link", name="Review 6 files").click()
+    page.get_by_role("link", name="Merge…").click()
+    page.get_by_label("Remove the worktree afterwards").uncheck()
+    page.get_by_label("Strategy").select_option("merge")
+    expect(page.locator("#strategy-hint")).to_contain_text("beside the branch")
+    page.get_by_label("Remove the worktree afterwards").uncheck()
+    page.get_by_label("Commit message").fill("Land it <b>my</b> way")
+    page.get_by_role("button", name="Merge into main").click()
+    expect(page.locator(".landed")).to_contain_text("git revert --no-edit -m 1")
+    assert here.task(id)["worktree_cleaned_at"] is None
+    page.get_by_role("button", name="Remove the worktree").click()
+    expect(page.locator(".landed")).to_contain_text("worktree removed")
+    assert "Merge: Land it <b>my</b> way" in log(repo)
+
+
+def test_what_is_in_the_way_is_named_and_nothing_can_be_merged(
+    visit: Open, here: Installation, repo: Path
+) -> None:
+    id = reviewed(here, repo)
+    (repo / "a.txt").write_text("mine\n")
+    page = visit(f"/ui/tasks/{id}/changes")
+    page.keyboard.press("m")
+    expect(page.get_by_role("dialog")).to_contain_text("Something of yours is in the way.")
+    expect(page.get_by_role("dialog")).to_contain_text("a.txt")
+    expect(page.locator("[data-merge]")).to_be_disabled()
+    git(repo, "commit", "-qam", "mine")
+    page.keyboard.press("Escape")
+    page.keyboard.press("m")
+    expect(page.get_by_role("dialog")).to_contain_text("1 file conflicts with the target")
+
+
+def test_changes_made_after_the_page_was_shown_are_not_landed(
+    visit: Open, here: Installation, repo: Path
+) -> None:
+    id = reviewed(here, repo)
+    page = visit(f"/ui/tasks/{id}/changes")
+    Path(here.task(id)["worktree_path"], "later.txt").write_text("not reviewed\n")
+    page.keyboard.press("m")
+    expect(page.get_by_role("dialog")).to_contain_text("The worktree has changed since you opened this page.")
+    expect(page.locator("[data-merge]")).to_be_disabled()
+
+
+def test_a_cleanup_says_what_it_takes_away(visit: Open, here: Installation, repo: Path) -> None:
+    id = reviewed(here, repo)
+    page = visit(f"/ui/tasks/{id}/changes")
+    page.get_by_role("button", name="Delete the worktree with 6 unmerged files").click()
+    expect(page.locator(".notice")).to_contain_text("The worktree was removed")
+    assert here.task(id)["worktree_cleaned_at"]
+    expect(page.locator("section.file")).to_have_count(6)
+
+
+def test_reading_and_merging_need_no_script(visit: Open, here: Installation, repo: Path) -> None:
+    id = reviewed(here, repo)
+    page = visit(f"/ui/tasks/{id}/changes", java_script_enabled=False)
+    page.locator("section.file", has_text="long.txt").get_by_role("link", name="Show").click()
+    expect(page.locator("section.file", has_text="long.txt").locator("tr")).to_have_count(502)
+    page.get_by_role("link", name="Merge…").click()
+    expect(page.locator("main")).to_contain_text("Lands cleanly")
+    page.get_by_label("Commit message").fill("By hand")
+    page.get_by_role("button", name="Merge into main").click()
+    expect(page.locator(".landed")).to_contain_text("Merged into main")
+    assert log(repo)[0] == "By hand"
+
+
+def test_a_refused_merge_is_one_sentence_on_the_form(visit: Open, here: Installation, repo: Path) -> None:
+    id = reviewed(here, repo)
+    page = visit(f"/ui/tasks/{id}/merge", java_script_enabled=False)
+    (repo / "a.txt").write_text("mine\n")
+    page.get_by_label("Commit message").fill("kept text")
+    page.get_by_role("button", name="Merge into main").click()
+    expect(page.get_by_role("alert")).to_contain_text("Something of yours is in the way")
+    expect(page.get_by_label("Commit message")).to_have_value("kept text")
+    page.complaints.clear()  # type: ignore[attr-defined] # the browser itself reports the refusal
+
+
+@pytest.mark.parametrize(("dark", "narrow"), LOOKS)
+def test_the_page_and_its_dialog_are_accessible_and_fit(
+    visit: Open, here: Installation, repo: Path, dark: bool, narrow: bool
+) -> None:
+    id = reviewed(here, repo)
+    page = visit(f"/ui/tasks/{id}/changes", dark=dark, narrow=narrow)
+    is_live(page)
+    expect(page.locator("[data-lazy]")).to_have_count(0)
+    for step in ("page", "dialog"):
+        if step == "dialog":
+            page.get_by_role("link", name="Merge…").click()
+            expect(page.get_by_role("dialog")).to_contain_text("Lands cleanly")
+        found = Axe().run(page)
+        assert found.violations_count == 0, f"{step}\n{found.generate_report()}"
+        assert page.evaluate("() => document.documentElement.scrollWidth <= innerWidth"), step
