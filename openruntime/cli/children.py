@@ -72,7 +72,9 @@ class Child:
             if number == signal.SIGKILL or self.entry.in_shell:
                 os.killpg(self._process.pid, number)
             else:
-                self._process.send_signal(number)
+                os.kill(
+                    self._process.pid, number
+                )  # Popen's own way would reap it, and with it the name of its group
         except ProcessLookupError:
             pass
 

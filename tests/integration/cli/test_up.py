@@ -10,8 +10,11 @@ import sys
 from collections.abc import Iterator
 from pathlib import Path
 
+import psutil
 import pytest
 
+from openruntime.cli.children import Child
+from openruntime.cli.procfile import Entry
 from tests.integration.cli.standins import KINDS, ROOT, Application, Up, lives
 from tests.waiting import wait_until
 
@@ -253,3 +256,14 @@ def test_processes_that_ignore_signals_are_killed_when_their_time_is_up(
         process.kill()
         process.wait(10)
     assert written.read_text().endswith(last)
+
+
+def test_a_signal_to_a_process_that_has_just_died_does_not_take_its_burial_away() -> None:
+    child = Child(Entry("worker", "worker", ("/bin/true",)), {})
+    child.start()
+    assert child._process is not None
+    dead = psutil.Process(child._process.pid)
+    wait_until(lambda: dead.status() == psutil.STATUS_ZOMBIE, what="its death")
+    child.signal(signal.SIGTERM)
+    assert child.buried(0.0) is not None
+    assert child.ended == "exit status 0"
