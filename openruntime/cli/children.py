@@ -72,9 +72,8 @@ class Child:
             if number == signal.SIGKILL or self.entry.in_shell:
                 os.killpg(self._process.pid, number)
             else:
-                os.kill(
-                    self._process.pid, number
-                )  # Popen's own way would reap it, and with it the name of its group
+                #: Popen's own way would reap it, and with it the name of its group.
+                os.kill(self._process.pid, number)
         except ProcessLookupError:
             pass
 
