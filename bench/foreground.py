@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import signal
 import subprocess
 import sys
@@ -70,7 +71,8 @@ class Foreground:
         assert self._process is not None
         family = [self._process.pid, *(child.pid for child in psutil.Process(self.pid).children(True))]
         for pid in family:
-            psutil.Process(pid).send_signal(signal.SIGKILL)
+            with contextlib.suppress(psutil.NoSuchProcess):  # a child may end with its parent
+                psutil.Process(pid).send_signal(signal.SIGKILL)
         self._process.wait(END_SECONDS)
 
     def end(self) -> None:
