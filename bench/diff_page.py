@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from bench import dashboard
 from bench.samples import Row, row
-from tests.browser import story
+from tests.browser import captured, story
 
 FILES, LINES = 60, 5_600
 BAR_MS = 500
@@ -14,9 +14,9 @@ def measure() -> list[Row]:
     """Two rows; medians of seven. The first answer after a capture, which splits the patch, is not among them."""
     with dashboard.told() as running:
         many, _ = story.task("Many files", status="ready-for-review")
-        story.big_capture(many, FILES, LINES // FILES)
+        captured.big_capture(many, FILES, LINES // FILES)
         one, _ = story.task("One file", status="ready-for-review")
-        story.big_capture(one, 1, LINES // FILES)
+        captured.big_capture(one, 1, LINES // FILES)
         paths = [f"/ui/tasks/{task.id}/changes" for task in (many, one)]
         server, little = (dashboard.server_ms(running, path) for path in paths)
         with dashboard.page(running) as page:

@@ -14,7 +14,7 @@ from pathlib import Path
 from playwright.sync_api import Browser, Page
 
 from tests import conftest
-from tests.browser import chromium, seed
+from tests.browser import chromium, pictured, seed
 from tests.installation import Installation, installed
 
 TARGET = Path(__file__).resolve().parents[2] / "docs/screenshots"
@@ -35,10 +35,22 @@ def main(names: list[str]) -> int:
                     _take(page, "first-run", "/", look, names)
                 _sign_in_page(browser, fresh, look, names)
         with installed(Path(folder, "work"), HOME=f"{folder}/work") as here:
-            seed.tasks(here, *seed.workspaces(Path(folder, "work/src")))
+            ids = seed.tasks(here, *seed.workspaces(Path(folder, "work/src")))
+            pages = {
+                **PAGES,
+                "merge": f"/ui/tasks/{ids['review']}/changes?merge",
+                "merged": f"/ui/tasks/{ids['merged']}/changes",
+            }
             for look in _looks():
                 with _opened(browser, here, **look) as page:
-                    for name, path in PAGES.items():
+                    for name, path in pages.items():
+                        _take(page, name, path, look, names)
+        with installed(Path(folder, "told"), workers=0) as here:
+            pages = pictured.pages(here)
+            for look in _looks():
+                pictured.refreshed(here)
+                with _opened(browser, here, **look) as page:
+                    for name, path in pages.items():
                         _take(page, name, path, look, names)
     return 0
 

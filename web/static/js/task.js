@@ -128,6 +128,9 @@ keys.add(".", "Stop the task", () => {
   if (button instanceof HTMLElement && confirm("Stop this task?")) button.click();
 });
 
+if (root.dataset.tab !== "changes") {
+  keys.add("m", "Merge", () => document.querySelector("[data-review]") && location.assign(`${path}/changes?merge`));
+}
 if (root.dataset.tab === "timeline") {
   keys.add("a", "Allow once", () => press("allow"));
   keys.add("A", "Allow for this task", () => press("allow-task"));
