@@ -52,7 +52,7 @@ def at_once(*requests: Callable[[], Answer | None]) -> list[int]:
 
 
 def test_fifty_starts_at_once_start_one_agent(world: World, person: Person) -> None:
-    task = person.create("clicked", 20)
+    task = person.create("clicked", 2000)  # long enough that no click comes after its end
     path = f"/tasks/{task}/start"
     found = Counter(at_once(*[lambda: person.ask("start", path, task=task)] * CLICKS))
     assert found[200] + found[202] == 1

@@ -41,15 +41,21 @@ class Control:
         """
         self._number += 1
         until = time.monotonic() + timeout_seconds
-        message = {"v": PROTOCOL, "n": self._number, "op": op, **fields}
+        asked = {"v": PROTOCOL, "n": self._number, "op": op, **fields}
         try:
             self._endpoint.settimeout(timeout_seconds)
-            self._endpoint.sendall(json.dumps(message).encode() + b"\n")
+            self._endpoint.sendall(json.dumps(asked).encode() + b"\n")
             while True:
-                for answer in self._messages():
-                    if answer.get("n") == self._number:
-                        return answer
-                    self._pushed(answer)
+                answered = None
+                for (
+                    message
+                ) in self._messages():  # a push may stand right behind the answer: it must not be lost
+                    if message.get("n") == self._number:
+                        answered = message
+                    else:
+                        self._pushed(message)
+                if answered is not None:
+                    return answered
                 self._endpoint.settimeout(max(0.001, until - time.monotonic()))
                 data = self._endpoint.recv(_READ_BYTES)
                 if not data:

@@ -146,6 +146,7 @@ class Supervision(threading.Thread):
         for watch in new:
             if watch.control is not None:
                 self._selector.register(watch.control, selectors.EVENT_READ, partial(self._pushed, watch))
+                self._pushed(watch)  # what came with the answer to `watch` makes no socket readable any more
             self._look = True
 
     def _pushed(self, watch: Watch) -> None:
