@@ -32,7 +32,6 @@ class CommandKind(StrEnum):
     PREVIEW = "preview"
     MERGE = "merge"
     CLEANUP = "cleanup"
-    INSPECT = "inspect"
     DELETE = "delete"
 
 

@@ -10,28 +10,9 @@ from concurrent.futures import ThreadPoolExecutor
 import pytest
 
 from shared.errors import BadRequest, Conflict, LandingRefused, NotReady
-from workers.repository import capture, landing, removal
+from tests.integration.repository.desk_landing import WORK, land, look, refs
+from workers.repository import capture, removal
 from workers.repository.landing import Intent
-
-TASK = "0123abcd-task"
-WORK = (
-    "echo more >> a.txt; echo new > new.txt; mkdir made; echo m > made/m.txt; rm -r gone; mv d.txt moved.txt"
-)
-
-
-def land(desk, taken, **words):
-    words.setdefault("message", "Land the work")
-    words.setdefault("target_branch", "main")
-    return landing.land(desk.repository(), taken, **words)
-
-
-def look(desk, taken, **words):
-    words.setdefault("target_branch", "main")
-    return landing.preview(desk.repository(), taken, **words)
-
-
-def refs(desk) -> str:
-    return desk.sh("git for-each-ref | grep -v refs/openruntime/backup || true")
 
 
 def test_a_repository_without_a_commit_gets_its_first(make_desk) -> None:
