@@ -121,6 +121,7 @@ class Task(Table):
     diff_stat = peewee.TextField(null=True)
     ledger = JSONText(default=dict)
     live_attempt = peewee.TextField(null=True)
+    granted_rules = JSONText(default=list)
     last_seq = peewee.IntegerField(default=0)
     approved_at = InstantField(null=True)
     approved_attempt = peewee.IntegerField(null=True)
@@ -161,6 +162,10 @@ class Attempt(Table):
     summary = peewee.TextField(null=True)
     runtime_millis = peewee.IntegerField(default=0)
     cost = JSONText(default=dict)
+    hindrance = peewee.TextField(null=True)
+    outcome = peewee.TextField(null=True)
+    limit_resets_at = InstantField(null=True)
+    usage = JSONText(default=dict)
 
 
 class Event(Table):
@@ -213,6 +218,8 @@ class Approval(Table):
     created_at = InstantField()
     decided_at = InstantField(null=True)
     delivered_at = InstantField(null=True)
+    expires_at = InstantField(null=True)
+    confirmed_at = InstantField(null=True)
 
 
 class Capture(Table):
