@@ -2,14 +2,24 @@
 
 from __future__ import annotations
 
+from uuid import UUID
+
 from shared import commands
 from shared.clock import now
 from shared.commands import EXCLUSIVE, CommandKind
 from shared.doorbell import Bell, ring
-from shared.errors import Conflict, UnmergedWork
+from shared.errors import BadRequest, Conflict, UnmergedWork
 from shared.store.database import transaction
 from shared.store.models import Command, Idempotency, Task
 from shared.tasks import get
+
+
+def recovery_ref(task_id: str) -> str:
+    """The ref in the user's repository that a removed worktree's last state stays under; raises BadRequest."""
+    try:
+        return f"refs/openruntime/recovery/{UUID(task_id)}"
+    except ValueError:
+        raise BadRequest(f"The id {task_id!r} is not a UUID.") from None
 
 
 def set_archived(task: Task, archived: bool) -> Task:

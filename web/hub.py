@@ -17,6 +17,7 @@ from shared.store.database import close as close_store
 from shared.store.database import raw
 from shared.store.models import Task
 from web import event_text, reading, views
+from web.census import Census
 from web.subscriber import Frame, Subscriber
 from web.wire import text_frame
 
@@ -93,6 +94,7 @@ class Hub:
         self._changed = threading.Condition()
         self._shown: dict[int, tuple[str, str, float]] = {}
         self._owed: set[int] = set()
+        self._census = Census()
         self._seen_at = 0
         self._thread: threading.Thread | None = None
 
@@ -193,6 +195,7 @@ class Hub:
     def _look(self) -> None:
         try:
             reading.allow_writes(False)
+            self._publish_deletions()
             self._publish_events()
             self._publish_tasks()
         except peewee.DatabaseError as error:
@@ -200,6 +203,22 @@ class Hub:
             close_store()
         except Exception:
             log.exception("the live stream failed; it goes on with the next change")
+
+    def _publish_deletions(self) -> None:
+        with self._guard:
+            interested = bool(self._board or self._topics)
+        if not interested:
+            return self._census.forget()
+        for task_id in self._census.gone():
+            name = task_topic(task_id)
+            with self._guard:
+                topic = self._topics.pop(name, None)
+                members = set(topic.members) if topic else set()
+                others = self._board - members
+            #: Whoever watches both hears of it once.
+            for target, readers in ((name, members), (BOARD, others)):
+                self._send(readers, deleted_frame(target, task_id))
+        return None
 
     def _publish_events(self) -> None:
         with self._guard:
@@ -262,3 +281,8 @@ class Hub:
 
 def task_frame(topic: str, view_text: str) -> Frame:
     return Frame(topic, 0, 0, text_frame(f'{{"topic":"{topic}","task":{view_text}}}'.encode()))
+
+
+def deleted_frame(topic: str, task_id: str) -> Frame:
+    """What both topics say of a task that is gone; `topic` decides who gets it."""
+    return Frame(topic, 0, 0, text_frame(f'{{"topic":"{task_topic(task_id)}","deleted":true}}'.encode()))

@@ -6,6 +6,7 @@ from flask import Flask
 
 from web.pages import (
     access,
+    archive,
     assets,
     board,
     changes,
@@ -29,7 +30,7 @@ def install(app: Flask) -> None:
     assets.install(app)
     words.install(app)
     frame.install(app)
-    for page in (access, board, compose, inbox, steering, repositories, workspaces, runners):
+    for page in (access, archive, board, compose, inbox, steering, repositories, workspaces, runners):
         page.install(app)
     for page in (task, timeline, changes, landing):
         page.install(app)

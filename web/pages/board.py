@@ -13,7 +13,7 @@ from shared import tasks
 from shared.clock import now
 from shared.lifecycle import Status
 from shared.store.models import Task
-from web.pages import compose, frame
+from web.pages import archive, compose, frame
 from web.pages.cards import COLUMN_OF, COLUMNS, Card, card, cards
 from web.reading import snapshot
 from web.security import Authority, authority
@@ -22,7 +22,7 @@ from web.security import Authority, authority
 MOST_CARDS = 60
 MOST_DONE = 200
 TODAY = timedelta(hours=24)
-FILTERS = ("q", "workspace", "runner", "done")
+FILTERS = ("q", "workspace", "runner", "done", "archived")
 
 
 @dataclass(frozen=True)
@@ -55,6 +55,7 @@ def board() -> str:
             has_tasks=has_tasks or Task.select().exists(),
             is_filtered=_is_filtered(),
             filters={name: _filter(name) for name in FILTERS},
+            notice=archive.notice(),
         )
 
 
@@ -62,7 +63,12 @@ def board() -> str:
 def columns_partial() -> str:
     """All columns, for a script that was away."""
     with snapshot():
-        return frame.page("parts/columns.html", columns=columns(), is_filtered=_is_filtered())
+        return frame.page(
+            "parts/columns.html",
+            columns=columns(),
+            is_filtered=_is_filtered(),
+            filters={"done": _filter("done")},
+        )
 
 
 @authority(Authority.PAGE)
@@ -81,7 +87,7 @@ def card_text(task: Task) -> str:
 
 
 def _is_filtered() -> bool:
-    return any(_filter(name) for name in ("q", "workspace", "runner"))
+    return any(_filter(name) for name in ("q", "workspace", "runner", "archived"))
 
 
 def _filter(name: str) -> str:
@@ -113,7 +119,7 @@ def _order(key: str) -> Sequence[Any]:
 
 
 def _selected() -> Any:
-    found = Task.select().where(Task.archived_at.is_null())
+    found = Task.select().where(Task.archived_at.is_null(not _filter("archived")))
     if words := _filter("q")[:500]:
         found = found.where(
             Task.title.contains(words) | Task.prompt.contains(words) | Task.id.startswith(words.lower())

@@ -7,6 +7,7 @@ import random
 import threading
 import time
 
+from shared import archive, tasks
 from shared.store.models import Task
 from tests.installation import Installation
 from tests.integration.web.conftest import Ws, add, announce, bearer, open_ws
@@ -256,6 +257,67 @@ def test_a_client_is_never_sent_compressed_frames(site: Installation) -> None:
         assert "permessage-deflate" not in ws.head
         ws.send({"ping": 1})
         assert json.dumps(ws.until("pong"))
+
+
+def deleted(*ids: str) -> None:
+    """Delete tasks as a worker does, once their files are gone."""
+    for id in ids:
+        archive.delete(tasks.get(id))
+
+
+def losses(ws: Ws) -> list[str]:
+    """The topics of every deletion told until now."""
+    ws.send({"ping": "now"})
+    found: list[str] = []
+    while "pong" not in (message := ws.message()):
+        if "deleted" in message:
+            assert message == {"topic": message["topic"], "deleted": True}
+            found.append(message["topic"])
+    return found
+
+
+def test_a_deleted_task_is_told_on_its_topic_and_on_the_board(site: Installation) -> None:
+    doomed, kept = new(site), new(site)
+    topic = f"task:{doomed}"
+    with open_ws(site) as board, open_ws(site) as reader, open_ws(site) as both, open_ws(site) as other:
+        board.send({"sub": [{"topic": "board"}]})
+        reader.send({"sub": [{"topic": topic, "after": 0}]})
+        both.send({"sub": [{"topic": "board"}, {"topic": topic}]})
+        other.send({"sub": [{"topic": f"task:{kept}"}]})
+        for ws in (reader, both, other):
+            ws.until("task")
+        assert losses(board) == []
+        deleted(doomed)
+        for ws in (board, reader, both):
+            assert ws.until("deleted") == {"topic": topic, "deleted": True}
+        assert [losses(ws) for ws in (both, other)] == [[], []], "once, and to nobody else"
+        reader.send({"sub": [{"topic": topic}]})
+        assert reader.until("error")["error"]["status"] == 404
+
+
+def test_deletions_beside_new_tasks_are_all_told(site: Installation) -> None:
+    with open_ws(site) as ws:
+        ws.send({"sub": [{"topic": "board"}]})
+        doomed = [new(site) for _ in range(3)]
+        while doomed[-1] != ws.until("task")["task"]["id"]:
+            pass
+        deleted(*doomed[:2])
+        born = new(site)
+        deleted(doomed[2])
+        told = [ws.until("deleted")["topic"] for _ in doomed]
+        assert told == [f"task:{id}" for id in doomed]
+        assert site.get(f"/tasks/{born}").status == 200
+        assert losses(ws) == []
+
+
+def test_an_archived_task_is_shown_to_the_board_as_archived(site: Installation) -> None:
+    task = new(site)
+    with open_ws(site) as ws:
+        ws.send({"sub": [{"topic": "board"}]})
+        archive.set_archived(tasks.get(task), True)
+        seen = ws.until("task")["task"]
+        while (seen["id"], bool(seen["archived_at"])) != (task, True):
+            seen = ws.until("task")["task"]
 
 
 def test_deleted_and_new_rows_never_confuse_the_stream(site: Installation) -> None:

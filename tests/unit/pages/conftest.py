@@ -10,10 +10,10 @@ from werkzeug.test import TestResponse
 
 from shared import accounts
 from shared.config import Config
-from tests.unit.web.conftest import HOST, PORT, api, app, client, config, worker
+from tests.unit.web.conftest import HOST, PORT, api, app, client, config, running, worker
 from web.app import Application
 
-__all__ = ["api", "app", "client", "config", "worker"]
+__all__ = ["api", "app", "client", "config", "running", "worker"]
 
 
 class Visitor:

@@ -1,7 +1,7 @@
 // @ts-check
 // The board: cards follow their tasks one by one, the composer helps with its choices, filters apply as one types.
 
-import { onBoard } from "./page.js";
+import { onBoard, onLoss } from "./page.js";
 import { setClock, throttled } from "./frame.js";
 import * as keys from "./keys.js";
 
@@ -29,14 +29,19 @@ function refreshCard(id) {
 async function readCard(id) {
   const answer = await fetch(`/ui/cards/${id}${location.search}`, { headers: { "HX-Request": "true" } });
   setClock(answer);
-  const shown = document.getElementById(`card-${id}`);
   if (answer.status === 204 || answer.status === 404) {
-    shown?.remove();
-    count();
+    drop(id);
     return;
   }
   if (!answer.ok) return;
   await place(id, await answer.text());
+}
+
+/** A card leaves the board. @param {string} id */
+function drop(id) {
+  refreshes.delete(id);
+  document.getElementById(`card-${id}`)?.remove();
+  count();
 }
 
 /**
@@ -207,6 +212,9 @@ keys.add("k", "Previous card", () => move(-1));
 keys.add("a", "Allow, on the focused card", () => press("allow"));
 keys.add("d", "Deny, on the focused card", () => press("deny"));
 onBoard((task) => refreshCard(task.id), refreshAll);
+onLoss(drop);
+// Read once: a reload must not say again what was done long ago.
+if (new URLSearchParams(location.search).has("notice")) history.replaceState(null, "", "/");
 tendComposer();
 addEventListener("DOMContentLoaded", () => {
   const branch = document.getElementById("branch");

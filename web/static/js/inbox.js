@@ -1,7 +1,7 @@
 // @ts-check
 // The inbox is read again whenever a task changes; what is half typed in it stays.
 
-import { onBoard } from "./page.js";
+import { onBoard, onLoss } from "./page.js";
 import { throttled } from "./frame.js";
 
 const PAUSE = 500;
@@ -17,3 +17,4 @@ const refresh = throttled(async () => {
 }, PAUSE);
 
 onBoard(refresh, refresh);
+onLoss(refresh);

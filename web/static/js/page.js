@@ -10,6 +10,13 @@ import * as keys from "./keys.js";
 const readers = new Set();
 /** @type {Set<() => void>} */
 const resyncs = new Set();
+/** @type {Set<(id: string) => void>} */
+const losers = new Set();
+
+/** Hear of every task that is deleted. @param {(id: string) => void} onDeleted */
+export function onLoss(onDeleted) {
+  losers.add(onDeleted);
+}
 
 /**
  * Hear of every task that changes, and when all should be read again.
@@ -29,6 +36,10 @@ stream.subscribe("board", {
   onTask: (task) => {
     frame.refreshNeeds();
     for (const read of readers) read(task);
+  },
+  onDeleted: (id) => {
+    frame.refreshNeeds();
+    for (const lose of losers) lose(id);
   },
   onResync: () => {
     frame.refreshNeeds();

@@ -7,6 +7,7 @@
  * @typedef {object} Reader
  * @property {(events: StreamEvent[]) => void} [onEvents] every event above `after`, once, in order
  * @property {(task: LiveTask) => void} [onTask] a task as it is now, without events and prompt
+ * @property {(id: string) => void} [onDeleted] the task is gone: the topic's own, or any of the board's
  * @property {() => void} [onResync] something may have been missed: read the whole again
  * @property {(status: number, detail: string) => void} [onRefused]
  * @typedef {{reader: Reader, after: number | undefined}} Subscription
@@ -180,7 +181,9 @@ export class Stream {
       this.#say({ sub: [this.#wish(frame.topic)] });
       known.reader.onResync?.();
     } else if (frame.error) {
-      this.subscriptions.get(frame.error.topic)?.reader.onRefused?.(frame.error.status, frame.error.detail);
+      this.#refused(frame.error);
+    } else if (frame.deleted) {
+      this.#deleted(frame.topic);
     } else if (frame.events) {
       this.#events(frame.topic, frame.events);
     } else if (frame.task) {
@@ -202,6 +205,20 @@ export class Stream {
     if (fresh.length) known.reader.onEvents?.(fresh);
   }
 
+  /** A task deleted before its topic was read is known only by being unknown. @param {{topic: string, status: number, detail: string}} error */
+  #refused({ topic, status, detail }) {
+    if (status === 404 && topic?.startsWith("task:")) this.#deleted(topic);
+    else this.subscriptions.get(topic)?.reader.onRefused?.(status, detail);
+  }
+
+  /** @param {string} topic */
+  #deleted(topic) {
+    const known = this.subscriptions.get(topic);
+    this.subscriptions.delete(topic);
+    known?.reader.onDeleted?.(topic.slice(5));
+    this.subscriptions.get("board")?.reader.onDeleted?.(topic.slice(5));
+  }
+
   /** The same news by plain requests, as long as no socket opens. */
   async #poll() {
     try {
@@ -218,10 +235,10 @@ export class Stream {
 
   /** @param {Subscription} known */
   async #pollBoard(known) {
-    const tasks = await ask("/tasks?events=0&limit=50");
-    const newest = tasks[0]?.updated_at ?? "";
-    if (newest !== this.polledTo) known.reader.onResync?.();
-    this.polledTo = newest;
+    const tasks = (await ask("/tasks?events=0&limit=50")) ?? [];
+    const seen = tasks.map((/** @type {LiveTask} */ task) => task.id + task.updated_at).join();
+    if (seen !== this.polledTo) known.reader.onResync?.();
+    this.polledTo = seen;
   }
 
   /**
@@ -231,15 +248,21 @@ export class Stream {
   async #pollTask(topic, known) {
     const path = `/tasks/${topic.slice(5)}`;
     const events = await ask(`${path}/events?after=${known.after ?? 0}&limit=500`);
+    if (events === null) {
+      this.#deleted(topic);
+      return;
+    }
     this.#events(topic, events);
-    known.reader.onTask?.(await ask(`${path}?events=0`));
+    const task = await ask(`${path}?events=0`);
+    if (task !== null) known.reader.onTask?.(task);
   }
 }
 
-/** @param {string} path */
+/** JSON, or null for what is not there. @param {string} path */
 async function ask(path) {
   const answer = await fetch(path, { headers: { Accept: "application/json" } });
   if (answer.status === 401) location.assign("/login");
+  if (answer.status === 404) return null;
   if (!answer.ok) throw new Error(`${path}: ${answer.status}`);
   return answer.json();
 }

@@ -1,7 +1,7 @@
 // @ts-check
 // Every page of a task: its header, details, pinned requests and reply box follow the task; keys; drafts.
 
-import { onBoard } from "./page.js";
+import { onBoard, onLoss } from "./page.js";
 import { stream } from "./stream.js";
 import { setClock, throttled } from "./frame.js";
 import * as keys from "./keys.js";
@@ -25,7 +25,22 @@ async function morph(target, fresh) {
   await htmx().swap({ target, text: fresh.outerHTML, swap: "outerMorph", sourceElement: target });
 }
 
+let isGone = false;
+
+/** The task was deleted, here or elsewhere: say so once, and offer nothing that could only fail. */
+export function showDeleted() {
+  if (isGone) return;
+  isGone = true;
+  root.dataset.gone = "";
+  sessionStorage.removeItem(draftKey);
+  const said = Object.assign(document.createElement("p"), { className: "notice warn gone", textContent: "This task was deleted. " });
+  said.setAttribute("role", "alert");
+  said.append(Object.assign(document.createElement("a"), { href: "/", textContent: "To the board" }));
+  document.querySelector("#task .centre")?.prepend(said);
+}
+
 export const refreshState = throttled(async () => {
+  if (isGone) return;
   const answer = await fetch(`${path}/state?tab=${root.dataset.tab}`, { headers: { "HX-Request": "true" } });
   if (!answer.ok) return;
   setClock(answer);
@@ -52,7 +67,7 @@ function keepOrigin(part) {
 
 const refreshSiblings = throttled(async () => {
   const shown = document.getElementById("siblings");
-  if (!shown) return;
+  if (!shown || isGone) return;
   const answer = await fetch(`${path}/siblings`, { headers: { "HX-Request": "true" } });
   const fresh = answer.ok ? parsed(await answer.text()).getElementById("siblings") : null;
   if (fresh) await morph(shown, fresh);
@@ -138,10 +153,11 @@ if (root.dataset.tab === "timeline") {
   keys.add("r", "Write a reply", () => message()?.focus());
 } else {
   // The timeline reads its own topic, with its events.
-  stream.subscribe(`task:${id}`, { onTask: refreshState, onResync: refreshState });
+  stream.subscribe(`task:${id}`, { onTask: refreshState, onResync: refreshState, onDeleted: showDeleted });
 }
 
 onBoard(refreshSiblings, refreshSiblings);
+onLoss(refreshSiblings);
 turnTo(0);
 noteAsked();
 restoreDraft();

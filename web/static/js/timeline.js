@@ -3,7 +3,7 @@
 // new events are appended exactly once by their seq.
 
 import { stream } from "./stream.js";
-import { id, path, refreshState } from "./task.js";
+import { id, path, refreshState, showDeleted } from "./task.js";
 import { throttled } from "./frame.js";
 import { holding, isHeld, localise, merge, tell } from "./rows.js";
 import * as keys from "./keys.js";
@@ -340,7 +340,7 @@ stream.subscribe(
       pump();
     },
     onTask: refreshState,
-    onResync: refreshState,
+    onResync: refreshState, onDeleted: showDeleted,
   },
   shown,
 );
