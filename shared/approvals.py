@@ -1,13 +1,16 @@
-"""An agent's questions as durable rows: asked, decided by one winner, delivered."""
+"""An agent's questions as durable rows: asked, decided by one winner, delivered, confirmed."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass, field
+from datetime import datetime, timedelta
 from typing import Any
 from uuid import uuid4
 
-from shared import commands, timeline
+from peewee import fn
+
+from shared import commands, fleet, grants, policy, timeline
 from shared.clock import now
 from shared.commands import CommandKind
 from shared.errors import Conflict, NotFound, WrongShape
@@ -15,8 +18,13 @@ from shared.events import Category, Draft, Kind
 from shared.redaction import MASK
 from shared.store.database import transaction
 from shared.store.models import INSERTED, Approval, Attempt, Task
+from shared.tool_rules import Rule
 
 DECISIONS = {"allow": "allowed", "deny": "denied"}
+ANSWERED = ("allowed", "denied", "expired")
+SCOPES = ("once", "task")
+#: Requests that expire in one transaction; the rest a second later.
+MOST_AT_ONCE = 100
 
 
 @dataclass(frozen=True)
@@ -31,6 +39,7 @@ class Question:
     cwd: str | None = None
     risk: tuple[str, ...] = ()
     choices: tuple[Mapping[str, Any], ...] = ()
+    tool_use_id: str | None = None
 
 
 @dataclass(frozen=True)
@@ -45,7 +54,8 @@ class Verdict:
 def ask(attempt_id: str, task_number: int, question: Question, verdict: Verdict | None = None) -> Approval:
     """Record a question inside the caller's transaction; asked again after a re-attach it is the same row.
 
-    With a `verdict` it is decided at once, and delivering the answer is a command like any other.
+    With a `verdict`, or by a rule a person granted meanwhile, it is decided at once, and delivering the answer is
+    a command like any other.
     """
     known = Approval.get_or_none(Approval.attempt == attempt_id, Approval.request == question.request)
     if known is not None:
@@ -56,31 +66,63 @@ def ask(attempt_id: str, task_number: int, question: Question, verdict: Verdict 
         task=task_number,
         attempt=attempt_id,
         request=question.request,
-        status=DECISIONS[verdict.decision] if verdict else "pending",
         tool=question.tool,
         title=question.title,
         command=question.command,
         input=dict(question.input),
         cwd=question.cwd,
         risk=list(question.risk),
-        rule=verdict.rule if verdict else None,
         choices=[dict(choice) for choice in question.choices],
-        note=verdict.note if verdict else None,
-        decided_by="policy" if verdict else None,
-        decided_at=at if verdict else None,
+        tool_use_id=question.tool_use_id,
         created_at=at,
     )
-    if verdict:
-        commands.accept(
-            Task.get_by_id(task_number),
-            CommandKind.DECIDE,
-            {"approval": row.id},
-            Attempt.get_by_id(attempt_id),
-        )
+    task = Task.get_by_id(task_number)
+    verdict = verdict or _by_rule(task, row)
+    if verdict is None:
+        _set_expiry(task, row, at)
+    else:
+        _answer(task, row, DECISIONS[verdict.decision], by="policy", rule=verdict.rule, note=verdict.note)
     if verdict is None or verdict.decision == "deny":
         asked = {"category": Category.APPROVAL_REQUEST, "approval_id": row.id, "tool": question.tool}
         timeline.append(task_number, [Draft(Kind.LIFECYCLE, question.title, asked)], attempt_id)
-    return row
+    return Approval.get_by_id(row.id)
+
+
+def _by_rule(task: Task, row: Approval) -> Verdict | None:
+    """What a granted rule says of a request that came as it was granted."""
+    found = grants.decision(task, row) if task.granted_rules else None
+    return None if found is None or found.action == "ask" else Verdict(found.action, str(found), found.reason)
+
+
+def _set_expiry(task: Task, row: Approval, at: datetime) -> None:
+    minutes = policy.from_json(task.effective_policy or task.policy).approval_minutes
+    if minutes:
+        expires_at = at + timedelta(minutes=minutes)
+        Approval.update(expires_at=expires_at).where(Approval.id == row.id).execute()
+
+
+def _answer(task: Task, row: Approval, status: str, **fields: Any) -> bool:
+    """Decide a pending request and have its answer delivered; False when somebody else was faster."""
+    by = fields.pop("by")
+    won = (
+        Approval.update(status=status, decided_by=by, decided_at=now(), **fields)
+        .where(Approval.id == row.id, Approval.status == "pending")
+        .execute()
+    )
+    if won:
+        commands.accept(task, CommandKind.DECIDE, {"approval": row.id}, Attempt.get_by_id(row.attempt))
+    return bool(won)
+
+
+def _say(task: Task, row: Approval, text: str, decision: str, by: str) -> None:
+    about = {
+        "category": Category.APPROVAL_DECISION,
+        "approval_id": row.id,
+        "decision": decision,
+        "decided_by": by,
+    }
+    kind = Kind.INPUT if by == "owner" else Kind.LIFECYCLE
+    timeline.append(task.number, [Draft(kind, text, about)], row.attempt)
 
 
 def decide(
@@ -93,39 +135,99 @@ def decide(
     updated_input: Mapping[str, Any] | None = None,
     by: str = "owner",
 ) -> Approval:
-    """Answer a question; one winner. Raises Conflict for a late or second decision, NotFound, WrongShape."""
+    """Answer a question; one winner. Raises Conflict for a late or second decision, NotFound, WrongShape.
+
+    Allowed for the whole task it also grants the rule that `grants.suggestion` names, which decides other
+    requests that wait and those to come.
+    """
     if decision not in DECISIONS:
         raise WrongShape(f"A decision is allow or deny, not {decision!r}.", field="decision")
+    if scope not in SCOPES:
+        raise WrongShape(f"A scope is once or task, not {scope!r}.", field="scope")
     if updated_input is not None and MASK in repr(updated_input):
         raise WrongShape("An edited input must not contain a redaction mask.", field="updated_input")
     with transaction():
         row = Approval.get_or_none(Approval.id == approval_id, Approval.task == task.number)
         if row is None:
             raise NotFound("The task has no such approval request.")
-        won = (
-            Approval.update(
-                status=DECISIONS[decision],
-                scope=scope,
-                note=note,
-                updated_input=dict(updated_input) if updated_input is not None else None,
-                decided_by=by,
-                decided_at=now(),
-            )
-            .where(Approval.id == approval_id, Approval.status == "pending")
-            .execute()
-        )
-        if not won:
+        edited = dict(updated_input) if updated_input is not None else None
+        if not _answer(task, row, DECISIONS[decision], scope=scope, note=note, updated_input=edited, by=by):
             raise Conflict(f"This request is already {row.status}.")
-        attempt = Attempt.get_by_id(row.attempt)
-        decided = {"category": Category.APPROVAL_DECISION, "approval_id": row.id, "decision": decision}
+        if edited and not row.choices and not can_edit(task):
+            raise WrongShape(
+                f"{task.runner} runs only what it asked for; deny it with a reason instead.",
+                field="updated_input",
+            )
+        changed = " with an edited input" if edited and not row.choices else ""
         said = f": {note}" if note else ""
-        timeline.append(
-            task.number,
-            [Draft(Kind.INPUT, f"{DECISIONS[decision].capitalize()} {row.tool}{said}", decided)],
-            attempt.id,
-        )
-        commands.accept(task, CommandKind.DECIDE, {"approval": row.id}, attempt)
+        text = f"{DECISIONS[decision].capitalize()} {row.tool}{changed}{said}"
+        _say(task, row, text, decision, by)
+        if decision == "allow" and scope == "task":
+            _grant_for(task, row, edited)
     return Approval.get_by_id(approval_id)
+
+
+def can_edit(task: Task) -> bool:
+    """Whether this task's agent takes an input that a person changed; Codex runs what it asked for, or nothing."""
+    known = fleet.runner(task.runner)
+    told = (known.capabilities or {}).get("edited_input") if known else None
+    return bool(task.runner != "codex" if told is None else told)
+
+
+def _grant_for(task: Task, row: Approval, edited: Mapping[str, Any] | None) -> None:
+    rule = grants.suggestion(row, edited)
+    if rule is None:
+        raise WrongShape("No rule can be made of this request; allow it once.", field="scope")
+    grant(task, rule)
+
+
+def grant(task: Task, rule: Mapping[str, Any]) -> Rule:
+    """Add a rule to a task; requests that wait and that it covers are decided with it."""
+    with transaction():
+        made = grants.add(task, rule)
+        for row in of(task, "pending"):
+            found = grants.decision(task, row)
+            if found.action != "ask" and _answer(
+                task, row, DECISIONS[found.action], by="policy", rule=str(found), note=found.reason
+            ):
+                text = f"{DECISIONS[found.action].capitalize()} {row.tool}: {found}"
+                _say(task, row, text, found.action, "policy")
+        return made
+
+
+def expire_due() -> int:
+    """Deny every request whose time is over, and interrupt the turns that asked; returns how many there were."""
+    overdue = (Approval.status == "pending") & (Approval.expires_at <= now())
+    if not Approval.select(Approval.id).where(overdue).exists():
+        return 0
+    with transaction():
+        expired = [row for row in Approval.select().where(overdue).limit(MOST_AT_ONCE) if _expire(row)]
+        for attempt in {row.attempt: row for row in expired}.values():
+            commands.accept(attempt.task, CommandKind.INTERRUPT, {}, Attempt.get_by_id(attempt.attempt))
+    return len(expired)
+
+
+def _expire(row: Approval) -> bool:
+    minutes = round((row.expires_at - row.created_at).total_seconds() / 60)
+    note = f"Nobody answered in {minutes} minute{'' if minutes == 1 else 's'}."
+    won = _answer(row.task, row, "expired", by="timeout", note=note)
+    if won:
+        _say(row.task, row, f"{note} {row.tool} was denied and the turn interrupted.", "deny", "timeout")
+    return won
+
+
+def confirm(attempt_id: str, tool_use_ids: Collection[str]) -> None:
+    """The agent went on with these tool calls: the answers about them arrived."""
+    if not tool_use_ids:
+        return
+    at = now()
+    with transaction():
+        Approval.update(confirmed_at=at, delivered_at=fn.coalesce(Approval.delivered_at, at)).where(
+            Approval.attempt == attempt_id,
+            Approval.tool_use_id.in_(list(tool_use_ids)),
+            Approval.status.in_(ANSWERED),
+            Approval.confirmed_at.is_null(),
+        ).execute()
 
 
 def of(task: Task, status: str | None = None) -> list[Approval]:

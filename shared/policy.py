@@ -8,17 +8,17 @@ from __future__ import annotations
 import dataclasses
 import hashlib
 import json
-import os
 import re
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from enum import StrEnum
-from fnmatch import fnmatchcase
 from pathlib import Path
 from typing import Any
 
+from shared import tool_rules
 from shared.network_words import CLIENTS, stays_local
 from shared.shell_words import program, simple_commands
+from shared.tool_rules import Call, Decision
 
 DEFAULT_BLOCKED = ("rm -rf", "sudo", "git push", "curl", "wget", "ssh", "scp")
 
@@ -50,6 +50,7 @@ class Policy:
     network_hosts: tuple[str, ...] = ()
     home_paths: tuple[str, ...] = ()
     tool_rules: tuple[Mapping[str, Any], ...] = ()
+    approval_minutes: int | None = None
 
     @property
     def network(self) -> NetworkMode:
@@ -103,36 +104,43 @@ def from_json(value: Mapping[str, Any], base: Policy | None = None) -> Policy:
     return dataclasses.replace(base or Policy(), **changes)
 
 
-def tool_action(
-    policy: Policy, tool: str, *, contained: bool, command: str | None = None, path: str | None = None
-) -> tuple[str, str]:
-    """(allow | ask | deny, the rule that says so) for a tool an agent wants to use (contract 5).
+def with_workspace_rules(own: Mapping[str, Any], rules: Sequence[tool_rules.Rule]) -> dict[str, Any]:
+    """A policy's JSON with its workspace's tool rules behind its own, each marked with where it came from."""
+    given = [{**rule, "origin": "workspace"} for rule in rules]
+    return {**own, "tool_rules": [*own.get("tool_rules", ()), *given]} if given else dict(own)
 
-    `command` is the shell line and `path` the file the tool is for, where it has one. The first matching rule wins;
-    where none does, enforced containment or full access allow, else a person is asked.
+
+def tool_decision(
+    policy: Policy, call: Call, *, contained: bool, granted: Sequence[tool_rules.Rule] = ()
+) -> Decision:
+    """What happens to a tool an agent wants to use (contract 5): allow, ask or deny, and by which rule.
+
+    `granted` is what a person allowed for the rest of the task; it stands before the policy's rules but weakens no
+    deny of theirs. Where no rule matches, enforced containment or full access allow, else a person is asked.
     """
-    for rule in policy.tool_rules:
-        action = str(rule.get("action", "ask"))
-        if rule.get("tool") in ("*", tool) and _concerns(rule, action, command, path):
-            reason = f" — {rule['reason']}" if rule.get("reason") else ""
-            return action, f"tool_rules: {rule.get('tool')}{reason}"
     if policy.workspace_access == "full":
-        return "allow", "full access"
-    return ("allow", "contained") if contained else ("ask", "no containment")
+        default = Decision("allow", "no rule matches: full access")
+    elif contained:
+        default = Decision("allow", "no rule matches: the task is contained")
+    else:
+        default = Decision("ask", "no rule matches: nothing contains the task")
+    given = [("granted for this task", rule) for rule in granted]
+    return tool_rules.decide(call, tool_rules.named(policy.tool_rules), default, given)
 
 
-def _concerns(rule: Mapping[str, Any], action: str, command: str | None, path: str | None) -> bool:
-    """Whether a rule's `pattern` and `path` match: to allow, every simple command must; to object, one is enough."""
-    if rule.get("path") and not (path and fnmatchcase(os.path.normpath(path), str(rule["path"]))):
-        return False
-    pattern = rule.get("pattern")
-    if not pattern:
-        return True
-    lines = [" ".join(words) for words in simple_commands(command or "")]
-    matches = [fnmatchcase(line, str(pattern)) for line in lines]
-    if action == "allow":
-        return bool(matches) and all(matches)
-    return any(matches) or bool(command and fnmatchcase(command, str(pattern)))
+def tool_action(
+    policy: Policy,
+    tool: str,
+    *,
+    contained: bool,
+    command: str | None = None,
+    path: str | None = None,
+    cwd: str | None = None,
+) -> tuple[str, str]:
+    """`tool_decision` of a call that touches one file at most: its action, and its rule with the rule's reason."""
+    call = tool_rules.call_of(tool, {"path": path} if path else {}, command, cwd)
+    found = tool_decision(policy, call, contained=contained)
+    return found.action, str(found)
 
 
 @dataclass(frozen=True)

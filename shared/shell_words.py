@@ -32,6 +32,7 @@ COUNTED = frozenset("timeout nice ionice watch chroot".split())
 #: Words of the shell's grammar that a command may follow.
 KEYWORDS = frozenset("! if then elif else while until do".split())
 SHELLS = frozenset("sh bash dash zsh ksh ash fish su runuser".split())
+PLAIN_SHELLS = SHELLS - {"su", "runuser"}
 ASSIGNMENT = re.compile(r"[A-Za-z_][A-Za-z0-9_]*\+?=")
 COUNT = re.compile(r"[\d.]+[smhd]?|/.*", re.DOTALL)
 SHELL_TEXT = re.compile(r"-[A-Za-z]*c[A-Za-z]*")
@@ -74,6 +75,24 @@ def simple_commands(line: str, depth: int = 0) -> list[list[str]]:
         for text in reader.substitutions:
             found.extend(simple_commands(text, depth + 1))
     return found
+
+
+def unwrapped(line: str) -> str:
+    """The text that `line` hands to one shell by `-c` and nothing else, as Codex wraps each command; or `line` itself."""
+    reader = _Reader()
+    reader.read(line)
+    if len(reader.commands) != 1 or reader.substitutions:
+        return line
+    shell, *rest = reader.commands[0]
+    given = len(rest) == 2 and SHELL_TEXT.fullmatch(rest[0]) and program([shell]) in PLAIN_SHELLS
+    return rest[1] if given else line
+
+
+def assigned_commands(line: str) -> list[list[str]]:
+    """The simple commands at the top of `line` that begin with assignments, these included (`PAGER=x git log`)."""
+    reader = _Reader()
+    reader.read(line)
+    return [words for words in reader.commands if ASSIGNMENT.match(words[0])]
 
 
 def program(words: list[str]) -> str:

@@ -168,8 +168,10 @@ def request_start(task: Task, *, resume: bool = False, message: str | None = Non
 def _freeze(task: Task) -> None:
     """The policy a task starts under first is the one it keeps."""
     if task.effective_policy is None:
-        task.effective_policy = task.policy
-        Task.update(effective_policy=task.policy).where(Task.number == task.number).execute()
+        task.effective_policy = policy.with_workspace_rules(
+            task.policy, workspaces.defaults_for(task.workspace).get("tool_rules") or []
+        )
+        Task.update(effective_policy=task.effective_policy).where(Task.number == task.number).execute()
         timeline.append(task.number, [Draft(Kind.LIFECYCLE, "Effective policy frozen")])
 
 

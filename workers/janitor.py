@@ -12,7 +12,7 @@ import time
 from contextlib import suppress
 
 from broker.liveness import Owners
-from shared import attempts, commands, fleet, landings
+from shared import approvals, attempts, commands, fleet, landings
 from shared.commands import CommandKind
 from shared.crashpoints import crashpoint
 from shared.errors import OpenRuntimeError, Refused
@@ -71,6 +71,7 @@ class Janitor(threading.Thread):
         self._take_over()
         if attempts.queued_count():
             self._office.start_next()
+        approvals.expire_due()
         commands.ring_again()
 
     def _forget_the_dead(self) -> None:

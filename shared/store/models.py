@@ -220,6 +220,7 @@ class Approval(Table):
     delivered_at = InstantField(null=True)
     expires_at = InstantField(null=True)
     confirmed_at = InstantField(null=True)
+    tool_use_id = peewee.TextField(null=True)
 
 
 class Capture(Table):

@@ -26,6 +26,8 @@ PURE = {
     "redaction": {"re2"},
     "secret_rules": {"re2"},
     "shell_words": set(),
+    "tool_rules": set(),
+    "tool_suggestions": set(),
     "clock": set(),
 }
 

@@ -11,7 +11,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from shared import policy
+from shared import grants, policy, tool_rules
 from shared.approvals import Verdict
 from shared.attempts import Progress
 from shared.events import Draft
@@ -39,8 +39,6 @@ STREAMS = {frames.STDIN: "stdin", frames.STDOUT: "stdout", frames.STDERR: "stder
 #: A prompt without its newline is shown once its stream was quiet this long (architecture rule 4).
 QUIET_SECONDS = 0.15
 READ_BYTES = 64 * 1024
-#: Questions only a person can answer, whatever the policy allows.
-FOR_A_PERSON = frozenset({"AskUserQuestion", "ExitPlanMode"})
 
 
 @dataclass
@@ -172,26 +170,21 @@ class Watch:
 
     def _asked(self, item: Asked) -> None:
         question = item.question
-        path = (
-            question.input.get("file_path")
-            or question.input.get("notebook_path")
-            or question.input.get("path")
+        call = tool_rules.call_of(
+            question.tool, question.input, question.command, question.cwd or self.context.cwd
         )
-        action, rule = policy.tool_action(
+        found = policy.tool_decision(
             self.context.policy,
-            question.tool,
+            call,
             contained=self.context.contained,
-            command=question.command,
-            path=str(path) if path else None,
+            granted=grants.of(self.attempt.task_id),
         )
-        if action == "ask" or question.tool in FOR_A_PERSON:
+        if found.action == "ask" or question.choices or question.tool in tool_rules.FOR_A_PERSON:
             self._progress.questions.append((question, None))
             self._become(Status.NEEDS_INPUT)
             self.drafts.append(self.narrator.needs_input(question.title, "protocol"))
         else:
-            self._progress.questions.append(
-                (question, Verdict(action, rule, note=rule.partition(" — ")[2] or None))
-            )
+            self._progress.questions.append((question, Verdict(found.action, str(found), found.reason)))
 
     def _noted(self, note: dict[str, Any]) -> None:
         match note.get("note"):
