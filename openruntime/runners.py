@@ -1,5 +1,6 @@
 """What a third-party runner imports: the protocol, the observations, and the conformance checks."""
 
+from shared.spending import Spending
 from workers.runners import Capabilities, Context, Reader, Runner, Start, streams
 from workers.runners.conformance import CHECKS
 from workers.runners.observations import (
@@ -33,6 +34,7 @@ __all__ = [
     "Runner",
     "Said",
     "SessionStarted",
+    "Spending",
     "Spent",
     "Start",
     "Thought",

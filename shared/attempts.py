@@ -4,15 +4,17 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
+from datetime import datetime
 from typing import Any
 
-from shared import approvals, commands, timeline
+from shared import approvals, commands, costs, tasks, timeline
 from shared.approvals import Question, Verdict
 from shared.clock import now, to_micros
 from shared.commands import CommandKind
 from shared.doorbell import Bell, ring
 from shared.events import Category, Draft, Kind
 from shared.lifecycle import LIVE, Status, StopReason, sources
+from shared.spending import Spending
 from shared.store.database import raw, transaction
 from shared.store.models import Approval, Attempt, Command, Task
 
@@ -41,6 +43,9 @@ class Ending:
     summary: str | None = None
     runtime_millis: int = 0
     drafts: Sequence[Draft] = ()
+    #: How the last turn ended in the agent's own terms, and when a usage limit is lifted.
+    outcome: str | None = None
+    limit_resets_at: datetime | None = None
 
 
 @dataclass
@@ -55,8 +60,11 @@ class Progress:
     runner_state: str | None = None
     drafts: list[Draft] = field(default_factory=list)
     status: Status | None = None
+    hindrance: str | None = None
     session_id: str | None = None
-    cost: Mapping[str, int] | None = None
+    cost: Spending | Mapping[str, int] | None = None
+    #: Whether the agent has ended its turn and nothing it started still runs.
+    at_rest: bool = False
     questions: list[tuple[Question, Verdict | None]] = field(default_factory=list)
     withdrawn: list[str] = field(default_factory=list)
 
@@ -186,7 +194,7 @@ def record(batch: Sequence[Progress]) -> set[str]:
         for item in batch:
             changed = connection.execute(
                 "UPDATE attempt SET log_offset = ?, reader_state = ?, runner_state = coalesce(?, runner_state),"
-                " status = coalesce(?, status), runner_session_id = coalesce(?, runner_session_id)"
+                " status = coalesce(?, status), runner_session_id = coalesce(?, runner_session_id), hindrance = ?"
                 " WHERE id = ? AND epoch = ? AND finished_at IS NULL",
                 (
                     item.log_offset,
@@ -194,6 +202,7 @@ def record(batch: Sequence[Progress]) -> set[str]:
                     item.runner_state,
                     item.status,
                     item.session_id,
+                    item.hindrance,
                     item.attempt_id,
                     item.epoch,
                 ),
@@ -208,8 +217,10 @@ def record(batch: Sequence[Progress]) -> set[str]:
                     (item.status, item.session_id, to_micros(now()), item.task_number),
                 )
             if item.cost is not None:
-                spend(item.attempt_id, item.task_number, item.cost)
+                costs.record(item.attempt_id, item.task_number, item.cost)
             timeline.append(item.task_number, item.drafts, item.attempt_id)
+            if item.cost is not None:
+                _mind_budget(item)
             for question, verdict in item.questions:
                 approvals.ask(item.attempt_id, item.task_number, question, verdict)
             for request in item.withdrawn:
@@ -219,15 +230,26 @@ def record(batch: Sequence[Progress]) -> set[str]:
     return fenced
 
 
-def spend(attempt_id: str, task_number: int, cost: Mapping[str, int]) -> None:
-    """Set what an attempt has spent, and sum its task's ledger anew; inside the caller's transaction."""
-    Attempt.update(cost=dict(cost)).where(Attempt.id == attempt_id).execute()
-    total: dict[str, int] = {}
-    for row in Attempt.select(Attempt.cost, Attempt.runtime_millis).where(Attempt.task == task_number):
-        for key, value in row.cost.items():
-            total[key] = total.get(key, 0) + int(value)
-        total["runtime_millis"] = total.get("runtime_millis", 0) + row.runtime_millis
-    Task.update(ledger=total, updated_at=now()).where(Task.number == task_number).execute()
+def _mind_budget(item: Progress) -> None:
+    """Stop an agent that goes on working over its task's cost budget, with the reason in the timeline.
+
+    One that has ended its turn has nothing left to spend and ends as it is, unless somebody has said more.
+    """
+    task = Task.get_by_id(item.task_number)
+    said = costs.over_budget(task)
+    if said is None or (item.at_rest and not _has(item.attempt_id, CommandKind.REPLY, is_open=True)):
+        return
+    if not _has(item.attempt_id, CommandKind.STOP, is_open=False):
+        tasks.request_stop(task, StopReason.BUDGET)
+        about = {"category": Category.POLICY, "attempt_id": item.attempt_id, "field": "budget_cents"}
+        timeline.append(item.task_number, [Draft(Kind.LIFECYCLE, f"{said} The agent is stopped.", about)])
+
+
+def _has(attempt_id: str, kind: CommandKind, *, is_open: bool) -> bool:
+    wanted = (Command.attempt == attempt_id) & (Command.kind == kind)
+    return bool(
+        Command.select().where(wanted & Command.finished_at.is_null() if is_open else wanted).exists()
+    )
 
 
 def finish(attempt: Attempt, ending: Ending) -> bool:
@@ -247,6 +269,9 @@ def finish(attempt: Attempt, ending: Ending) -> bool:
                 blocked_reason=ending.blocked_reason,
                 summary=ending.summary,
                 runtime_millis=ending.runtime_millis,
+                outcome=ending.outcome,
+                limit_resets_at=ending.limit_resets_at,
+                hindrance=None,
                 finished_at=now(),
             )
             .where(owned(attempt))
@@ -262,8 +287,7 @@ def finish(attempt: Attempt, ending: Ending) -> bool:
             Task.status.in_(sources(ending.status)),
             Task.live_attempt == attempt.id,
         ).execute()
-        row = Attempt.get_by_id(attempt.id)
-        spend(attempt.id, attempt.task_id, row.cost)
+        costs.sum_up(attempt.task_id)
         Command.update(state=commands.State.APPLIED, result={}, finished_at=now()).where(
             Command.attempt == attempt.id, Command.kind == CommandKind.STOP, Command.finished_at.is_null()
         ).execute()

@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import Any
 from uuid import UUID, uuid4
 
-from shared import commands, fleet, policy, timeline, workspaces
+from shared import commands, costs, fleet, policy, timeline, workspaces
 from shared.clock import now
 from shared.commands import CommandKind
 from shared.doorbell import Bell, ring
@@ -184,6 +184,8 @@ def _start_refusal(task: Task, resume: bool) -> Refused | None:
         return NotReady(findings[0].message)
     if frozen.require_approval and not is_approved(task):
         return NotReady("The task needs approval before it starts.")
+    if used_up := costs.over_budget(task):
+        return NotReady(f"{used_up[:-1]}; go on in a new task, or with a larger budget in one.")
     known = fleet.runner(task.runner)
     if known is not None and not known.available and fleet.live_workers():
         return NotReady(

@@ -8,15 +8,19 @@ from enum import StrEnum
 from typing import Any
 
 from shared.approvals import Question
+from shared.spending import Spending
 
 
 class Outcome(StrEnum):
-    """How a turn of an agent ended."""
+    """How a turn of an agent ended: done, done without what was denied, or why it could not go on."""
 
     COMPLETED = "completed"
-    FAILED = "failed"
-    INTERRUPTED = "interrupted"
     BLOCKED = "blocked"
+    INTERRUPTED = "interrupted"
+    FAILED = "failed"
+    OUTAGE = "outage"
+    LOGIN_MISSING = "login-missing"
+    USAGE_LIMIT = "usage-limit"
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,6 +52,7 @@ class Said:
 
     text: str
     event_type: str = "message"
+    parent: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,25 +60,36 @@ class Thought:
     """Reasoning the agent shows."""
 
     text: str
+    parent: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
 class ToolCall:
-    """A tool the agent calls, with its input."""
+    """A tool the agent calls, with its input; `parent` is the call that started the sub-agent it belongs to."""
 
     id: str
     name: str
     title: str
     input: Mapping[str, Any] = field(default_factory=dict)
+    parent: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
 class ToolResult:
-    """What a tool call gave."""
+    """What a tool call gave; `partial` while it still runs."""
 
     id: str
     text: str
     failed: bool = False
+    parent: str | None = None
+    partial: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Planned:
+    """The agent's list of steps as it stands: (step, pending | in_progress | completed)."""
+
+    steps: Sequence[tuple[str, str]]
 
 
 @dataclass(frozen=True, slots=True)
@@ -92,9 +108,9 @@ class Withdrawn:
 
 @dataclass(frozen=True, slots=True)
 class Spent:
-    """What this process of the agent has used so far: totals, never deltas."""
+    """What the agent has used so far: totals, never deltas; whose, by model, and at what cost, says a `Spending`."""
 
-    cost: Mapping[str, int]
+    cost: Spending | Mapping[str, int]
 
 
 @dataclass(frozen=True, slots=True)
@@ -104,6 +120,30 @@ class TurnEnded:
     outcome: Outcome
     text: str = ""
     error: str | None = None
+    #: When a usage limit is lifted, in seconds since 1970.
+    resets_at: float | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Send:
+    """Bytes the agent's protocol needs next; `id` is the same whenever the line that caused it is read again."""
+
+    id: str
+    data: bytes
+
+
+@dataclass(frozen=True, slots=True)
+class Hindered:
+    """Something outside holds the agent up and it tries again; whatever it says or does next ends that."""
+
+    text: str
+
+
+@dataclass(frozen=True, slots=True)
+class Unsafe:
+    """The agent does not ask where this task's policy needs it to: it is ended before it does anything."""
+
+    reason: str
 
 
 @dataclass(frozen=True, slots=True)
@@ -122,9 +162,13 @@ Observation = (
     | Thought
     | ToolCall
     | ToolResult
+    | Planned
     | Asked
     | Withdrawn
     | Spent
     | TurnEnded
+    | Send
+    | Hindered
+    | Unsafe
     | Noticed
 )
