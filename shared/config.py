@@ -36,6 +36,7 @@ class Config:
     host: str = "127.0.0.1"
     port: int = 8080
     max_attempts: int = 8
+    outage_seconds: int = 600
     public_hosts: tuple[str, ...] = ()
     cors_origins: tuple[str, ...] = ()
     behind_proxy: bool = False
@@ -79,6 +80,7 @@ class Config:
             "OPENRUNTIME_HOST": self.host,
             "PORT": str(self.port),
             "OPENRUNTIME_MAX_ATTEMPTS": str(self.max_attempts),
+            "OPENRUNTIME_OUTAGE_SECONDS": str(self.outage_seconds),
             "OPENRUNTIME_BEHIND_PROXY": "1" if self.behind_proxy else "",
         }
         return {**self.environment, **{name: value for name, value in named.items() if value}}
@@ -99,6 +101,7 @@ def from_env(environ: Mapping[str, str] | None = None, *, data: str | Path | Non
         host=_host(env.get("OPENRUNTIME_HOST", "")),
         port=_whole(env, "PORT", 8080, low=0, high=MAX_PORT),
         max_attempts=_whole(env, "OPENRUNTIME_MAX_ATTEMPTS", 8, low=1, high=10_000),
+        outage_seconds=_whole(env, "OPENRUNTIME_OUTAGE_SECONDS", 600, low=1, high=86_400),
         public_hosts=_listed(env.get("OPENRUNTIME_PUBLIC_HOSTS", "")),
         cors_origins=tuple(_origin(item) for item in _listed(env.get("OPENRUNTIME_CORS_ORIGINS", ""))),
         behind_proxy=env.get("OPENRUNTIME_BEHIND_PROXY", "") == "1",

@@ -5,14 +5,13 @@ from __future__ import annotations
 import dataclasses
 import logging
 import re
-import shutil
 import subprocess
 from collections.abc import Mapping
 
 from shared import fleet
 from shared.errors import Refused
 from shared.fleet import RunnerState
-from workers.attempts import sandbox
+from workers.attempts import programs, sandbox
 from workers.runners import Runner, registry
 
 log = logging.getLogger(__name__)
@@ -42,7 +41,7 @@ def _look(name: str, path: str | None) -> tuple[RunnerState, Runner | None]:
         runner = registry.get(name)
     except Refused as error:
         return RunnerState(name, False, name, detail=error.detail), None
-    program = next((found for item in runner.programs if (found := shutil.which(item, path=path))), None)
+    program = programs.find(runner, path)
     state = RunnerState(
         name=name,
         available=program is not None,

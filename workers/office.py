@@ -32,7 +32,7 @@ class Office:
         self._in_hand: set[str] = set()
         self._claiming = threading.Lock()
         self._aside = ThreadPoolExecutor(2, thread_name_prefix="aside")
-        self.supervision = Supervision(orders, self._end, self._slot_is_free)
+        self.supervision = Supervision(orders, self._end, self._slot_is_free, config.outage_seconds)
 
     def start_next(self) -> None:
         """Claim and start queued attempts as long as there are slots; a start that finds none leaves its row."""

@@ -7,6 +7,7 @@ import logging
 import shutil
 import signal
 from collections.abc import Callable
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
@@ -28,6 +29,9 @@ from workers.runners.observations import Outcome, TurnEnded
 
 log = logging.getLogger(__name__)
 SUMMARY_CHARACTERS = 500
+#: Ends that supervision made and nobody asked for; they are failures, not stops.
+OUR_ENDS = frozenset({"outage", "unsafe"})
+FAILURES = frozenset({Outcome.FAILED, Outcome.OUTAGE, Outcome.LOGIN_MISSING, Outcome.USAGE_LIMIT})
 
 
 def close(attempt: Attempt, turn: TurnEnded | None, config: Config, again: Callable[[Attempt], None]) -> None:
@@ -119,8 +123,11 @@ def _ended(attempt: Attempt, exit: process.Exit, turn: TurnEnded | None, changed
     failure = exit.exec_error or exit.sandbox_error
     if failure:
         return _never_ran(attempt, failure)
+    if exit.reason in OUR_ENDS:
+        turn = _cut_short(attempt, exit.reason, turn)
+        exit = dataclasses.replace(exit, reason=None)
     spoken = turn is not None and turn.outcome in (Outcome.COMPLETED, Outcome.BLOCKED)
-    failed = turn is not None and turn.outcome is Outcome.FAILED
+    failed = turn is not None and turn.outcome in FAILURES
     status = lifecycle.after_exit(
         code=0 if spoken else exit.code, stop_reason=exit.reason, has_changes=changed, failed=failed
     )
@@ -131,11 +138,32 @@ def _ended(attempt: Attempt, exit: process.Exit, turn: TurnEnded | None, changed
         exit_code=exit.code,
         signal=exit.signal,
         stop_reason=exit.reason,
-        blocked_reason="Tools were denied." if turn and turn.outcome is Outcome.BLOCKED else None,
+        blocked_reason=_blocked(turn),
         summary=((turn.error or turn.text)[:SUMMARY_CHARACTERS] or None) if turn else None,
         runtime_millis=exit.runtime_millis,
         drafts=[_last_word(attempt, status, exit, said, changed, turn)],
+        outcome=turn.outcome if turn else None,
+        limit_resets_at=_moment(turn.resets_at) if turn else None,
     )
+
+
+def _cut_short(attempt: Attempt, reason: str | None, turn: TurnEnded | None) -> TurnEnded:
+    """The end we made ourselves: of an agent that does not ask, or that cannot reach its model."""
+    if reason == "unsafe" and turn is not None:
+        return turn
+    hindrance = attempts.reload(attempt).hindrance or "no answer"
+    return TurnEnded(Outcome.OUTAGE, error=f"The model's API could not be reached: {hindrance}")
+
+
+def _blocked(turn: TurnEnded | None) -> str | None:
+    """What keeps the work from being done, where that is not the agent's own doing."""
+    if turn is None or turn.outcome in (Outcome.COMPLETED, Outcome.INTERRUPTED, Outcome.FAILED):
+        return None
+    return "Tools were denied." if turn.outcome is Outcome.BLOCKED else turn.error
+
+
+def _moment(seconds: float | None) -> datetime | None:
+    return None if seconds is None else datetime.fromtimestamp(seconds, UTC)
 
 
 def _last_word(

@@ -10,9 +10,11 @@ from shared.events import Category, Draft, Kind
 from shared.store.models import Attempt
 from workers.attempts.reading import PIECE_BYTES, pieces_of
 from workers.runners.observations import (
+    Hindered,
     Noticed,
     Observation,
     Output,
+    Planned,
     Replied,
     Said,
     SessionStarted,
@@ -24,6 +26,8 @@ from workers.runners.observations import (
 STREAMS = {"stdout": Kind.STDOUT, "stderr": Kind.STDERR}
 #: A tool's input beyond this is cut in the event; the attempt's log has it whole.
 INPUT_CHARACTERS = 16 * 1024
+#: A plan's steps as a person would tick them off.
+MARKS = {"completed": "[x]", "in_progress": "[~]"}
 
 
 class Narrator:
@@ -47,19 +51,29 @@ class Narrator:
 
     def events(self, seen: Observation) -> Iterator[Draft]:
         """The events one observation makes; some make none."""
+        details: dict[str, Any]
         match seen:
             case Output():
                 yield from self._lines(seen)
             case Said():
-                yield from self._long(seen.text, Category.AGENT_MESSAGE, {"event_type": seen.event_type})
+                details = {"event_type": seen.event_type, **_within(seen.parent)}
+                yield from self._long(seen.text, Category.AGENT_MESSAGE, details)
             case Thought():
-                yield from self._long(seen.text, Category.AGENT_THINKING, {})
+                yield from self._long(seen.text, Category.AGENT_THINKING, _within(seen.parent))
             case ToolCall():
                 details = {"tool": seen.name, "tool_use_id": seen.id, "input": _bounded(seen.input)}
-                yield Draft(Kind.STDOUT, seen.title, self._about(Category.TOOL_CALL, details))
+                about = self._about(Category.TOOL_CALL, {**details, **_within(seen.parent)})
+                yield Draft(Kind.STDOUT, seen.title, about)
             case ToolResult():
-                details = {"tool_use_id": seen.id, "failed": seen.failed}
+                details = {"tool_use_id": seen.id, "failed": seen.failed, **_within(seen.parent)}
+                details |= {"partial": True} if seen.partial else {}
                 yield from self._long(seen.text, Category.TOOL_RESULT, details)
+            case Planned():
+                steps = [{"step": step, "status": status} for step, status in seen.steps]
+                text = "\n".join(f"{MARKS.get(status, '[ ]')} {step}" for step, status in seen.steps)
+                yield from self._long(text, Category.PLAN, {"steps": steps})
+            case Hindered():
+                yield Draft(Kind.LIFECYCLE, seen.text, {**self._output("stdout", "hindrance")})
             case SessionStarted():
                 about = self._about(Category.RUNNER_SESSION, {"session_id": seen.session_id})
                 yield Draft(Kind.LIFECYCLE, f"Runner session id: {seen.session_id}", about)
@@ -105,6 +119,11 @@ class Narrator:
 
     def _about(self, category: Category, details: Mapping[str, Any]) -> dict[str, Any]:
         return {"category": category, "attempt_id": self._attempt, "runner": self._runner, **details}
+
+
+def _within(parent: str | None) -> dict[str, str]:
+    """Marks what a sub-agent said or did with the call that started it."""
+    return {"parent_tool_use_id": parent} if parent else {}
 
 
 def _bounded(value: Mapping[str, Any]) -> Any:

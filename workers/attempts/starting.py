@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import dataclasses
 import os
-import shutil
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -17,7 +16,7 @@ from shared.errors import AgentLost, GitFailed, NotReady, OpenRuntimeError, Refu
 from shared.events import Category, Draft, Kind
 from shared.policy import NetworkMode, Policy
 from shared.store.models import Attempt, Task
-from workers.attempts import environment, process, sandbox
+from workers.attempts import environment, process, programs, sandbox
 from workers.attempts.place import Place, prepare
 from workers.attempts.sandbox.bounds import Network
 from workers.attempts.watch import Watch
@@ -110,7 +109,7 @@ def _plan(task: Task, attempt: Attempt, place: Place, config: Config) -> Plan:
         raise NotReady(f"This policy requires containment, and there is none here: {tier.detail}")
     context = context_of(Task.get_by_id(task.number), attempt, contained)
     start = runner.start(context)
-    program = shutil.which(runner.programs[0], path=config.environment.get("PATH"))
+    program = programs.find(runner, config.environment.get("PATH"))
     if program is None:
         raise NotReady(f"{runner.label} is not installed here: {runner.install}")
     env, secrets = environment.build(

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import base64
+from collections.abc import Sequence
 from contextlib import suppress
+from functools import partial
 from typing import Any
 
 from shared import approvals, commands
@@ -42,7 +44,8 @@ def carry_out(watch: Watch, command: Command) -> None:
 
 def end_turn(watch: Watch) -> None:
     """The agent is done and nobody said anything more: close its input, so that it ends."""
-    if any(command.kind == CommandKind.REPLY for command in commands.waiting_for([watch.attempt.id])):
+    waiting = commands.waiting_for([watch.attempt.id])
+    if not watch.at_rest or any(command.kind == CommandKind.REPLY for command in waiting):
         watch.in_hand.discard("end-turn")
         return
     try:
@@ -55,6 +58,22 @@ def hold_clock(watch: Watch) -> None:
     """While a person thinks, the agent's time budget stands still."""
     with suppress(AgentLost):
         _ask(watch, "pause")
+
+
+def send(watch: Watch, id: str) -> None:
+    """Give the agent what its protocol needs next; sent again after a crash, the shim knows the id."""
+    with suppress(AgentLost):
+        answer = _ask(watch, "input", id=f"send-{id}", data=base64.b64encode(watch.unsent[id]).decode())
+        if answer.get("ok"):
+            watch.post(partial(watch.sent, id), 0)
+            return
+    watch.in_hand.discard(f"send-{id}")
+
+
+def end(watch: Watch, why: str, ladder: Sequence[tuple[str, float]] | None = None) -> None:
+    """End an agent that cannot or must not go on; the attempt's ending says why."""
+    with suppress(AgentLost):
+        _ask(watch, "stop", id=f"end-{why}", why=why, **({} if ladder is None else {"ladder": list(ladder)}))
 
 
 def _ask(watch: Watch, op: str, **fields: Any) -> dict[str, Any]:
@@ -70,9 +89,14 @@ def _ask(watch: Watch, op: str, **fields: Any) -> dict[str, Any]:
 
 
 def _reply(watch: Watch, command: Command) -> None:
+    if command.body.get("mode") == "queue" and watch.is_working:
+        watch.in_hand.discard(command.id)  # it is looked for again when the turn has ended
+        return
     data = watch.runner.reply(str(command.body["message"]), watch.reader.state())
     if data is None:
-        #: This agent takes no words while it works: its ending sets the reply aside, and its session is resumed.
+        #: An agent that takes no words while it works: its ending sets the reply aside, and its session is resumed.
+        if watch.takes_replies:
+            watch.in_hand.discard(command.id)
         return
     answer = _ask(watch, "input", id=command.id, data=base64.b64encode(data).decode())
     if not answer.get("ok") and watch.runner.name != "shell":
@@ -103,6 +127,9 @@ def _decide(watch: Watch, command: Command) -> None:
     if reply is None:
         commands.finish(command.id, State.IGNORED, {"detail": "This runner takes no answers."})
         return
+    denied = row.status == "denied"
+    if denied and row.note and not watch.runner.capabilities.reasons:
+        _remark(watch, f"{command.id}-note", f"{row.title} — denied: {row.note}")
     answer = _ask(watch, "answer", id=command.id, request_id=row.request, reply=reply)
     if answer.get("ok"):
         approvals.delivered(row.id)
@@ -110,6 +137,13 @@ def _decide(watch: Watch, command: Command) -> None:
             _ask(watch, "resume")
             watch.post(watch.answered, SEEN_SECONDS)
     _settle(watch, command, answer)
+
+
+def _remark(watch: Watch, id: str, text: str) -> None:
+    """Say before the answer what it has no room for; the agent reads it with the answer's effect."""
+    data = watch.runner.reply(text, watch.reader.state())
+    if data is not None:
+        _ask(watch, "input", id=id, data=base64.b64encode(data).decode())
 
 
 def _settle(watch: Watch, command: Command, answer: dict[str, Any], **result: Any) -> None:

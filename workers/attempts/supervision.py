@@ -39,8 +39,15 @@ ENDING_THREADS = 3
 class Supervision(threading.Thread):
     """Owns this worker's watches; `adopt` hands it one, `on_end` is called when one is over."""
 
-    def __init__(self, orders: Wakeup, end: Callable[[Watch], None], on_slot: Callable[[], None]) -> None:
+    def __init__(
+        self,
+        orders: Wakeup,
+        end: Callable[[Watch], None],
+        on_slot: Callable[[], None],
+        outage_seconds: float,
+    ) -> None:
         super().__init__(name="supervision", daemon=True)
+        self._outage_seconds = outage_seconds
         self._orders = orders
         self._end = end
         self._on_slot = on_slot
@@ -246,9 +253,26 @@ class Supervision(threading.Thread):
                 self._ending.add(watch.attempt.id)
                 self._drop(watch)
                 self._endings.submit(self._end_once, watch)
-        elif watch.at_rest and "end-turn" not in watch.in_hand and watch.stored_offset == watch.offset:
-            watch.in_hand.add("end-turn")
-            self._queue(watch, partial(steering.end_turn, watch))
+        elif watch.stored_offset == watch.offset:
+            self._go_on(watch)
+
+    def _go_on(self, watch: Watch) -> None:
+        """What an agent needs from us once all it said is stored: its protocol's next bytes, or an end."""
+        for id in list(watch.unsent):
+            self._once(watch, f"send-{id}", partial(steering.send, watch, id))
+        if watch.unsafe:
+            self._once(watch, "end", partial(steering.end, watch, "unsafe", ()))
+        elif watch.hindrance and time.monotonic() - watch.hindered_since > self._outage_seconds:
+            self._once(watch, "end", partial(steering.end, watch, "outage"))
+        elif watch.at_rest and self._once(watch, "end-turn", partial(steering.end_turn, watch)):
+            self._look = True  # what was to be said after this turn
+
+    def _once(self, watch: Watch, name: str, job: Callable[[], None]) -> bool:
+        if name in watch.in_hand:
+            return False
+        watch.in_hand.add(name)
+        self._queue(watch, job)
+        return True
 
     def _end_once(self, watch: Watch) -> None:
         """End an attempt; when the store or git fails for now, the janitor finds it again."""

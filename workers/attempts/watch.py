@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import base64
+import dataclasses
 import json
 import threading
 import time
@@ -24,13 +26,16 @@ from workers.attempts.reading import LineReader
 from workers.runners import Context, Runner
 from workers.runners.observations import (
     Asked,
+    Hindered,
     Observation,
     Outcome,
     Output,
     Replied,
+    Send,
     SessionStarted,
     Spent,
     TurnEnded,
+    Unsafe,
     Withdrawn,
 )
 from workers.shim import frames
@@ -39,6 +44,8 @@ STREAMS = {frames.STDIN: "stdin", frames.STDOUT: "stdout", frames.STDERR: "stder
 #: A prompt without its newline is shown once its stream was quiet this long (architecture rule 4).
 QUIET_SECONDS = 0.15
 READ_BYTES = 64 * 1024
+#: Questions only a person can answer, whatever the policy allows.
+FOR_A_PERSON = frozenset({"AskUserQuestion", "ExitPlanMode", "request_user_input"})
 
 
 @dataclass
@@ -61,6 +68,12 @@ class Watch:
     in_hand: set[str] = field(default_factory=set)
     busy: bool = False
     stored_offset: int = 0
+    #: What the agent's protocol needs from us, by id, until its shim has it; kept with the reader's state.
+    unsent: dict[str, bytes] = field(default_factory=dict)
+    #: What holds the agent up, and since when (monotonic); whether it must be ended at once.
+    hindrance: str | None = None
+    hindered_since: float = 0.0
+    unsafe: bool = False
     #: What other threads want done by the loop, which alone touches the rest; each event is set once it is stored.
     mail: deque[tuple[Callable[[], None], threading.Event]] = field(default_factory=deque)
 
@@ -71,6 +84,9 @@ class Watch:
         self.status = Status(self.attempt.status)
         self.reader = self.runner.reader(kept.get("reader"), self.context)
         self.turn = _turn(kept.get("turn"))
+        self.unsent = {id: base64.b64decode(data) for id, data in (kept.get("unsent") or {}).items()}
+        self.hindrance = self.attempt.hindrance
+        self.hindered_since = time.monotonic()
         self.lines = LineReader(self.attempt.reader_state, pieces=self.reader.partial_lines)
         self.narrator = Narrator(self.attempt, self.runner.name)
         self._quiet_since = time.monotonic()
@@ -115,7 +131,7 @@ class Watch:
         """Whether there is anything to store."""
         new = self._progress
         changed = self.drafts or new.questions or new.withdrawn or new.cost or new.status or new.session_id
-        return bool(changed) or self.offset != self.stored_offset
+        return bool(changed) or self.offset != self.stored_offset or self.hindrance != self.attempt.hindrance
 
     def take(self) -> Progress | None:
         """What is to be stored now, with the offset it came from; None when nothing changed."""
@@ -125,13 +141,24 @@ class Watch:
         progress.drafts, self.drafts = self.drafts, []
         progress.log_offset = self.offset
         progress.reader_state = _json(self.lines.state())
-        progress.runner_state = _json({"reader": self.reader.state(), "turn": _turn_json(self.turn)})
+        progress.runner_state = _json(
+            {
+                "reader": self.reader.state(),
+                "turn": _turn_json(self.turn),
+                "unsent": {id: base64.b64encode(data).decode() for id, data in self.unsent.items()},
+            }
+        )
+        progress.hindrance = self.attempt.hindrance = self.hindrance
         self._progress = self._blank()
         return progress
 
     def stored(self, progress: Progress) -> None:
         """The batch with this progress is committed."""
         self.stored_offset = progress.log_offset
+
+    def sent(self, id: str) -> None:
+        """The shim has what the protocol needed."""
+        self.unsent.pop(id, None)
 
     def _blank(self) -> Progress:
         return Progress(self.attempt.id, self.attempt.task_id, self.attempt.epoch, self.offset)
@@ -145,9 +172,15 @@ class Watch:
 
     def _observe(self, seen: Sequence[Observation]) -> None:
         for item in seen:
+            self._hindered(item)
             match item:
                 case Output():
                     pass
+                case Send():
+                    self.unsent[item.id] = item.data
+                case Unsafe():
+                    self.unsafe = True
+                    self.turn = TurnEnded(Outcome.FAILED, error=item.reason)
                 case Replied():
                     self.drafts.append(
                         self.narrator.replied(
@@ -167,6 +200,14 @@ class Watch:
                 case TurnEnded():
                     self.turn = item
             self.drafts.extend(self.narrator.events(item))
+
+    def _hindered(self, item: Observation) -> None:
+        """Whatever an agent says or does shows that nothing holds it up any more."""
+        if isinstance(item, Hindered):
+            self.hindered_since = self.hindered_since if self.hindrance else time.monotonic()
+            self.hindrance = item.text
+        elif not isinstance(item, Output | Send | Spent):
+            self.hindrance = None
 
     def _asked(self, item: Asked) -> None:
         question = item.question
@@ -218,7 +259,18 @@ class Watch:
         self.mail.append((action, done))
         self.dirty = True
         self.wake()
-        done.wait(wait_seconds)
+        if wait_seconds:
+            done.wait(wait_seconds)
+
+    @property
+    def is_working(self) -> bool:
+        """Whether a turn is under way, one that waits for an answer included."""
+        return self.turn is None and self.runner.capabilities.sessions
+
+    @property
+    def takes_replies(self) -> bool:
+        """Whether this agent will take words as soon as it has started."""
+        return self.runner.capabilities.reply == "live" and self.context.options.get("mode") != "oneshot"
 
     @property
     def at_rest(self) -> bool:
@@ -227,11 +279,11 @@ class Watch:
 
 
 def _turn(kept: dict[str, Any] | None) -> TurnEnded | None:
-    return TurnEnded(Outcome(kept["outcome"]), kept["text"], kept["error"]) if kept else None
+    return TurnEnded(**{**kept, "outcome": Outcome(kept["outcome"])}) if kept else None
 
 
 def _turn_json(turn: TurnEnded | None) -> dict[str, Any] | None:
-    return {"outcome": turn.outcome, "text": turn.text, "error": turn.error} if turn else None
+    return dataclasses.asdict(turn) if turn else None
 
 
 def _json(value: Any) -> str | None:

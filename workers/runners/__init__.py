@@ -20,12 +20,18 @@ STOP_LADDER: Ladder = (("TERM", 5.0),)
 
 @dataclass(frozen=True)
 class Capabilities:
-    """What people can do with a task of this runner; `attach` and `display` are shown, never run."""
+    """What people can do with a task of this runner; `attach` and `display` are shown, never run.
+
+    `edits`: an approval may change the input. `reasons`: a denial carries its reason; where it cannot, the reason
+    follows as a message.
+    """
 
     reply: str = "none"
     sessions: bool = False
     interrupt: bool = False
     approvals: bool = False
+    edits: bool = True
+    reasons: bool = True
     pty: bool = False
     attach: str | None = None
     display: str | None = None

@@ -35,7 +35,7 @@ class OpenRequests:
     @property
     def ids(self) -> list[Json]:
         """Ids of the open questions, the oldest first."""
-        return [json.loads(key) for key in self._open]
+        return [_part(message, self._id_path) for _, message in self._open.values()]
 
     def feed(self, data: bytes) -> None:
         """Take the agent's next output, not redacted."""
@@ -60,9 +60,9 @@ class OpenRequests:
         In the template `{"$original": "dotted.path"}` stands for that part of the question, and
         `{"$merge": ["dotted.path", {…}]}` for the object there with keys replaced.
         """
-        key = json.dumps(request_id)
+        key = str(request_id)  # the store knows ids as text, a protocol may count them
         if key not in self._open:
-            raise Unanswerable(f"There is no open request {key}; it was answered, withdrawn or never made.")
+            raise Unanswerable(f"There is no open request {key!r}; it was answered, withdrawn or never made.")
         line = json.dumps(_filled(template, self._open[key][1])).encode() + b"\n"
         self._bytes -= self._open.pop(key)[0]
         return line
@@ -85,7 +85,7 @@ class OpenRequests:
             if name not in message or (value is not None and message[name] != value):
                 return
         try:
-            key = json.dumps(_part(message, self._id_path))
+            key = str(_part(message, self._id_path))
         except Unanswerable:
             return
         if key in self._open:

@@ -1,12 +1,14 @@
-"""Codex, one-shot: `codex exec --json`, its goal on standard input (known: 0.169)."""
+"""`codex exec --json`: the goal on standard input, one turn, no questions."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from workers.runners import Capabilities, Context, Start, streams
+from workers.runners import Context, Start, streams
+from workers.runners.codex import endings
 from workers.runners.observations import (
+    Hindered,
     Noticed,
     Observation,
     Outcome,
@@ -19,18 +21,6 @@ from workers.runners.observations import (
     ToolResult,
     TurnEnded,
 )
-
-name = "codex"
-label = "Codex"
-programs = ("codex",)
-version_arguments = ("--version",)
-capabilities = Capabilities(
-    reply="resume",
-    sessions=True,
-    attach="codex resume --include-non-interactive {session}",
-    display="codex exec --json --skip-git-repo-check -s workspace-write -C <workspace> <goal>",
-)
-install = "npm install -g @openai/codex"
 
 
 def start(context: Context) -> Start:
@@ -50,24 +40,6 @@ def start(context: Context) -> Start:
         agent_home=("CODEX_HOME", ".codex"),
         hosted=True,
     )
-
-
-def reader(state: dict[str, Any] | None, context: Context) -> ExecJson:
-    return ExecJson(state or {})
-
-
-def reply(text: str, state: Mapping[str, Any] | None) -> bytes | None:
-    return None
-
-
-def interrupt(state: Mapping[str, Any] | None) -> bytes | None:
-    return None
-
-
-def answer(
-    *, allowed: bool, note: str | None, updated_input: Mapping[str, Any] | None, question: Mapping[str, Any]
-) -> dict[str, Any] | None:
-    return None
 
 
 class ExecJson:
@@ -102,12 +74,12 @@ class ExecJson:
             case "item.completed":
                 return self._completed(event.get("item") or {})
             case "error":
-                return [Noticed(str(event.get("message")), {"event_type": "error"})]
+                return [Hindered(str(event.get("message")))]
             case "turn.completed":
                 return [Spent(self._cost(event.get("usage") or {})), TurnEnded(Outcome.COMPLETED)]
             case "turn.failed":
                 error = str(streams.at(event, "error", "message") or "The turn failed.")
-                return [TurnEnded(Outcome.FAILED, error=error)]
+                return [endings.failure(error, None)]
         return []
 
     def _started(self, item: dict[str, Any]) -> list[Observation]:

@@ -1,0 +1,79 @@
+"""Codex: `app-server` over stdio, both ways; `mode: oneshot` runs `exec --json` instead (known: 0.169)."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+from workers.runners import Capabilities, Context, Reader, Start
+from workers.runners.codex import oneshot, requests
+from workers.runners.codex.app_server import AppServer
+from workers.runners.codex.oneshot import ExecJson
+
+name = "codex"
+label = "Codex"
+programs = ("codex",)
+#: The program behind npm's launcher: killed, the launcher leaves it running, and it finishes the turn (facts 0.4).
+natives = ("../../codex-*/vendor/*/bin/codex", "../node_modules/@openai/codex-*/vendor/*/bin/codex")
+version_arguments = ("--version",)
+capabilities = Capabilities(
+    reply="live",
+    sessions=True,
+    interrupt=True,
+    approvals=True,
+    reasons=False,
+    edits=False,
+    attach="codex resume --include-non-interactive {session}",
+    display="codex exec --json --skip-git-repo-check -s workspace-write -C <workspace> <goal>",
+)
+install = "npm install -g @openai/codex"
+#: Stops by itself at the end of its input; a signal ends it with its children (facts 2.3).
+LADDER = (("TERM", 3.0),)
+#: Which lines are questions of the server: those with both an id and a method.
+REQUESTS = {"where": {"id": None, "method": None}, "id": "id"}
+
+
+def start(context: Context) -> Start:
+    if context.options.get("mode") == "oneshot":
+        return oneshot.start(context)
+    text = context.message or context.goal
+    return Start(
+        argv=["codex", *requests.settings(context), "app-server"],
+        passes=("OPENAI_*", "CODEX_*"),
+        first_input=requests.opening(context),
+        requests=REQUESTS,
+        ladder=LADDER,
+        shown=f"codex: {text[:200]}",
+        agent_home=("CODEX_HOME", ".codex"),
+        hosted=True,
+    )
+
+
+def reader(state: dict[str, Any] | None, context: Context) -> Reader:
+    if context.options.get("mode") == "oneshot":
+        return ExecJson(state or {})
+    return AppServer(state or {}, context)
+
+
+def reply(text: str, state: Mapping[str, Any] | None) -> bytes | None:
+    """A turn of its own, or more of the one that runs: `turn/start` does both, so there is no race between them."""
+    thread = (state or {}).get("thread")
+    return requests.turn(str(thread), text, requests.REPLY) if thread else None
+
+
+def interrupt(state: Mapping[str, Any] | None) -> bytes | None:
+    thread, turn = (state or {}).get("thread"), (state or {}).get("turn")
+    return requests.interrupt(str(thread), str(turn)) if thread and turn else None
+
+
+def answer(
+    *, allowed: bool, note: str | None, updated_input: Mapping[str, Any] | None, question: Mapping[str, Any]
+) -> dict[str, Any] | None:
+    """The decision, or the answers to its questions by their ids; the reason of a denial has no room in it."""
+    if "questions" in question:
+        result: dict[str, Any] = {
+            "answers": requests.answers(question["questions"], updated_input or {}, note)
+        }
+    else:
+        result = {"decision": "accept" if allowed else "decline"}
+    return {"id": {"$original": "id"}, "result": result}

@@ -1,0 +1,50 @@
+"""How a Codex turn ended, in the words of `codexErrorInfo` (facts 2.4; measured with 0.169.0)."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+from workers.runners import streams
+from workers.runners.observations import Outcome, TurnEnded
+
+#: A provider whose key is not set is named by its variable.
+NO_KEY = "Missing environment variable"
+
+
+def of(turn: Mapping[str, Any], resets_at: float | None) -> TurnEnded:
+    """The end a `turn/completed` tells of."""
+    said = [item for item in turn.get("items") or [] if streams.at(item, "type") == "agentMessage"]
+    text = str(said[-1].get("text") or "") if said else ""
+    match turn.get("status"):
+        case "completed":
+            return TurnEnded(Outcome.COMPLETED, text)
+        case "interrupted":
+            return TurnEnded(Outcome.INTERRUPTED, text, "The turn was interrupted.")
+    error = turn.get("error") or {}
+    message = str(streams.at(error, "message") or "The turn failed.")
+    return failure(message, streams.at(error, "codexErrorInfo"), text, resets_at)
+
+
+def failure(message: str, info: Any, text: str = "", resets_at: float | None = None) -> TurnEnded:
+    """A turn that failed, with what a person can do about it."""
+    status = _status(info)
+    if info == "usageLimitExceeded":
+        return TurnEnded(Outcome.USAGE_LIMIT, text, message, resets_at)
+    if status in (401, 403) or info == "unauthorized" or message.startswith(NO_KEY):
+        return TurnEnded(Outcome.LOGIN_MISSING, text, f"{message} Sign in with `codex login`.")
+    if (
+        status == 429
+        or (status or 0) >= 500
+        or info == "serverOverloaded"
+        or "stream disconnected" in message
+    ):
+        return TurnEnded(Outcome.OUTAGE, text, message)
+    return TurnEnded(Outcome.FAILED, text, message)
+
+
+def _status(info: Any) -> int | None:
+    if not isinstance(info, dict):
+        return None
+    codes = [streams.at(value, "httpStatusCode") for value in info.values()]
+    return next((code for code in codes if isinstance(code, int)), None)

@@ -1,0 +1,103 @@
+"""What we say to `codex app-server`: JSON-RPC without its version field, one object a line (facts 2.4)."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from shared.policy import NetworkMode
+from shared.version import VERSION
+from workers.runners import Context, streams
+
+#: The ids of our requests; answers carry them. All replies share one: they are answered in order.
+THREAD, TURN, REPLY, INTERRUPT, CLEAN = "thread", "turn", "reply", "interrupt", "clean"
+
+
+def settings(context: Context) -> list[str]:
+    """Its settings that have no place in a request, as options of the program."""
+    network = context.policy.network is NetworkMode.ENABLED
+    return ["-c", f"sandbox_workspace_write.network_access={str(network).lower()}"]
+
+
+def asks(context: Context) -> bool:
+    """Whether the agent must ask before it runs commands and changes files (contract 5, `tool_rules`)."""
+    if any(rule.get("action") != "allow" for rule in context.policy.tool_rules):
+        return True
+    return not context.contained and context.policy.workspace_access != "full"
+
+
+def opening(context: Context) -> bytes:
+    """Greeting and thread in one go: the server answers them in order (measured with 0.169.0)."""
+    hello: dict[str, Any] = {
+        "clientInfo": {"name": "openruntime", "version": VERSION},
+        "capabilities": {"experimentalApi": True},
+    }
+    resumed = context.session_id if context.resume else None
+    thread: dict[str, Any] = {
+        "cwd": context.cwd,
+        "approvalPolicy": "untrusted" if asks(context) else "never",
+        # Inside our own containment its nested sandbox cannot start; outside, its own is the only one.
+        "sandbox": "danger-full-access" if _is_free(context) else "workspace-write",
+    }
+    if model := context.options.get("model"):
+        thread["model"] = str(model)
+    if resumed:
+        thread |= {"threadId": resumed, "excludeTurns": True}
+    return b"".join(
+        (
+            streams.dump({"id": "initialize", "method": "initialize", "params": hello}),
+            streams.dump({"method": "initialized"}),
+            _request(THREAD, "thread/resume" if resumed else "thread/start", thread),
+        )
+    )
+
+
+def _is_free(context: Context) -> bool:
+    return context.contained or context.policy.workspace_access == "full"
+
+
+def first_turn(context: Context, thread: str, model: str | None) -> bytes:
+    """The turn that carries the goal, or the message a thread is resumed with."""
+    more: dict[str, Any] = {}
+    if effort := context.options.get("effort"):
+        more["effort"] = str(effort)
+    if context.options.get("mode") == "plan":
+        chosen = {"model": model, "reasoning_effort": more.get("effort"), "developer_instructions": None}
+        more["collaborationMode"] = {"mode": "plan", "settings": chosen}
+    return turn(thread, context.message or context.goal, TURN, **more)
+
+
+def turn(thread: str, text: str, id: str, **more: Any) -> bytes:
+    said = [{"type": "text", "text": text}]
+    return _request(id, "turn/start", {"threadId": thread, "input": said, **more})
+
+
+def interrupt(thread: str, turn: str) -> bytes:
+    """End the turn, and the commands it has running: the interrupt alone leaves them (measured with 0.169.0)."""
+    return _request(INTERRUPT, "turn/interrupt", {"threadId": thread, "turnId": turn}) + _request(
+        CLEAN, "thread/backgroundTerminals/clean", {"threadId": thread}
+    )
+
+
+def refusal(id: Any, method: str) -> bytes:
+    """The answer to a request nobody here can carry out: left open, it would hold the turn up for ever."""
+    if method == "mcpServer/elicitation/request":
+        return streams.dump({"id": id, "result": {"action": "decline", "content": None}})
+    return streams.dump({"id": id, "error": {"code": -32601, "message": f"{method} is not supported here"}})
+
+
+def answers(
+    questions: Sequence[Mapping[str, Any]], given: Mapping[str, Any], note: str | None
+) -> dict[str, dict[str, list[str]]]:
+    """A person's answers, which are by question, by the questions' ids."""
+    said = given.get("answers") or {}
+    found: dict[str, dict[str, list[str]]] = {}
+    for question in questions:
+        value = said.get(question.get("question"), note or "")
+        values = value if isinstance(value, list) else [value]
+        found[str(question.get("id"))] = {"answers": [str(item) for item in values if item]}
+    return found
+
+
+def _request(id: str, method: str, params: Mapping[str, Any]) -> bytes:
+    return streams.dump({"id": id, "method": method, "params": params})
