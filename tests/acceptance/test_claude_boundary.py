@@ -4,8 +4,6 @@ that is answered after a kill -9 of the worker."""
 from __future__ import annotations
 
 import os
-import subprocess
-import sys
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -25,22 +23,14 @@ SECRET = "ghp_" + "a1B2" * 9
 @pytest.fixture(scope="module")
 def model() -> Iterator[str]:
     """The address of a scripted model server."""
-    server = subprocess.Popen(
-        [sys.executable, model_server.__file__], stdout=subprocess.PIPE, stdin=subprocess.DEVNULL, text=True
-    )
-    assert server.stdout is not None
-    try:
-        yield f"http://127.0.0.1:{server.stdout.readline().strip()}"
-    finally:
-        server.terminate()
-        server.wait(10)
-        server.stdout.close()
+    with model_server.running() as server:
+        yield server.address
 
 
 @pytest.fixture
 def installation(tmp_path: Path, model: str, home: Path) -> Iterator[Installation]:
     path = f"{programs.folder_of('claude')}:{os.environ['PATH']}"
-    settings = {"PATH": path, "ANTHROPIC_BASE_URL": model, "ANTHROPIC_API_KEY": "dummy-key-0123456789"}
+    settings = {"PATH": path, **programs.claude_settings(model)}
     with installed(tmp_path, **settings) as running:
         wait_until(lambda: available(running), 15, what="claude to be found")
         yield running

@@ -1,0 +1,15 @@
+"""The server as a program: prints its port, serves until it is ended."""
+
+from __future__ import annotations
+
+import contextlib
+import signal
+import sys
+
+from tests.agents.model_server.server import ModelServer
+
+server = ModelServer(int(sys.argv[1]) if len(sys.argv) > 1 else 0)
+signal.signal(signal.SIGTERM, signal.getsignal(signal.SIGINT))
+print(server.address.rpartition(":")[2], flush=True)
+with contextlib.suppress(KeyboardInterrupt):
+    server.serve_forever()
