@@ -7,6 +7,7 @@ from typing import Any
 
 from shared.approvals import Question
 from workers.runners import Capabilities, Context, Start, streams
+from workers.runners.claude_tokens import Counter
 from workers.runners.observations import (
     Asked,
     Noticed,
@@ -118,6 +119,7 @@ class StreamJson:
         self._background: set[str] = set(state.get("background", ()))
         self._greeted = bool(state.get("greeted"))
         self._session = state.get("session")
+        self._tokens = Counter(state.get("tokens"))
         self._by_type: dict[str, Callable[[dict[str, Any]], list[Observation]]] = {
             "system": self._system,
             "assistant": self._assistant,
@@ -135,6 +137,7 @@ class StreamJson:
             "background": sorted(self._background),
             "greeted": self._greeted,
             "session": self._session,
+            "tokens": self._tokens.state(),
         }
 
     def feed(self, stream: str, lines: Sequence[str], partial: bool = False) -> list[Observation]:
@@ -191,7 +194,8 @@ class StreamJson:
                 self._tools += 1
                 given = block.get("input") or {}
                 found.append(ToolCall(str(block.get("id")), str(block.get("name")), _title(block), given))
-        return found
+        spending = self._tokens.call(item, self._tools)
+        return [*found, Spent(spending)] if spending else found
 
     def _user(self, item: dict[str, Any]) -> list[Observation]:
         content = streams.at(item, "message", "content")
@@ -206,7 +210,7 @@ class StreamJson:
         ]
 
     def _result(self, item: dict[str, Any]) -> list[Observation]:
-        found: list[Observation] = [Spent(self._cost(item))]
+        found: list[Observation] = [Spent(self._tokens.result(item, self._tools))]
         if self._background:
             return found
         text = str(item.get("result") or "")
@@ -217,21 +221,6 @@ class StreamJson:
             return [*found, TurnEnded(Outcome.FAILED, text, errors or text or "The agent reported an error.")]
         outcome = Outcome.BLOCKED if item.get("permission_denials") else Outcome.COMPLETED
         return [*found, TurnEnded(outcome, text)]
-
-    def _cost(self, item: dict[str, Any]) -> dict[str, int]:
-        """Totals of this process: `modelUsage` covers sub-agents, `usage` only the last turn (facts.md 0.5)."""
-        models = [use for use in (item.get("modelUsage") or {}).values() if isinstance(use, dict)]
-
-        def total(*keys: str) -> int:
-            return sum(int(use.get(key) or 0) for use in models for key in keys)
-
-        return {
-            "input_tokens": total("inputTokens", "cacheReadInputTokens", "cacheCreationInputTokens"),
-            "cached_tokens": total("cacheReadInputTokens"),
-            "output_tokens": total("outputTokens"),
-            "tool_calls": self._tools,
-            "cost_micros": round(float(item.get("total_cost_usd") or 0) * 1_000_000),
-        }
 
     def _control_request(self, item: dict[str, Any]) -> list[Observation]:
         request = item.get("request") or {}

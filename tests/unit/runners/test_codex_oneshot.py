@@ -6,7 +6,7 @@ from pathlib import Path
 
 from workers.runners import codex
 from workers.runners.conformance import context, observe
-from workers.runners.observations import Outcome, Said, SessionStarted, Spent, ToolCall, ToolResult, TurnEnded
+from workers.runners.observations import Outcome, Said, SessionStarted, ToolCall, ToolResult, TurnEnded
 
 TRANSCRIPTS = Path(__file__).parents[2] / "agents/transcripts/codex-oneshot"
 ONESHOT = {"mode": "oneshot"}
@@ -35,11 +35,6 @@ def test_a_failed_turn_says_why() -> None:
     (ended,) = seen_in("codex-e429", TurnEnded)
     assert ended.outcome in (Outcome.FAILED, Outcome.OUTAGE)
     assert "429" in ended.error
-
-
-def test_usage_counts_cached_tokens_inside_the_input() -> None:
-    (spent,) = seen_in("codex-bash", Spent)
-    assert spent.cost["input_tokens"] >= spent.cost["cached_tokens"] >= 0
 
 
 def test_inside_containment_it_is_told_not_to_nest_its_own_sandbox() -> None:

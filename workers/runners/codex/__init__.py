@@ -51,7 +51,7 @@ def start(context: Context) -> Start:
 
 def reader(state: dict[str, Any] | None, context: Context) -> Reader:
     if context.options.get("mode") == "oneshot":
-        return ExecJson(state or {})
+        return ExecJson(state or {}, context.options.get("model"))
     return AppServer(state or {}, context)
 
 

@@ -7,7 +7,7 @@ from typing import Any
 
 from shared.approvals import Question
 from workers.runners import Context, streams
-from workers.runners.codex import endings, items, requests
+from workers.runners.codex import endings, items, requests, tokens
 from workers.runners.observations import (
     Asked,
     Hindered,
@@ -45,6 +45,7 @@ class AppServer:
         self._shown: dict[str, int] = dict(state.get("shown", {}))
         self._resets_at: float | None = state.get("resets_at")
         self._model: str | None = state.get("model")
+        self._threads = tokens.Threads(state.get("threads"))
         self._methods: dict[str, Callable[[Params], list[Observation]]] = {
             "turn/started": self._turn_started,
             "turn/completed": self._turn_completed,
@@ -76,6 +77,7 @@ class AppServer:
             "shown": dict(self._shown),
             "resets_at": self._resets_at,
             "model": self._model,
+            "threads": self._threads.state(),
         }
 
     def feed(self, stream: str, lines: Sequence[str], partial: bool = False) -> list[Observation]:
@@ -142,6 +144,7 @@ class AppServer:
     def _turn_started(self, params: Params) -> list[Observation]:
         if self._is_ours(params):
             self._turn = streams.at(params, "turn", "id")
+            self._threads.begin()
         return []
 
     def _turn_completed(self, params: Params) -> list[Observation]:
@@ -164,7 +167,7 @@ class AppServer:
 
     def _item_started(self, params: Params) -> list[Observation]:
         item = params.get("item") or {}
-        found = items.started(item, self._parent(params))
+        found = items.started(item, self._parent(params), self._context.cwd)
         self._tools += len(found)
         if item.get("type") == "fileChange" and found:
             self._changes[str(item.get("id"))] = _bounded(found[0].input["changes"])  # type: ignore[union-attr]
@@ -182,16 +185,12 @@ class AppServer:
         return [ToolResult(id, text, parent=self._parent(params), partial=True)]
 
     def _spent(self, params: Params) -> list[Observation]:
-        if not self._is_ours(params):
+        total = streams.at(params, "tokenUsage", "total")
+        if not isinstance(total, dict):
             return []
-        total = streams.at(params, "tokenUsage", "total") or {}
-        cost = {
-            "input_tokens": int(total.get("inputTokens") or 0),
-            "cached_tokens": int(total.get("cachedInputTokens") or 0),
-            "output_tokens": int(total.get("outputTokens") or 0),
-            "tool_calls": self._tools,
-        }
-        return [Spent(cost)]
+        thread = str(params.get("threadId"))
+        spent = self._threads.spent(thread, self._thread, total, self._model, self._tools)
+        return [Spent(spent)] if spent else []
 
     def _limits(self, params: Params) -> list[Observation]:
         limits = params.get("rateLimits") or {}
@@ -232,7 +231,7 @@ class AppServer:
     def _asks_edit(self, request: str, params: Params) -> Question:
         changes = self._changes.get(str(params.get("itemId")), [])
         root = params.get("grantRoot")
-        paths = ", ".join(change["path"] for change in changes) or str(root or "files")
+        paths = items.paths(changes, self._context.cwd) or str(root or "files")
         return Question(
             request=request,
             tool=items.EDIT,

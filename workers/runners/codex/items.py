@@ -21,7 +21,7 @@ OTHER_CALLS = {
 }
 
 
-def started(item: Mapping[str, Any], parent: str | None) -> list[Observation]:
+def started(item: Mapping[str, Any], parent: str | None, cwd: str) -> list[Observation]:
     """The call an item is, if it is one."""
     id, kind = str(item.get("id")), item.get("type")
     if kind == "commandExecution":
@@ -30,7 +30,7 @@ def started(item: Mapping[str, Any], parent: str | None) -> list[Observation]:
         return [ToolCall(id, COMMAND, command, given, parent)]
     if kind == "fileChange":
         changes = [_change(change) for change in item.get("changes") or []]
-        return [ToolCall(id, EDIT, _edited(changes), {"changes": changes}, parent)]
+        return [ToolCall(id, EDIT, f"Edit {paths(changes, cwd)}", {"changes": changes}, parent)]
     if kind in ("mcpToolCall", "dynamicToolCall"):
         tool = tool_name(item)
         arguments = item.get("arguments")
@@ -101,8 +101,9 @@ def _change(change: Mapping[str, Any]) -> dict[str, Any]:
     return {"path": str(change.get("path")), "kind": str(word), "diff": str(change.get("diff") or "")}
 
 
-def _edited(changes: list[dict[str, Any]]) -> str:
-    return "Edit " + ", ".join(change["path"] for change in changes)
+def paths(changes: list[dict[str, Any]], cwd: str) -> str:
+    """The files of a change, as seen from where the agent works."""
+    return ", ".join(str(change["path"]).removeprefix(f"{cwd}/") for change in changes)
 
 
 def _exit(item: Mapping[str, Any], output: str) -> str:

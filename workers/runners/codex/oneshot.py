@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from typing import Any
 
 from workers.runners import Context, Start, streams
-from workers.runners.codex import endings
+from workers.runners.codex import endings, tokens
 from workers.runners.observations import (
     Hindered,
     Noticed,
@@ -47,8 +47,9 @@ class ExecJson:
 
     partial_lines = False
 
-    def __init__(self, state: dict[str, Any]) -> None:
+    def __init__(self, state: dict[str, Any], model: str | None = None) -> None:
         self._tools = int(state.get("tools", 0))
+        self._model = model
 
     def state(self) -> dict[str, Any] | None:
         return {"tools": self._tools}
@@ -76,7 +77,10 @@ class ExecJson:
             case "error":
                 return [Hindered(str(event.get("message")))]
             case "turn.completed":
-                return [Spent(self._cost(event.get("usage") or {})), TurnEnded(Outcome.COMPLETED)]
+                return [
+                    Spent(tokens.spending(event.get("usage") or {}, self._model, self._tools)),
+                    TurnEnded(Outcome.COMPLETED),
+                ]
             case "turn.failed":
                 error = str(streams.at(event, "error", "message") or "The turn failed.")
                 return [endings.failure(error, None)]
@@ -108,11 +112,3 @@ class ExecJson:
             case "error":
                 return [Noticed(str(item.get("message")), {"event_type": "error"})]
         return []
-
-    def _cost(self, usage: Mapping[str, Any]) -> dict[str, int]:
-        return {
-            "input_tokens": int(usage.get("input_tokens") or 0),
-            "cached_tokens": int(usage.get("cached_input_tokens") or 0),
-            "output_tokens": int(usage.get("output_tokens") or 0),
-            "tool_calls": self._tools,
-        }
