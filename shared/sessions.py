@@ -12,6 +12,7 @@ import peewee
 
 from shared.clock import from_micros, now, to_micros
 from shared.doorbell import Bell, ring
+from shared.errors import NotFound
 from shared.store.database import raw, transaction
 from shared.store.models import AgentSession, AgentStore
 
@@ -30,6 +31,9 @@ WITH ranked AS (
 UPDATE agent_session SET shown = NOT shown
 WHERE shown <> (key <> '' AND path IN (SELECT path FROM ranked WHERE place = 1))
 """
+
+#: Sub-agents of one page that are listed at most; search finds the others.
+MOST_SUB_AGENTS = 500
 
 #: Ascending, so that the newest task's row is the one that stays.
 OWNERS = """
@@ -142,11 +146,15 @@ def choose() -> None:
 
 
 def listed(
-    *, runner: str | None, text: str | None, limit: int, after: tuple[int, str] | None
+    *, runner: str | None, text: str | None, limit: int, after: tuple[int, str] | None, top: bool = False
 ) -> list[Session]:
-    """Sessions by last change, newest first, from the place `after` (micros, path) on."""
-    columns = [getattr(AgentSession, name) for name in Session._fields]
-    query = AgentSession.select(*columns).where(AgentSession.shown)
+    """Sessions by last change, newest first, from the place `after` (micros, path) on.
+
+    With `top` the sub-agents of a session that is known are left out; `sub_agents` has them.
+    """
+    query = _rows()
+    if top:
+        query = query.where(_is_top())
     if runner:
         query = query.where(AgentSession.runner == runner)
     if text:
@@ -157,7 +165,41 @@ def listed(
         query = query.where(
             (AgentSession.updated_at < at) | ((AgentSession.updated_at == at) & (AgentSession.path < path))
         )
-    query = query.order_by(AgentSession.updated_at.desc(), AgentSession.path.desc()).limit(limit)
+    return _read(query.order_by(AgentSession.updated_at.desc(), AgentSession.path.desc()).limit(limit))
+
+
+def sub_agents(rows: Sequence[Session]) -> dict[tuple[str, str], list[Session]]:
+    """(runner, session id) to the sub-agents of these sessions, the latest change first."""
+    query = _rows().where(AgentSession.parent_id.in_(sorted({row.session_id for row in rows})))
+    found: dict[tuple[str, str], list[Session]] = {}
+    for row in _read(query.order_by(AgentSession.updated_at.desc()).limit(MOST_SUB_AGENTS)):
+        found.setdefault((row.runner, owning_id(row)), []).append(row)
+    return found
+
+
+def find(session_id: str) -> Session:
+    """The session with this id; raises NotFound. Sub-agents are not found: they cannot be resumed."""
+    found = _read(_rows().where(AgentSession.key == session_id).limit(1))
+    if not found or found[0].parent_id is not None:
+        raise NotFound("There is no such agent session on this machine any more.")
+    return found[0]
+
+
+def _is_top() -> Any:
+    """Not a sub-agent of a session that is shown."""
+    parent = AgentSession.alias("parent")
+    known = parent.select().where(
+        parent.key == AgentSession.parent_id, parent.runner == AgentSession.runner, parent.shown
+    )
+    return AgentSession.parent_id.is_null() | ~peewee.fn.EXISTS(known)
+
+
+def _rows() -> Any:
+    columns = [getattr(AgentSession, name) for name in Session._fields]
+    return AgentSession.select(*columns).where(AgentSession.shown)
+
+
+def _read(query: Any) -> list[Session]:
     #: Not as Peewee's objects: 2,000 of them take 0.15 s (measured).
     return [Session(*row) for row in raw().execute(*query.sql())]
 

@@ -18,7 +18,13 @@ from tests.browser import chromium, pictured, seed
 from tests.installation import Installation, installed
 
 TARGET = Path(__file__).resolve().parents[2] / "docs/screenshots"
-PAGES = {"board": "/", "inbox": "/ui/inbox", "workspaces": "/ui/workspaces", "runners": "/ui/runners"}
+PAGES = {
+    "board": "/",
+    "inbox": "/ui/inbox",
+    "sessions": "/ui/sessions",
+    "workspaces": "/ui/workspaces",
+    "runners": "/ui/runners",
+}
 
 
 def main(names: list[str]) -> int:
@@ -35,11 +41,14 @@ def main(names: list[str]) -> int:
                     _take(page, "first-run", "/", look, names)
                 _sign_in_page(browser, fresh, look, names)
         with installed(Path(folder, "work"), HOME=f"{folder}/work") as here:
-            ids = seed.tasks(here, *seed.workspaces(Path(folder, "work/src")))
+            shop, notes = seed.workspaces(Path(folder, "work/src"))
+            seed.sessions(here, {"webshop": shop, "notes": notes})
+            ids = seed.tasks(here, shop, notes)
             pages = {
                 **PAGES,
                 "merge": f"/ui/tasks/{ids['review']}/changes?merge",
                 "merged": f"/ui/tasks/{ids['merged']}/changes",
+                "delete": f"/ui/tasks/{ids['review']}/delete",
             }
             for look in _looks():
                 with _opened(browser, here, **look) as page:

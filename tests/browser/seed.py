@@ -3,10 +3,14 @@
 from __future__ import annotations
 
 import contextlib
+import json
 import textwrap
+from datetime import timedelta
 from pathlib import Path
 
+from shared.clock import now, rfc3339
 from tests.installation import Installation, git, repository
+from tests.waiting import wait_until
 
 QUESTION = "printf 'Delete 3 stale branches? [y/N] '; read answer; echo got $answer"
 FLOOD = "for n in 1 2 3; do echo \"test_hub.py::test_resume_$n PASSED\"; done; echo 'collected 48 items'; sleep 600"
@@ -70,3 +74,62 @@ def tasks(here: Installation, shop: Path, notes: Path) -> dict[str, str]:
     with contextlib.suppress(AssertionError):
         here.post("/workspaces/register", {"path": str(shop)})
     return ids
+
+
+#: Runner, id, folder, title, minutes ago, and what was said in turn.
+HELD = (
+    ("claude-code", "0b7d5a52-6c1e-4a43-9f0e-3d2f6a1c8e01", "webshop", "Rework the checkout's error messages", 34,
+     ("The checkout says only “Something went wrong”. Make every failure say what to do.",
+      "I have written one sentence for each of the nine failures; the card ones name the bank's own code.")),
+    ("codex", "01997a40-52d1-7d33-8c1b-5a0c3b7e9f02", "notes", "Summarise the interviews", 190,
+     ("Summarise the six interviews in this folder, one page, with quotes.",
+      "Done: summary.md has five themes with eleven quotes, each with its interview and line.")),
+    ("claude-code", "5e3f9b0c-0c55-4b7e-8a36-71b0c9d4aa03", "notes", None, 3_000,
+     ("what does `git rerere` do, in two sentences?",
+      "It remembers how you resolved a conflict. When the same conflict comes again, it resolves it that way.")),
+)  # fmt: skip
+
+
+def sessions(here: Installation, places: dict[str, Path]) -> None:
+    """Sessions a person held in a terminal, as both programs keep them, one with a sub-agent; and seen by the worker."""
+    home = Path(here.settings["HOME"])
+    for runner, id, place, title, minutes, said in HELD:
+        at = rfc3339(now() - timedelta(minutes=minutes))
+        write = _claude if runner == "claude-code" else _codex
+        write(home, id, str(places[place]), title, str(at), said)
+    wait_until(
+        lambda: len(here.get("/runner-sessions").body["sessions"]) > len(HELD), 15, what="the sessions"
+    )
+
+
+def _claude(home: Path, id: str, cwd: str, title: str | None, at: str, said: tuple[str, ...]) -> None:
+    folder = home / ".claude/projects" / cwd.replace("/", "-")
+    about = {"sessionId": id, "cwd": cwd, "timestamp": at}
+    lines: list[dict[str, object]] = [
+        {**about, "type": role, "message": {"role": role, "content": [{"type": "text", "text": text}]}}
+        for role, text in zip(("user", "assistant"), said, strict=True)
+    ]
+    _write(folder / f"{id}.jsonl", [*lines, *([{"type": "ai-title", "aiTitle": title}] if title else [])])
+    if title:
+        agent = {**about, "isSidechain": True, "agentId": "a1b2c3d4", "type": "user"}
+        text = "Find every place in the shop that shows an error to a customer"
+        _write(
+            folder / id / "subagents/agent-a1b2c3d4.jsonl",
+            [{**agent, "message": {"role": "user", "content": text}}],
+        )
+
+
+def _codex(home: Path, id: str, cwd: str, title: str | None, at: str, said: tuple[str, ...]) -> None:
+    lines: list[dict[str, object]] = [
+        {"timestamp": at, "type": "session_meta", "payload": {"id": id, "cwd": cwd, "timestamp": at}}
+    ]
+    for role, kind, text in zip(("user", "assistant"), ("input_text", "output_text"), said, strict=True):
+        payload = {"type": "message", "role": role, "content": [{"type": kind, "text": text}]}
+        lines.append({"timestamp": at, "type": "response_item", "payload": payload})
+    _write(home / ".codex/sessions/2026/11/22" / f"rollout-2026-11-22T10-00-00-{id}.jsonl", lines)
+    _write(home / ".codex/session_index.jsonl", [{"id": id, "thread_name": title, "updated_at": at}])
+
+
+def _write(path: Path, lines: list[dict[str, object]]) -> None:
+    path.parent.mkdir(parents=True, exist_ok=True)
+    path.write_text("".join(json.dumps(line) + "\n" for line in lines))

@@ -11,22 +11,32 @@ from tests.browser import seed
 from tests.browser.conftest import Open, is_live
 from tests.installation import Installation
 
-PAGES = ["/", "/ui/inbox", "/ui/workspaces", "/ui/workspaces?browse=/", "/ui/runners", "/ui/nothing-here"]
+PAGES = ["/", "/?archived=1", "/ui/inbox", "/ui/sessions", "/ui/workspaces", "/ui/workspaces?browse=/", "/ui/runners",
+         "/ui/nothing-here", "/ui/tasks/{review}/delete", "/ui/tasks/{done}/delete"]  # fmt: skip
 LOOKS = [pytest.param(dark, narrow, id=f"{'dark' if dark else 'light'}-{390 if narrow else 1440}")
          for dark in (False, True) for narrow in (False, True)]  # fmt: skip
 
 
 @pytest.fixture(scope="module", autouse=True)
-def _seeded(here: Installation, tmp_path_factory: pytest.TempPathFactory) -> None:
-    seed.tasks(here, *seed.workspaces(Path(tmp_path_factory.mktemp("seed"))))
+def seeded(here: Installation, tmp_path_factory: pytest.TempPathFactory) -> dict[str, str]:
+    shop, notes = seed.workspaces(Path(tmp_path_factory.mktemp("seed")))
+    seed.sessions(here, {"webshop": shop, "notes": notes})
+    ids = seed.tasks(here, shop, notes)
+    here.post(f"/tasks/{ids['stopped']}/archive", {})
+    return ids
 
 
 @pytest.mark.parametrize(("dark", "narrow"), LOOKS)
-def test_every_page_is_accessible_and_fits(visit: Open, dark: bool, narrow: bool) -> None:
+def test_every_page_is_accessible_and_fits(
+    visit: Open, seeded: dict[str, str], dark: bool, narrow: bool
+) -> None:
     page = visit("/", dark=dark, narrow=narrow)
-    for path in PAGES:
+    for path in (path.format(**seeded) for path in PAGES):
         page.goto(page.url.partition("/")[0] + "//" + page.url.split("/")[2] + path)
         is_live(page)
+        page.evaluate(
+            "() => document.querySelectorAll('main details').forEach(found => { found.open = true })"
+        )
         found = Axe().run(page)
         assert found.violations_count == 0, f"{path}\n{found.generate_report()}"
         assert page.evaluate("() => document.documentElement.scrollWidth <= innerWidth"), path

@@ -38,9 +38,8 @@ HOMES = {
 @writes
 def list_sessions(query: schemas.SessionList) -> Response:
     """Sessions of Codex and Claude by last change, newest first; all of them unless `limit` says otherwise."""
-    after = _position(query.cursor) if query.cursor else None
-    if sessions.want_refresh() and fleet.live_workers():
-        effects.until(lambda: sessions.all_looked_at() or None, effects.STEER_SECONDS)
+    after = position(query.cursor) if query.cursor else None
+    refresh()
     texts, following = _page(query, after)
     stores = sessions.stores()
     homes = {name: stores[name].home if name in stores else _home(name) for name in HOMES}
@@ -51,6 +50,12 @@ def list_sessions(query: schemas.SessionList) -> Response:
     }
     headers = {"Link": f'<{request.path}?{_with_cursor(following)}>; rel="next"'} if following else None
     return answers.text(f'{{"sessions":[{",".join(texts)}],{views.text(tail)[1:]}', headers=headers)
+
+
+def refresh() -> None:
+    """Have a worker look through the stores, and give it a moment."""
+    if sessions.want_refresh() and fleet.live_workers():
+        effects.until(lambda: sessions.all_looked_at() or None, effects.STEER_SECONDS)
 
 
 def _page(query: schemas.SessionList, after: tuple[int, str] | None) -> tuple[list[str], str | None]:
@@ -72,7 +77,7 @@ def _page(query: schemas.SessionList, after: tuple[int, str] | None) -> tuple[li
                 return texts, last
             texts.append(text)
             after = sessions.place_of(session)
-            last = _cursor(after)
+            last = cursor_of(after)
         if len(found) <= step:
             return texts, None
     return texts, last
@@ -80,22 +85,31 @@ def _page(query: schemas.SessionList, after: tuple[int, str] | None) -> tuple[li
 
 def _view(row: Session, task_id: str | None) -> views.View:
     """The reference system's thirteen fields."""
-    form = None if row.source == "claude-subagent-jsonl" else RESUME.get(row.runner)
     return {
         "runner": row.runner,
         "session_id": row.session_id,
         "title": row.title,
         "workspace": row.workspace,
-        "transcript_path": None if row.source == "codex-session-index" else row.path,
+        "transcript_path": transcript_path(row),
         "created_at": _instant(row.created_at),
         "updated_at": _instant(row.updated_at),
         "source": row.source,
-        "resume_command": form.format(shlex.quote(row.session_id)) if form else None,
+        "resume_command": resume_command(row),
         "message_count": row.message_count,
         "last_message": row.last_message,
         "openruntime_task_id": task_id,
         "managed_by_openruntime": task_id is not None,
     }
+
+
+def transcript_path(row: Session) -> str | None:
+    return None if row.source == "codex-session-index" else row.path
+
+
+def resume_command(row: Session) -> str | None:
+    """What to type in a terminal; None for a sub-agent, which cannot be resumed."""
+    form = None if row.source == "claude-subagent-jsonl" else RESUME.get(row.runner)
+    return form.format(shlex.quote(row.session_id)) if form else None
 
 
 def _instant(micros: int | None) -> str | None:
@@ -116,11 +130,11 @@ def _with_cursor(cursor: str) -> str:
     return urlencode({**request.args.to_dict(), "cursor": cursor})
 
 
-def _cursor(place: tuple[int, str]) -> str:
+def cursor_of(place: tuple[int, str]) -> str:
     return base64.urlsafe_b64encode(f"{place[0]}:{place[1]}".encode()).decode().rstrip("=")
 
 
-def _position(cursor: str) -> tuple[int, str]:
+def position(cursor: str) -> tuple[int, str]:
     try:
         match = PLACE.fullmatch(base64.urlsafe_b64decode(cursor + "=" * (-len(cursor) % 4)).decode())
         if match:

@@ -11,12 +11,15 @@ from web.pages import (
     board,
     changes,
     compose,
+    decisions,
     failures,
     frame,
     inbox,
     landing,
     repositories,
+    rules,
     runners,
+    sessions,
     steering,
     task,
     timeline,
@@ -30,8 +33,19 @@ def install(app: Flask) -> None:
     assets.install(app)
     words.install(app)
     frame.install(app)
-    for page in (access, archive, board, compose, inbox, steering, repositories, workspaces, runners):
+    for page in (
+        access,
+        archive,
+        board,
+        compose,
+        inbox,
+        steering,
+        repositories,
+        workspaces,
+        runners,
+        sessions,
+    ):
         page.install(app)
-    for page in (task, timeline, changes, landing):
+    for page in (task, timeline, changes, landing, decisions, rules):
         page.install(app)
     failures.install(app)

@@ -11,8 +11,10 @@ from shared import tasks
 from shared.clock import now, to_micros
 from shared.lifecycle import LIVE, Status
 from shared.store.models import Approval, Attempt, Event, Task
+from shared.tool_rules import FOR_A_PERSON
 from web import views
-from web.pages import words
+from web.pages import requests, words
+from web.pages.requests import Asked
 
 COLUMNS = {
     "needs": "Needs you",
@@ -65,6 +67,7 @@ class Ask:
     text: str
     command: str | None = None
     approval: Approval | None = None
+    asked: Asked | None = None
     count: int = 1
 
 
@@ -160,7 +163,14 @@ def _ask(task: Task, asked: list[Approval]) -> Ask | None:
         return None
     if asked:
         first = asked[0]
-        return Ask("approval", first.title, _asked_for(first), first, len(asked))
+        return Ask(
+            "approval",
+            first.title,
+            _asked_for(first),
+            first,
+            requests.asked(task, first),
+            len(asked),
+        )
     if tasks.is_gated(task):
         return Ask(
             "gate",
@@ -175,6 +185,8 @@ def _asked_for(approval: Approval) -> str | None:
     """The exact command; for a tool without one, the plain values of its input."""
     if approval.command:
         return str(approval.command)
+    if approval.choices or approval.tool in FOR_A_PERSON:
+        return None
     lines = [
         f"{key}: {value}" for key, value in approval.input.items() if isinstance(value, str | int | float)
     ]

@@ -14,10 +14,11 @@ from flask import Flask, request
 from pydantic import ValidationError
 from werkzeug.wrappers import Response as BaseResponse
 
-from shared import fleet, tasks, workspaces
-from shared.errors import BadRequest, NotReady, Refused
+from shared import adoption, fleet, sessions, tasks, workspaces
+from shared.errors import BadRequest, NotFound, NotReady, Refused
 from shared.fleet import RunnerState
 from shared.lifecycle import Status
+from shared.sessions import Session
 from shared.store.models import Task
 from web import idempotency, problems
 from web.api import schemas
@@ -81,6 +82,7 @@ class Composer:
     budgets: tuple[int, ...]
     draft: Mapping[str, str]
     key: str
+    session: Session | None = None
     examples: tuple[Example, ...] = EXAMPLES
 
     @property
@@ -119,6 +121,7 @@ def composer(keep: Mapping[str, str] | None = None) -> Composer:
         budgets=BUDGETS,
         draft=draft or _prefilled(),
         key=draft.get("key") or secrets.token_urlsafe(12),
+        session=_session(draft or _prefilled()),
     )
 
 
@@ -126,8 +129,17 @@ def _prefilled() -> dict[str, str]:
     """An example's link fills the form without a script."""
     if not frame.query("compose"):
         return {}
-    given = {name: frame.query(name) for name in ("goal", "runner", "workspace")}
+    given = {name: frame.query(name) for name in ("goal", "runner", "workspace", "session")}
     return {name: value for name, value in given.items() if value}
+
+
+def _session(chosen: Mapping[str, str]) -> Session | None:
+    """The agent session that is to go on, while it is there."""
+    if not chosen.get("session"):
+        return None
+    with suppress(NotFound):
+        return sessions.find(chosen["session"])
+    return None
 
 
 def _last(field: str) -> str | None:
@@ -149,11 +161,18 @@ def compose() -> BaseResponse:
     workspaces.resolve(new.workspace, home)  # a slow disk must not hold the store's write lock below
     sent = {name: value for name, value in request.form.items() if name != "csrf_token"}
     digest = hashlib.sha256(json.dumps(sent, sort_keys=True).encode()).hexdigest()
-    task = idempotency.once(forms.field("key", 64), digest, lambda: tasks.create(new, home))
+    wanted = forms.field("session", 200)
+    session = sessions.find(wanted) if wanted else None
+
+    def made() -> Task:
+        task = tasks.create(new, home)
+        return adoption.adopt(task, session) if session is not None else task
+
+    task = idempotency.once(forms.field("key", 64), digest, made)
     if task.status is Status.QUEUED and task.live_attempt is None:
         #: A task that waits for its approval says so on its card; it is there all the same.
         with suppress(NotReady):
-            tasks.request_start(task)
+            tasks.request_start(task, resume=adoption.is_adopted(task))
     answer = forms.done(lambda: frame.page("parts/composer.html", composer=composer(_choices())))
     answer.headers["HX-Trigger"] = json.dumps({"openruntime:task": {"id": task.id}})
     return answer

@@ -1,13 +1,13 @@
-"""What a person does with a task from a page: start, stop, approve, decide, reply, interrupt."""
+"""What a person does with a task from a page: start, stop, approve, reply, interrupt."""
 
 from __future__ import annotations
 
 from flask import Flask
 from werkzeug.wrappers import Response as BaseResponse
 
-from shared import approvals, tasks
+from shared import adoption, tasks
 from shared.commands import CommandKind
-from shared.errors import BadRequest, NotFound
+from shared.errors import BadRequest
 from shared.store.models import Command, Task
 from web import effects
 from web.api import schemas
@@ -30,14 +30,13 @@ def install(app: Flask) -> None:
         ("interrupt", interrupt),
     ):
         app.add_url_rule(f"/ui/tasks/<id>/{verb}", f"{verb}_form", view, methods=["POST"])
-    app.add_url_rule("/ui/tasks/<id>/approvals/<request_id>", "decide_form", decide, methods=["POST"])
 
 
 @forms.action(_of_task)
 def start(id: str) -> BaseResponse:
     """Start, or with `resume` go on with the agent's session."""
     task = tasks.get(id)
-    attempt = tasks.request_start(task, resume=forms.field("resume", 8) == "1")
+    attempt = tasks.request_start(task, resume=forms.field("resume", 8) == "1" or adoption.is_adopted(task))
     effects.left_queue(attempt)
     return _shown(task)
 
@@ -53,7 +52,7 @@ def stop(id: str) -> BaseResponse:
 def approve(id: str) -> BaseResponse:
     """Open the start gate and start."""
     task = tasks.approve(tasks.get(id), forms.field("note", NOTE) or None)
-    effects.left_queue(tasks.request_start(task))
+    effects.left_queue(tasks.request_start(task, resume=adoption.is_adopted(task)))
     return _shown(task)
 
 
@@ -71,18 +70,6 @@ def reply(id: str) -> BaseResponse:
 def interrupt(id: str) -> BaseResponse:
     task = tasks.get(id)
     return _shown(task, tasks.request_steering(task, CommandKind.INTERRUPT))
-
-
-@forms.action(_of_task)
-def decide(id: str, request_id: str) -> BaseResponse:
-    """Allow or deny what the agent asks for."""
-    task = tasks.get(id)
-    if request_id not in {row.id for row in approvals.of(task)}:
-        raise NotFound("The task has no such approval request.")
-    scope = "task" if forms.field("scope", 8) == "task" else "once"
-    note = forms.field("note", NOTE) or None
-    approvals.decide(task, request_id, forms.field("decision", 8), scope=scope, note=note)
-    return _shown(task)
 
 
 def _shown(task: Task, command: Command | None = None) -> BaseResponse:

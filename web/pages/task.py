@@ -4,20 +4,19 @@ from __future__ import annotations
 
 from typing import Any
 
-from flask import Flask, request
+from flask import Flask, g, request
 from werkzeug.wrappers import Response as BaseResponse
 
-from shared import approvals, tasks
+from shared import grants, tasks
 from shared.commands import CommandKind
-from shared.errors import BadRequest, NotFound
 from shared.store.models import Attempt, Task
 from web import effects
 from web.pages import forms, frame, task_details, timeline
+from web.pages.rules import told
 from web.reading import snapshot
 from web.security import Authority, authority
 
 MOST_ATTEMPTS = 200
-WORDS, MOST_CHOICES = 10_000, 20
 
 
 def install(app: Flask) -> None:
@@ -26,7 +25,6 @@ def install(app: Flask) -> None:
     app.add_url_rule("/ui/tasks/<id>/siblings", "task_siblings", siblings_partial)
     app.add_url_rule("/ui/tasks/<id>/policy", "task_policy", policy)
     app.add_url_rule("/ui/tasks/<id>/attempts", "task_attempts", attempts)
-    app.add_url_rule("/ui/tasks/<id>/approvals/<request_id>/answer", "answer_form", answer, methods=["POST"])
     app.add_url_rule("/ui/tasks/<id>/input/close", "close_input_form", close_input, methods=["POST"])
 
 
@@ -72,6 +70,10 @@ def policy(id: str) -> str:
             tab="policy",
             rules=task_details.rules(task),
             boundaries=task_details.boundaries(task),
+            granted=told(grants.of(task.number), "task rule"),
+            ruled=told(tasks.policy_of(task).tool_rules),
+            trial=g.get("trial"),
+            draft=g.get("rule_draft", {}),
             **_around(task),
         )
 
@@ -84,24 +86,6 @@ def attempts(id: str) -> str:
         query = Attempt.select().where(Attempt.task == task.number)
         rows = list(query.order_by(Attempt.attempt_number.desc()).limit(MOST_ATTEMPTS))
         return frame.page("task/attempts.html", tab="attempts", attempts=rows, **_around(task))
-
-
-@forms.action(lambda id, request_id: f"task:{id}")
-def answer(id: str, request_id: str) -> BaseResponse:
-    """An agent's questions, answered by choosing or in words."""
-    task = tasks.get(id)
-    row = next((row for row in approvals.of(task) if row.id == request_id), None)
-    if row is None:
-        raise NotFound("The task has no such request.")
-    answers = {}
-    for number, asked in enumerate(row.choices):
-        words = forms.field(f"other{number}", WORDS)
-        chosen = [text for text in request.form.getlist(f"choice{number}") if text][:MOST_CHOICES]
-        if not words and not chosen:
-            raise BadRequest("Answer every question, by choosing or in your own words.")
-        answers[str(asked.get("question", ""))] = ", ".join([*chosen, *([words] if words else [])])
-    approvals.decide(task, request_id, "allow", updated_input={"answers": answers})
-    return forms.done(lambda: "", to=f"/ui/tasks/{id}")
 
 
 def _around(task: Task) -> dict[str, Any]:

@@ -13,8 +13,9 @@ from shared.lifecycle import ENDED, LIVE, Status
 from shared.store.database import raw
 from shared.store.models import Approval, Attempt, Task
 from web.api.events import attachment
-from web.pages import cards, words
+from web.pages import cards, requests, words
 from web.pages.cards import Card
+from web.pages.requests import Asked
 
 SIBLINGS = 30
 TODAY = timedelta(hours=24)
@@ -63,8 +64,7 @@ class Details:
     last: Attempt | None
     attempts: int
     files: int
-    asked: list[Approval]
-    inputs: dict[str, str]
+    asked: list[Asked]
     question: str | None
     gated: bool
     steps: list[Step]
@@ -128,8 +128,7 @@ def details(task: Task) -> Details:
         last=last,
         attempts=len(attempts),
         files=changed_files(task),
-        asked=asked,
-        inputs={row.id: input_text(row) for row in asked},
+        asked=[requests.asked(task, row) for row in asked],
         question=last_question(task) if waits else None,
         gated=gated,
         steps=steps(task, last, gated=gated),
@@ -146,17 +145,6 @@ def _waits_for_text(task: Task) -> bool:
         task.live_attempt is not None
         and not Approval.select().where(Approval.attempt == task.live_attempt).exists()
     )
-
-
-def input_text(approval: Approval) -> str:
-    """The exact command, or every value of the tool's input; nothing is left out."""
-    if approval.command:
-        return str(approval.command)
-    lines = []
-    for name, value in (approval.input or {}).items():
-        shown = value if isinstance(value, str) else json.dumps(value, ensure_ascii=False, indent=2)
-        lines.append(f"{name}: {shown}")
-    return "\n".join(lines)
 
 
 def changed_files(task: Task) -> int:
@@ -283,7 +271,7 @@ REPORTED = {
     "allow_git_write": "git_write",
 }
 #: Fields that the supervisor itself sees to, wherever it runs.
-KEPT = ("require_approval", "max_runtime_minutes", "enforcement")
+KEPT = ("require_approval", "max_runtime_minutes", "enforcement", "approval_minutes")
 
 
 @dataclass(frozen=True)
@@ -301,6 +289,8 @@ def rules(task: Task) -> list[Rule]:
     report = task.policy_report or {}
     found = []
     for name, value in tasks.policy_of(task).to_json().items():
+        if name == "tool_rules":
+            continue
         said = report.get(REPORTED.get(name, ""))
         if name in KEPT:
             said = ("enforced", "The supervisor keeps it.") if value else None

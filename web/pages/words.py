@@ -9,7 +9,7 @@ from pathlib import Path
 from flask import Flask
 from markupsafe import Markup
 
-from shared.clock import now, rfc3339
+from shared.clock import from_micros, now, rfc3339
 from web.rendering.marks import spelled, visible
 
 #: Terminal control: CSI, OSC (with its terminator), other two-byte escapes.
@@ -29,6 +29,7 @@ def install(app: Flask) -> None:
         span=span,
         moment=moment,
         iso=rfc3339,
+        instant=from_micros,
         runner=runner_label,
         short_path=short_path,
         plural=plural,

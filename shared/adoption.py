@@ -1,0 +1,61 @@
+"""Agent sessions that a person began outside, taken up by a task that then goes on with them."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+
+from shared import sessions
+from shared.errors import BadRequest, Conflict
+from shared.sessions import Session
+from shared.store.database import transaction
+from shared.store.models import Attempt, Task
+from shared.tasks import get
+
+#: These find a session only from the folder it was held in (measured: claude 2.1 says "No conversation found").
+BOUND_TO_FOLDER = frozenset({"claude-code"})
+
+
+def elsewhere(session: Session, workspace: str) -> str | None:
+    """Why a task in this workspace could not find the session, as a sentence; None when it can.
+
+    A task of a repository runs in a worktree of its own, which is another folder.
+    """
+    if session.runner not in BOUND_TO_FOLDER:
+        return None
+    here = os.path.realpath(workspace)
+    if session.workspace is None or os.path.realpath(session.workspace) != here:
+        return "This agent finds a session only in the folder it was held in; choose that workspace."
+    if any((folder / ".git").exists() for folder in (Path(here), *Path(here).parents)):
+        return (
+            "This agent finds a session only in the folder it was held in, and a task in a repository works in a"
+            " worktree of its own. Resume it in a terminal, or start a new task."
+        )
+    return None
+
+
+def adopt(task: Task, session: Session) -> Task:
+    """Have a task that never ran take up a session a person began: its first start resumes it.
+
+    Raises BadRequest where the task's agent could not find it, Conflict when the session belongs to a task already or
+    this one has run.
+    """
+    if session.runner != task.runner:
+        raise BadRequest("The session belongs to another runner; choose that one.")
+    if problem := elsewhere(session, task.workspace):
+        raise BadRequest(problem)
+    with transaction():
+        if sessions.owners([session]).get((session.runner, session.session_id), task.id) != task.id:
+            raise Conflict("The session belongs to a task already; reply to that one.")
+        if Attempt.select().where(Attempt.task == task.number).exists():
+            raise Conflict("The task has run already, with a session of its own.")
+        Task.update(runner_session_id=session.session_id).where(Task.number == task.number).execute()
+    return get(task.id)
+
+
+def is_adopted(task: Task) -> bool:
+    """Whether the task's first start is to resume a session that was there before it."""
+    return (
+        task.runner_session_id is not None
+        and not Attempt.select().where(Attempt.task == task.number).exists()
+    )
