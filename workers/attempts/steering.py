@@ -102,6 +102,8 @@ def _reply(watch: Watch, command: Command) -> None:
     if not answer.get("ok") and watch.runner.name != "shell":
         return
     if answer.get("ok"):
+        if not approvals.pending_of(watch.attempt.id):
+            _ask(watch, "resume")
         watch.post(watch.heard_reply, SEEN_SECONDS)
         watch.in_hand.discard("end-turn")
     _settle(watch, command, answer, delivery="stdin")
@@ -116,6 +118,7 @@ def _interrupt(watch: Watch, command: Command) -> dict[str, Any]:
 
 def _stop(watch: Watch, command: Command) -> None:
     """Ask the shim to end the agent; the command is applied by the attempt's end."""
+    watch.stopping = True
     _ask(watch, "stop", id=command.id, why=command.body.get("reason", "user"))
 
 

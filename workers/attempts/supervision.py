@@ -226,8 +226,8 @@ class Supervision(threading.Thread):
                 self._on_slot()
             if progress.questions:
                 self._look = True
-                if any(verdict is None for _, verdict in progress.questions):
-                    self._queue(watch, partial(steering.hold_clock, watch))
+            if progress.status is Status.NEEDS_INPUT and watch.is_agent:
+                self._queue(watch, partial(steering.hold_clock, watch))
 
     def _record(self, batch: list[attempts.Progress]) -> set[str]:
         """Store a batch; while the store refuses, hold it and try again rather than lose a line."""

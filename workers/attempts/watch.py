@@ -74,6 +74,7 @@ class Watch:
     hindrance: str | None = None
     hindered_since: float = 0.0
     unsafe: bool = False
+    stopping: bool = False
     #: What other threads want done by the loop, which alone touches the rest; each event is set once it is stored.
     mail: deque[tuple[Callable[[], None], threading.Event]] = field(default_factory=deque)
 
@@ -140,6 +141,7 @@ class Watch:
         progress = self._progress
         progress.drafts, self.drafts = self.drafts, []
         progress.log_offset = self.offset
+        progress.at_rest = self.at_rest
         progress.reader_state = _json(self.lines.state())
         progress.runner_state = _json(
             {
@@ -198,8 +200,17 @@ class Watch:
                 case Spent():
                     self._progress.cost = item.cost
                 case TurnEnded():
-                    self.turn = item
+                    self._turn_ended(item)
             self.drafts.extend(self.narrator.events(item))
+
+    def _turn_ended(self, item: TurnEnded) -> None:
+        """An interrupted agent waits to be told how to go on; unless it is being stopped."""
+        self.turn = item
+        if item.outcome is Outcome.INTERRUPTED and not self.stopping:
+            self._become(Status.NEEDS_INPUT)
+            self.drafts.append(
+                self.narrator.needs_input("the turn was interrupted; say how to go on", "interrupt")
+            )
 
     def _hindered(self, item: Observation) -> None:
         """Whatever an agent says or does shows that nothing holds it up any more."""
@@ -265,7 +276,12 @@ class Watch:
     @property
     def is_working(self) -> bool:
         """Whether a turn is under way, one that waits for an answer included."""
-        return self.turn is None and self.runner.capabilities.sessions
+        return self.turn is None and self.is_agent
+
+    @property
+    def is_agent(self) -> bool:
+        """Whether it works in turns and waits by its protocol; a shell's waiting is the shim's to see."""
+        return self.runner.capabilities.sessions
 
     @property
     def takes_replies(self) -> bool:

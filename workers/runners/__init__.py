@@ -32,6 +32,10 @@ class Capabilities:
     approvals: bool = False
     edits: bool = True
     reasons: bool = True
+    #: What a task's options may say: modes, efforts, and further arguments with the number of their values.
+    modes: Sequence[str] = ("live",)
+    efforts: Sequence[str] = ()
+    arguments: Mapping[str, int] = field(default_factory=dict)
     pty: bool = False
     attach: str | None = None
     display: str | None = None
@@ -53,6 +57,15 @@ class Context:
     message: str | None = None
     contained: bool = False
     attempt_number: int = 1
+
+    @property
+    def asks(self) -> bool:
+        """Whether the agent must ask before it runs commands and changes files (contract 5, `tool_rules`)."""
+        return self.has_asking_rules or (not self.contained and self.policy.workspace_access != "full")
+
+    @property
+    def has_asking_rules(self) -> bool:
+        return any(rule.get("action") != "allow" for rule in self.policy.tool_rules)
 
 
 @dataclass(frozen=True)

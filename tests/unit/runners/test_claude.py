@@ -4,21 +4,28 @@ from __future__ import annotations
 
 import json
 from pathlib import Path
+from typing import Any
 
 import pytest
 
+from shared.errors import NotReady
+from shared.policy import Policy
 from workers.runners import claude
 from workers.runners.conformance import context, observe
 from workers.runners.observations import (
     Asked,
+    Hindered,
     Noticed,
+    Observation,
     Outcome,
+    Planned,
     Replied,
     Said,
     SessionStarted,
     ToolCall,
     ToolResult,
     TurnEnded,
+    Unsafe,
 )
 
 TRANSCRIPTS = Path(__file__).parents[2] / "agents/transcripts/claude-code"
@@ -26,6 +33,10 @@ TRANSCRIPTS = Path(__file__).parents[2] / "agents/transcripts/claude-code"
 
 def seen_in(name: str, kind: type) -> list:
     return [seen for seen in observe(claude, TRANSCRIPTS / f"{name}.jsonl") if isinstance(seen, kind)]
+
+
+def fed(*items: dict[str, Any], **changes: Any) -> list[Observation]:
+    return claude.reader(None, context(**changes)).feed("stdout", [json.dumps(item) for item in items])
 
 
 def test_the_session_is_told_once_although_every_line_names_it() -> None:
@@ -57,10 +68,121 @@ def test_a_denied_tool_leaves_the_turn_blocked_and_not_failed() -> None:
     assert [seen.outcome for seen in seen_in("claude-bash-accept-denied", TurnEnded)] == [Outcome.BLOCKED]
 
 
-def test_an_api_error_is_a_failure_although_its_subtype_says_success() -> None:
-    ended = seen_in("claude-e500-default-retries", TurnEnded)
-    assert [seen.outcome for seen in ended] == [Outcome.FAILED]
-    assert seen_in("claude-e500-default-retries", Noticed)
+@pytest.mark.parametrize(
+    ("name", "outcome"),
+    [
+        ("claude-e500-default-retries", Outcome.OUTAGE),
+        ("claude-unreachable", Outcome.OUTAGE),
+        ("claude-ratelimit-rejected", Outcome.OUTAGE),
+        ("claude-nokey", Outcome.LOGIN_MISSING),
+        ("claude-e401", Outcome.LOGIN_MISSING),
+        ("claude-max-turns", Outcome.FAILED),
+        ("claude-resume-unknown", Outcome.FAILED),
+        ("claude-sigint-stream", Outcome.INTERRUPTED),
+    ],
+)
+def test_a_turn_that_could_not_go_on_says_what_kept_it(name: str, outcome: Outcome) -> None:
+    (ended,) = seen_in(name, TurnEnded)
+    assert ended.outcome is outcome
+    assert ended.error
+
+
+def test_retries_hold_the_agent_up_and_do_not_end_it() -> None:
+    assert len(seen_in("claude-e500-default-retries", Hindered)) == 10
+
+
+def test_a_subscriptions_limit_says_when_it_is_lifted() -> None:
+    limited = {"type": "result", "is_error": True, "result": "Claude AI usage limit reached|1800000000"}
+    (ended,) = fed(limited)[1:]
+    assert (ended.outcome, ended.resets_at) == (Outcome.USAGE_LIMIT, 1_800_000_000)
+
+
+def test_a_rejected_rate_limit_event_names_the_time_before_the_turn_ends() -> None:
+    event = {"type": "rate_limit_event", "rate_limit_info": {"status": "rejected", "resetsAt": 1_800_000_000}}
+    (ended,) = fed(event, {"type": "result", "is_error": True, "api_error_status": 429, "result": "no"})[1:]
+    assert (ended.outcome, ended.resets_at) == (Outcome.USAGE_LIMIT, 1_800_000_000)
+
+
+def test_a_session_that_cannot_be_resumed_names_no_session() -> None:
+    assert not seen_in("claude-resume-unknown", SessionStarted)
+
+
+def test_the_agents_own_list_of_tasks_is_a_plan() -> None:
+    plans = [list(seen.steps) for seen in seen_in("claude-todo", Planned)]
+    assert plans == [[("Do it", "pending")], [("Do it", "in_progress")]]
+
+
+def test_what_a_sub_agent_did_is_marked_with_the_call_that_started_it() -> None:
+    calls = seen_in("claude-subagent", ToolCall)
+    (started,) = [call for call in calls if call.name == "Agent"]
+    assert [call.name for call in calls if call.parent == started.id] == ["Bash"]
+
+
+def test_a_background_command_is_told_of_when_it_starts_and_ends() -> None:
+    told = [seen.text for seen in seen_in("claude-background-bash", Noticed)]
+    assert len(told) == 2
+    assert "exit code 0" in told[1]
+
+
+ASKING = Policy(tool_rules=({"tool": "Read", "action": "ask"},))
+INIT = {
+    "type": "system",
+    "subtype": "init",
+    "permissionMode": "default",
+    "tools": ["Bash", "AskUserQuestion"],
+}
+
+
+@pytest.mark.parametrize(
+    ("init", "safe"),
+    [
+        (INIT, True),
+        ({**INIT, "permissionMode": "plan"}, True),
+        ({**INIT, "permissionMode": "bypassPermissions"}, False),
+        ({**INIT, "permissionMode": "acceptEdits"}, False),
+        ({**INIT, "tools": ["Bash"]}, False),
+    ],
+)
+def test_a_program_that_would_not_ask_is_ended_before_its_first_call(
+    init: dict[str, Any], safe: bool
+) -> None:
+    assert [isinstance(seen, Unsafe) for seen in fed(init, policy=ASKING)] == ([] if safe else [True])
+    assert not fed({**init, "tools": []}, contained=True), (
+        "where nothing needs to be asked, nothing is tested"
+    )
+
+
+def test_rules_that_ask_go_before_what_a_person_allows_everywhere() -> None:
+    words = list(claude.start(context(policy=ASKING)).argv)
+    settings = json.loads(words[words.index("--settings") + 1])
+    assert {"Bash", "Edit", "Write", "Read"} <= set(settings["permissions"]["ask"])
+    assert "--settings" not in claude.start(context(contained=True)).argv
+
+
+def test_options_become_flags() -> None:
+    servers = {"files": {"command": "serve", "args": ["--now"]}}
+    options = {
+        "mode": "plan",
+        "model": "m",
+        "effort": "high",
+        "mcp_servers": servers,
+        "arguments": ["--max-turns", "3"],
+    }
+    words = " ".join(claude.start(context(options=options, contained=True)).argv)
+    assert "--permission-mode plan" in words
+    assert "--model m --effort high" in words
+    assert "--strict-mcp-config" in words
+    assert words.index("--max-turns 3") < words.index("--session-id")
+
+
+def test_one_shot_it_takes_its_goal_and_no_more_words() -> None:
+    start = claude.start(context(options={"mode": "oneshot"}, contained=True))
+    assert start.first_input == b"say hello"
+    assert start.close_input
+    state = claude.reader(None, context(options={"mode": "oneshot"})).state()
+    assert claude.reply("more", state) is None
+    with pytest.raises(NotReady, match="cannot ask"):
+        claude.start(context(options={"mode": "oneshot"}, policy=ASKING))
 
 
 def test_an_interrupted_turn_is_told_apart() -> None:

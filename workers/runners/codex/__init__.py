@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
+from shared.errors import NotReady
 from workers.runners import Capabilities, Context, Reader, Start
 from workers.runners.codex import oneshot, requests
 from workers.runners.codex.app_server import AppServer
@@ -23,6 +24,9 @@ capabilities = Capabilities(
     approvals=True,
     reasons=False,
     edits=False,
+    modes=("live", "plan", "oneshot"),
+    efforts=("minimal", "low", "medium", "high", "xhigh"),
+    arguments={"--enable": 1, "--disable": 1},
     attach="codex resume --include-non-interactive {session}",
     display="codex exec --json --skip-git-repo-check -s workspace-write -C <workspace> <goal>",
 )
@@ -35,6 +39,10 @@ REQUESTS = {"where": {"id": None, "method": None}, "id": "id"}
 
 def start(context: Context) -> Start:
     if context.options.get("mode") == "oneshot":
+        if context.has_asking_rules:  # without any, its own sandbox is the boundary
+            raise NotReady(
+                "A one-shot agent cannot ask, and this task's policy needs it to; start it live instead."
+            )
         return oneshot.start(context)
     text = context.message or context.goal
     return Start(

@@ -134,7 +134,7 @@ class AppServer:
             return [
                 TurnEnded(Outcome.FAILED, error=f"Codex could not {verb} the thread: {error or 'no answer'}")
             ]
-        if requests.asks(self._context) and result.get("approvalPolicy") != "untrusted":
+        if self._context.asks and result.get("approvalPolicy") != "untrusted":
             policy = result.get("approvalPolicy")
             return [Unsafe(f"This version of Codex does not ask: its approval policy is {policy!r}.")]
         self._thread, self._model = str(thread), result.get("model")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Mapping, Sequence
 from typing import Any
 
@@ -16,14 +17,18 @@ THREAD, TURN, REPLY, INTERRUPT, CLEAN = "thread", "turn", "reply", "interrupt", 
 def settings(context: Context) -> list[str]:
     """Its settings that have no place in a request, as options of the program."""
     network = context.policy.network is NetworkMode.ENABLED
-    return ["-c", f"sandbox_workspace_write.network_access={str(network).lower()}"]
+    found: dict[str, Any] = {"sandbox_workspace_write.network_access": network}
+    for name, server in (context.options.get("mcp_servers") or {}).items():
+        found |= {f"mcp_servers.{name}.{key}": value for key, value in server.items()}
+    words = [word for key, value in found.items() for word in ("-c", f"{key}={_toml(value)}")]
+    return [*words, *(str(word) for word in context.options.get("arguments") or ())]
 
 
-def asks(context: Context) -> bool:
-    """Whether the agent must ask before it runs commands and changes files (contract 5, `tool_rules`)."""
-    if any(rule.get("action") != "allow" for rule in context.policy.tool_rules):
-        return True
-    return not context.contained and context.policy.workspace_access != "full"
+def _toml(value: Any) -> str:
+    """A value as TOML: JSON is that for text, numbers and lists of them; an object needs `=`."""
+    if isinstance(value, Mapping):
+        return "{" + ", ".join(f"{json.dumps(key)} = {_toml(item)}" for key, item in value.items()) + "}"
+    return json.dumps(value)
 
 
 def opening(context: Context) -> bytes:
@@ -35,7 +40,7 @@ def opening(context: Context) -> bytes:
     resumed = context.session_id if context.resume else None
     thread: dict[str, Any] = {
         "cwd": context.cwd,
-        "approvalPolicy": "untrusted" if asks(context) else "never",
+        "approvalPolicy": "untrusted" if context.asks else "never",
         # Inside our own containment its nested sandbox cannot start; outside, its own is the only one.
         "sandbox": "danger-full-access" if _is_free(context) else "workspace-write",
     }

@@ -1,4 +1,4 @@
-"""Claude Code, two-way: stream-json in and out, permission questions over stdio (known: 2.1.x)."""
+"""Reads `--output-format stream-json`: messages, calls and their results, questions, retries, and a turn's end."""
 
 from __future__ import annotations
 
@@ -6,14 +6,16 @@ from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 from shared.approvals import Question
-from workers.runners import Capabilities, Context, Start, streams
+from workers.runners import Context, streams
+from workers.runners.claude import endings
 from workers.runners.claude_tokens import Counter
 from workers.runners.observations import (
     Asked,
+    Hindered,
     Noticed,
     Observation,
-    Outcome,
     Output,
+    Planned,
     Replied,
     Said,
     SessionStarted,
@@ -21,91 +23,13 @@ from workers.runners.observations import (
     Thought,
     ToolCall,
     ToolResult,
-    TurnEnded,
+    Unsafe,
     Withdrawn,
 )
 
-name = "claude-code"
-label = "Claude Code"
-programs = ("claude",)
-version_arguments = ("--version",)
-capabilities = Capabilities(
-    reply="live",
-    sessions=True,
-    interrupt=True,
-    approvals=True,
-    attach="claude --resume {session}",
-    display="claude -p --output-format stream-json --verbose <goal>",
-)
-install = "npm install -g @anthropic-ai/claude-code"
-
-ARGUMENTS = "-p --output-format stream-json --input-format stream-json --verbose --permission-prompt-tool stdio".split()
-#: Ends by itself on interrupt and end of input; its Bash children survive signals, so the tree is swept after.
-LADDER = (("INT", 5.0), ("TERM", 3.0))
-#: Which lines are questions: the shim keeps their originals until they are answered.
-REQUESTS = {"where": {"type": "control_request"}, "id": "request_id"}
 QUESTIONS = ("AskUserQuestion", "ExitPlanMode")
-
-
-def start(context: Context) -> Start:
-    fresh = context.task_id if context.attempt_number == 1 else context.attempt_id
-    resumed = context.session_id if context.resume else None
-    session = ["--resume", resumed] if resumed else ["--session-id", fresh]
-    text = context.message or context.goal
-    return Start(
-        argv=["claude", *ARGUMENTS, *session],
-        environment={"CLAUDE_CODE_DISABLE_NONESSENTIAL_TRAFFIC": "1", "DISABLE_AUTOUPDATER": "1"},
-        passes=("ANTHROPIC_*", "CLAUDE_*", "DISABLE_AUTOUPDATER"),
-        first_input=_user(text),
-        requests=REQUESTS,
-        ladder=LADDER,
-        session_id=resumed or fresh,
-        shown=f"claude-code: {text[:200]}",
-        agent_home=("CLAUDE_CONFIG_DIR", ".claude"),
-        hosted=True,
-    )
-
-
-def _user(text: str) -> bytes:
-    #: A leading slash would be a command of the program itself and never reach the model (facts.md 4).
-    said = f"\n{text}" if text.startswith("/") else text
-    return streams.dump(
-        {
-            "type": "user",
-            "message": {"role": "user", "content": said},
-            "parent_tool_use_id": None,
-            "session_id": "",
-        }
-    )
-
-
-def reply(text: str, state: Mapping[str, Any] | None) -> bytes | None:
-    return _user(text)
-
-
-def interrupt(state: Mapping[str, Any] | None) -> bytes | None:
-    return streams.dump(
-        {"type": "control_request", "request_id": "interrupt", "request": {"subtype": "interrupt"}}
-    )
-
-
-def answer(
-    *, allowed: bool, note: str | None, updated_input: Mapping[str, Any] | None, question: Mapping[str, Any]
-) -> dict[str, Any] | None:
-    """Allow with the original input (edited keys over it), or deny with a reason the model reads."""
-    if allowed:
-        merged = {"$merge": ["request.input", dict(updated_input or {})]}
-        decision: dict[str, Any] = {"behavior": "allow", "updatedInput": merged}
-    else:
-        decision = {"behavior": "deny", "message": note or "Denied by the person who supervises this task."}
-    return {
-        "type": "control_response",
-        "response": {"subtype": "success", "request_id": {"$original": "request_id"}, "response": decision},
-    }
-
-
-def reader(state: dict[str, Any] | None, context: Context) -> StreamJson:
-    return StreamJson(state or {}, context)
+ENDED = ("completed", "failed", "killed")
+BACKGROUND = {"event_type": "background"}
 
 
 class StreamJson:
@@ -114,12 +38,14 @@ class StreamJson:
     partial_lines = False
 
     def __init__(self, state: dict[str, Any], context: Context) -> None:
-        self._cwd = context.cwd
+        self._context = context
         self._tools = int(state.get("tools", 0))
         self._background: set[str] = set(state.get("background", ()))
         self._greeted = bool(state.get("greeted"))
         self._session = state.get("session")
         self._tokens = Counter(state.get("tokens"))
+        self._plan: dict[str, list[str]] = dict(state.get("plan", {}))
+        self._resets_at: float | None = state.get("resets_at")
         self._by_type: dict[str, Callable[[dict[str, Any]], list[Observation]]] = {
             "system": self._system,
             "assistant": self._assistant,
@@ -129,6 +55,7 @@ class StreamJson:
             "control_cancel_request": lambda item: [Withdrawn(str(item.get("request_id")))],
             "control_response": lambda item: [],
             "stream_event": lambda item: [],
+            "rate_limit_event": self._rate_limit,
         }
 
     def state(self) -> dict[str, Any] | None:
@@ -138,6 +65,9 @@ class StreamJson:
             "greeted": self._greeted,
             "session": self._session,
             "tokens": self._tokens.state(),
+            "plan": self._plan,
+            "oneshot": self._context.options.get("mode") == "oneshot",
+            "resets_at": self._resets_at,
         }
 
     def feed(self, stream: str, lines: Sequence[str], partial: bool = False) -> list[Observation]:
@@ -162,65 +92,94 @@ class StreamJson:
         return [Replied(streams.text_of(streams.at(item, "message", "content")).strip())]
 
     def _system(self, item: dict[str, Any]) -> list[Observation]:
-        kind = item.get("subtype")
-        if kind == "init":
-            session = item.get("session_id")
-            known, self._session = self._session, session
-            return [SessionStarted(str(session))] if session and session != known else []
-        if kind == "api_retry":
-            status = item.get("error_status") or item.get("error")
-            text = f"Retrying the model API ({item.get('attempt')} of {item.get('max_retries')}): {status}"
-            return [Noticed(text, {"event_type": "api_retry"})]
-        task = str(item.get("task_id"))
-        if kind == "task_started" and item.get("task_type") == "local_bash":
-            self._background.add(task)
-        if kind == "task_notification" or streams.at(item, "patch", "status") in (
-            "completed",
-            "failed",
-            "killed",
-        ):
-            self._background.discard(task)
+        match item.get("subtype"):
+            case "init":
+                return self._init(item)
+            case "api_retry":
+                status = item.get("error_status") or item.get("error")
+                tries = f"{item.get('attempt')} of {item.get('max_retries')}"
+                return [Hindered(f"Retrying the model API ({tries}): {status}")]
+            case "task_started" if item.get("task_type") == "local_bash":
+                self._background.add(str(item.get("task_id")))
+                return [Noticed(f"Goes on in the background: {item.get('description')}", BACKGROUND)]
+            case "task_notification":
+                self._background.discard(str(item.get("task_id")))
+                said = str(item.get("summary") or "A background command ended")
+                return [Noticed(said, BACKGROUND)] if item.get("output_file") else []
+            case "task_updated" if streams.at(item, "patch", "status") in ENDED:
+                self._background.discard(str(item.get("task_id")))
+            case "compact_boundary":
+                return [Noticed("The conversation was compacted", {"event_type": "compaction"})]
+        return []
+
+    def _init(self, item: dict[str, Any]) -> list[Observation]:
+        """Once per turn; the session is named, and the channel for questions is tested before the first call."""
+        session = item.get("session_id")
+        known, self._session = self._session, session
+        found: list[Observation] = [SessionStarted(str(session))] if session and session != known else []
+        if self._context.asks and (reason := _does_not_ask(item)):
+            found.append(Unsafe(reason))
+        return found
+
+    def _rate_limit(self, item: dict[str, Any]) -> list[Observation]:
+        """A subscription's limit; the fields are those of the published types, not seen with an API key."""
+        limit = item.get("rate_limit_info") or {}
+        at = limit.get("resetsAt")
+        self._resets_at = (
+            float(at) if limit.get("status") == "rejected" and isinstance(at, int | float) else None
+        )
         return []
 
     def _assistant(self, item: dict[str, Any]) -> list[Observation]:
         found: list[Observation] = []
+        parent = item.get("parent_tool_use_id")
         for block in streams.at(item, "message", "content") or []:
             kind = streams.at(block, "type")
             if kind == "text" and block.get("text"):
-                found.append(Said(block["text"]))
+                found.append(Said(block["text"], parent=parent))
             elif kind == "thinking" and block.get("thinking"):
-                found.append(Thought(block["thinking"]))
+                found.append(Thought(block["thinking"], parent))
             elif kind == "tool_use":
                 self._tools += 1
-                given = block.get("input") or {}
-                found.append(ToolCall(str(block.get("id")), str(block.get("name")), _title(block), given))
+                id, name, given = str(block.get("id")), str(block.get("name")), block.get("input") or {}
+                found.append(ToolCall(id, name, _title(block), given, parent))
+                if name == "TodoWrite":
+                    steps = [step for step in given.get("todos") or [] if isinstance(step, dict)]
+                    found.append(Planned([(str(s.get("content")), str(s.get("status"))) for s in steps]))
         spending = self._tokens.call(item, self._tools)
         return [*found, Spent(spending)] if spending else found
 
     def _user(self, item: dict[str, Any]) -> list[Observation]:
         content = streams.at(item, "message", "content")
-        return [
+        parent = item.get("parent_tool_use_id")
+        found: list[Observation] = [
             ToolResult(
                 str(block.get("tool_use_id")),
                 streams.text_of(block.get("content")),
                 bool(block.get("is_error")),
+                parent,
             )
             for block in (content if isinstance(content, list) else [])
             if streams.at(block, "type") == "tool_result"
         ]
+        return [*found, *self._planned(item.get("tool_use_result"))]
+
+    def _planned(self, result: Any) -> list[Observation]:
+        """The agent's own list of tasks, which its tools keep one by one."""
+        task, change = streams.at(result, "task"), streams.at(result, "statusChange")
+        if isinstance(task, dict) and task.get("subject"):
+            self._plan[str(task.get("id"))] = [str(task["subject"]), "pending"]
+        elif isinstance(change, dict) and (step := self._plan.get(str(streams.at(result, "taskId")))):
+            step[1] = str(change.get("to"))
+        else:
+            return []
+        return [Planned([(step, status) for step, status in self._plan.values()])]
 
     def _result(self, item: dict[str, Any]) -> list[Observation]:
         found: list[Observation] = [Spent(self._tokens.result(item, self._tools))]
-        if self._background:
+        if self._background:  # it will go on when they end: this result is not the last one
             return found
-        text = str(item.get("result") or "")
-        errors = "; ".join(str(error) for error in item.get("errors") or [])
-        if str(item.get("terminal_reason", "")).startswith("aborted"):
-            return [*found, TurnEnded(Outcome.INTERRUPTED, text, errors or "The turn was interrupted.")]
-        if item.get("is_error"):
-            return [*found, TurnEnded(Outcome.FAILED, text, errors or text or "The agent reported an error.")]
-        outcome = Outcome.BLOCKED if item.get("permission_denials") else Outcome.COMPLETED
-        return [*found, TurnEnded(outcome, text)]
+        return [*found, endings.of(item, self._resets_at)]
 
     def _control_request(self, item: dict[str, Any]) -> list[Observation]:
         request = item.get("request") or {}
@@ -233,7 +192,7 @@ class StreamJson:
             title=_asks(tool, given),
             command=given.get("command") if tool == "Bash" else None,
             input=given,
-            cwd=self._cwd,
+            cwd=self._context.cwd,
             choices=tuple(given.get("questions") or ()) if tool in QUESTIONS else (),
         )
         return [Asked(question)]
@@ -249,6 +208,16 @@ def _title(block: Mapping[str, Any]) -> str:
         "",
     )
     return f"{block.get('name')} {subject}".strip()
+
+
+def _does_not_ask(item: Mapping[str, Any]) -> str | None:
+    """Why this program would go on without asking; None when it asks (facts 1.4: the tools that only come with it)."""
+    mode, version = item.get("permissionMode"), item.get("claude_code_version")
+    if mode not in ("default", "plan"):
+        return f"Claude Code {version} does not ask: its permission mode is {mode!r}."
+    if "AskUserQuestion" not in (item.get("tools") or []):
+        return f"Claude Code {version} does not ask: it offers no permission prompts over stdio."
+    return None
 
 
 def _asks(tool: str, given: Mapping[str, Any]) -> str:

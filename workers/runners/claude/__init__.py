@@ -1,0 +1,105 @@
+"""Claude Code: stream-json both ways, permission questions over stdio; `mode: oneshot` runs `claude -p` (known: 2.1)."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+from shared.errors import NotReady
+from workers.runners import Capabilities, Context, Start, streams
+from workers.runners.claude import arguments
+from workers.runners.claude.stream_json import StreamJson
+
+name = "claude-code"
+label = "Claude Code"
+programs = ("claude",)
+version_arguments = ("--version",)
+capabilities = Capabilities(
+    reply="live",
+    sessions=True,
+    interrupt=True,
+    approvals=True,
+    modes=("live", "plan", "oneshot"),
+    efforts=("low", "medium", "high", "xhigh", "max"),
+    arguments=arguments.ALLOWED,
+    attach="claude --resume {session}",
+    display="claude -p --output-format stream-json --verbose <goal>",
+)
+install = "npm install -g @anthropic-ai/claude-code"
+
+#: Ends by itself on interrupt and end of input; its Bash children survive signals, so the tree is swept after.
+LADDER = (("INT", 5.0), ("TERM", 3.0))
+#: Which lines are questions: the shim keeps their originals until they are answered.
+REQUESTS = {"where": {"type": "control_request"}, "id": "request_id"}
+
+
+def start(context: Context) -> Start:
+    oneshot = context.options.get("mode") == "oneshot"
+    if oneshot and context.asks:
+        raise NotReady(
+            "A one-shot agent cannot ask, and this task's policy needs it to; start it live instead."
+        )
+    fresh = context.task_id if context.attempt_number == 1 else context.attempt_id
+    resumed = context.session_id if context.resume else None
+    session = ["--resume", resumed] if resumed else ["--session-id", fresh]
+    text = context.message or context.goal
+    return Start(
+        argv=["claude", "-p", *arguments.of(context), *session],
+        environment={"CLAUDE_CODE_DISABLE_NONESSENTIAL_TRAFFIC": "1", "DISABLE_AUTOUPDATER": "1"},
+        passes=("ANTHROPIC_*", "CLAUDE_*", "DISABLE_AUTOUPDATER"),
+        first_input=_plain(text).encode("utf-8", "replace") if oneshot else _user(text),
+        close_input=oneshot,
+        requests=None if oneshot else REQUESTS,
+        ladder=LADDER,
+        session_id=resumed or fresh,
+        shown=f"claude-code: {text[:200]}",
+        agent_home=("CLAUDE_CONFIG_DIR", ".claude"),
+        hosted=True,
+    )
+
+
+def _plain(text: str) -> str:
+    """A leading slash would be a command of the program itself and never reach the model (facts.md 4)."""
+    return f"\n{text}" if text.startswith("/") else text
+
+
+def _user(text: str) -> bytes:
+    return streams.dump(
+        {
+            "type": "user",
+            "message": {"role": "user", "content": _plain(text)},
+            "parent_tool_use_id": None,
+            "session_id": "",
+        }
+    )
+
+
+def reader(state: dict[str, Any] | None, context: Context) -> StreamJson:
+    return StreamJson(state or {}, context)
+
+
+def reply(text: str, state: Mapping[str, Any] | None) -> bytes | None:
+    return None if (state or {}).get("oneshot") else _user(text)
+
+
+def interrupt(state: Mapping[str, Any] | None) -> bytes | None:
+    if (state or {}).get("oneshot"):
+        return None
+    return streams.dump(
+        {"type": "control_request", "request_id": "interrupt", "request": {"subtype": "interrupt"}}
+    )
+
+
+def answer(
+    *, allowed: bool, note: str | None, updated_input: Mapping[str, Any] | None, question: Mapping[str, Any]
+) -> dict[str, Any] | None:
+    """Allow with the original input (edited keys over it), or deny with a reason the model reads."""
+    if allowed:
+        merged = {"$merge": ["request.input", dict(updated_input or {})]}
+        decision: dict[str, Any] = {"behavior": "allow", "updatedInput": merged}
+    else:
+        decision = {"behavior": "deny", "message": note or "Denied by the person who supervises this task."}
+    return {
+        "type": "control_response",
+        "response": {"subtype": "success", "request_id": {"$original": "request_id"}, "response": decision},
+    }
