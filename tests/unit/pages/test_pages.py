@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+import contextlib
+import gzip
 from datetime import timedelta
 from pathlib import Path
 
 import pytest
+from werkzeug.datastructures import Headers
 
 from shared import fleet, workspaces
 from shared.clock import now
@@ -144,6 +147,23 @@ def test_what_a_worker_saw_in_a_folder_is_offered(visitor: Visitor, tmp_path: Pa
     assert "main *" in partial
     assert '<option value="x">' in partial
     assert workspaces.wanted_inspections() == [], "it was looked at a moment ago"
+
+
+def test_text_is_packed_for_whoever_can_unpack_it(visitor: Visitor) -> None:
+    def got(path: str, **headers: str) -> tuple[int, bytes, Headers]:
+        with contextlib.closing(visitor.get(f"/static/{path}", **headers)) as answer:
+            return answer.status_code, answer.data, answer.headers
+
+    path, unpacks = "css/tokens.css", {"Accept-Encoding": "gzip, br"}
+    (_, plain, told), (_, packed, told_packed) = got(path), got(path, **unpacks)
+    assert gzip.decompress(packed) == plain
+    assert len(packed) < len(plain) / 2
+    assert (told_packed["Content-Encoding"], told.get("Content-Encoding")) == ("gzip", None)
+    assert all("Accept-Encoding" in headers["Vary"] for headers in (told, told_packed))
+    assert told["ETag"] != told_packed["ETag"]
+    assert got(path, **unpacks, **{"If-None-Match": told_packed["ETag"]})[0] == 304
+    assert got(path, **{"Accept-Encoding": "gzip;q=0"})[1] == plain
+    assert "Content-Encoding" not in got("fonts/inter-5.3.0.woff2", **unpacks)[2]
 
 
 def test_assets_change_their_address_with_their_content(visitor: Visitor, tmp_path: Path) -> None:
