@@ -179,6 +179,16 @@ def over_budget(task: Task) -> str | None:
     return f"The cost budget of {plural(cents)} is used up: {about}{in_cents(spent)} spent."
 
 
+def used_up(task: Task) -> str:
+    """Which budget a task that was stopped for one has used up: its cost's, else its time's, the smaller of the two."""
+    limits = (task.budget_minutes, policy.from_json(task.effective_policy or task.policy).max_runtime_minutes)
+    minutes = min(filter(None, limits))
+    return (
+        over_budget(task)
+        or f"The time budget of {minutes} {'minute' if minutes == 1 else 'minutes'} is used up."
+    )
+
+
 def in_cents(micros: int) -> str:
     """`63 cents`, rounded half up; `0.4 cents` below one."""
     cents: float = (micros + MICROS_PER_CENT // 2) // MICROS_PER_CENT

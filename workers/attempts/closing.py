@@ -11,7 +11,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
-from shared import attempts, lifecycle, tasks
+from shared import attempts, costs, lifecycle, tasks
 from shared.attempts import Ending
 from shared.config import Config
 from shared.crashpoints import crashpoint
@@ -22,6 +22,7 @@ from shared.lifecycle import Status, StopReason
 from shared.redaction import Redactor
 from shared.store.models import Attempt, Capture, Task
 from workers.attempts import process
+from workers.attempts.accounting import account
 from workers.attempts.place import was_tampered_with, worktree_of
 from workers.repository import capture as captures
 from workers.repository.worktree import Worktree
@@ -45,6 +46,7 @@ def close(attempt: Attempt, turn: TurnEnded | None, config: Config, again: Calla
         return
     exit = process.read_exit(directory)
     process.sweep(attempt.id)
+    account(attempt, turn, config)
     task = Task.get_by_id(attempt.task_id)
     drafts, changed = _capture(task, attempt, config)
     drafts += _tampering(task, attempt)
@@ -138,7 +140,7 @@ def _ended(attempt: Attempt, exit: process.Exit, turn: TurnEnded | None, changed
         exit_code=exit.code,
         signal=exit.signal,
         stop_reason=exit.reason,
-        blocked_reason=_blocked(turn),
+        blocked_reason=_used_up(attempt) if exit.reason == StopReason.BUDGET else _blocked(turn),
         summary=((turn.error or turn.text)[:SUMMARY_CHARACTERS] or None) if turn else None,
         runtime_millis=exit.runtime_millis,
         drafts=[_last_word(attempt, status, exit, said, changed, turn)],
@@ -162,6 +164,11 @@ def _blocked(turn: TurnEnded | None) -> str | None:
     return "Tools were denied." if turn.outcome is Outcome.BLOCKED else turn.error
 
 
+def _used_up(attempt: Attempt) -> str:
+    """Which of the two budgets ended it, in a sentence with its figure."""
+    return costs.used_up(Task.get_by_id(attempt.task_id))
+
+
 def _moment(seconds: float | None) -> datetime | None:
     return None if seconds is None else datetime.fromtimestamp(seconds, UTC)
 
@@ -179,6 +186,8 @@ def _last_word(
         about |= {"category": Category.ATTEMPT_STOPPED, "reason": exit.reason}
         if exit.reason == StopReason.BUDGET:
             about["budget_minutes"] = Task.get_by_id(attempt.task_id).budget_minutes
+            about["detail"] = detail = _used_up(attempt)
+            return Draft(Kind.LIFECYCLE, f"Attempt stopped: {exit.reason}. {detail}", about)
         return Draft(Kind.LIFECYCLE, f"Attempt stopped: {exit.reason}", about)
     about |= {"exit_status": said}
     if status is Status.FAILED:
