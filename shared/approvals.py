@@ -11,7 +11,7 @@ from uuid import uuid4
 from peewee import fn
 
 from shared import commands, fleet, grants, policy, timeline
-from shared.clock import now
+from shared.clock import now, to_micros
 from shared.commands import CommandKind
 from shared.errors import Conflict, NotFound, WrongShape
 from shared.events import Category, Draft, Kind
@@ -222,7 +222,7 @@ def confirm(attempt_id: str, tool_use_ids: Collection[str]) -> None:
         return
     at = now()
     with transaction():
-        Approval.update(confirmed_at=at, delivered_at=fn.coalesce(Approval.delivered_at, at)).where(
+        Approval.update(confirmed_at=at, delivered_at=fn.coalesce(Approval.delivered_at, to_micros(at))).where(
             Approval.attempt == attempt_id,
             Approval.tool_use_id.in_(list(tool_use_ids)),
             Approval.status.in_(ANSWERED),

@@ -88,8 +88,8 @@ def suggestion(row: Approval, edited: Mapping[str, Any] | None = None) -> Rule |
     """The rule "Allow for this task" would grant; none for a question, or where a secret was masked."""
     if row.choices:
         return None
-    found = suggest(call_of(row, edited))
-    return None if found is None or MASK in str(found) else found
+    call = call_of(row, edited)
+    return None if MASK in repr(call) else suggest(call)
 
 
 def decision(task: Task, row: Approval) -> Decision:

@@ -21,13 +21,13 @@ ACTIONS = ("allow", "ask", "deny")
 #: What a call's parts were decided to be, the gravest last.
 GRAVITY = {action: place for place, action in enumerate(ACTIONS)}
 #: Questions only a person can answer, whatever the rules say.
-FOR_A_PERSON = frozenset({"AskUserQuestion", "ExitPlanMode"})
+FOR_A_PERSON = frozenset({"AskUserQuestion", "ExitPlanMode", "request_user_input"})
 #: One word for what both agents do, by the names each gives it.
 COMMANDS = frozenset("Bash command command_execution commandExecution exec_command shell local_shell".split())
 EDITS = frozenset("Write Edit MultiEdit NotebookEdit file_change fileChange apply_patch".split())
 FAMILIES = {"Bash": COMMANDS, "command": COMMANDS, "edit": EDITS}
 #: Where a tool's input names the files it touches.
-PATH_KEYS = ("file_path", "notebook_path", "path", "grantRoot")
+PATH_KEYS = ("file_path", "notebook_path", "path", "grant_root")
 #: A redirection into these changes nothing: other streams of the command, or nowhere.
 NOWHERE = frozenset({"/dev/null", "-", "1", "2"})
 

@@ -7,7 +7,7 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
-from shared import tasks
+from shared import grants, tasks
 from shared.clock import rfc3339
 from shared.lifecycle import Status
 from shared.policy import Policy
@@ -197,6 +197,12 @@ def approval(row: Approval, task_id: str) -> View:
         "decided_by": row.decided_by,
         "created_at": rfc3339(row.created_at),
         "decided_at": rfc3339(row.decided_at),
+        "delivered_at": rfc3339(row.delivered_at),
+        "confirmed_at": rfc3339(row.confirmed_at),
+        "expires_at": rfc3339(row.expires_at),
+        "updated_input": row.updated_input,
+        "tool_use_id": row.tool_use_id,
+        "task_rule": grants.suggestion(row) if row.status == "pending" else None,
     }
 
 

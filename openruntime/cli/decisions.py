@@ -16,17 +16,28 @@ from shared.errors import Conflict
 
 
 @click.command(cls=Command)
+@click.option("--task", "for_task", is_flag=True, help="Allow the same for the rest of the task.")
+@click.option("--reason", help="Why; kept with the decision.")
 @click.argument("task_id", metavar="ID")
 @click.argument("request_id", metavar="[REQUEST]", required=False)
 @click.pass_obj
-def approve(invocation: Invocation, task_id: str, request_id: str | None) -> None:
+def approve(
+    invocation: Invocation, task_id: str, request_id: str | None, for_task: bool, reason: str | None
+) -> None:
     """Allow a task to start, or allow what its agent asks for."""
     whole = ids.task(invocation.client, task_id)
     request = _request(invocation, whole, request_id)
+    if request is None and for_task:
+        raise Conflict("The task waits for its start, not for an agent's request; approve it without --task.")
     if request is None:
-        send(invocation, whole, "approve")
-    else:
-        _decide(invocation, whole, request, {"decision": "allow"})
+        send(invocation, whole, "approve", {"note": reason} if reason else {})
+        return
+    if for_task and "task_rule" in request and request["task_rule"] is None:
+        raise Conflict("No rule can be made of this request; approve it without --task.")
+    note = {"note": reason} if reason else {}
+    _decide(
+        invocation, whole, request, {"decision": "allow", **({"scope": "task"} if for_task else {}), **note}
+    )
 
 
 @click.command(cls=Command)

@@ -5,7 +5,7 @@ from __future__ import annotations
 from flask import Response
 from flask_openapi import APIBlueprint
 
-from shared import approvals, tasks
+from shared import approvals, grants, tasks
 from web import answers, views
 from web.api import results, schemas
 from web.security import Authority, authority
@@ -36,3 +36,25 @@ def decide(path: schemas.ByRequest, body: schemas.Decision) -> Response:
         updated_input=body.updated_input,
     )
     return answers.value(views.approval(row, task.id))
+
+
+@api.get("/tasks/<id>/rules", responses={200: results.Rule})
+@authority(Authority.OWNER)
+def list_rules(path: schemas.ById, query: schemas.Page) -> Response:
+    """The task's own rules, which stand before its policy's: what was allowed for this task."""
+    return answers.part([dict(rule) for rule in grants.of(tasks.get(path.id).number)], query)
+
+
+@api.post("/tasks/<id>/rules", responses={200: results.Rule})
+@authority(Authority.OWNER)
+def add_rule(path: schemas.ById, body: schemas.ToolRule) -> Response:
+    """Decide the task's calls by one more rule, from now on and those that wait; it weakens no deny of the policy."""
+    return answers.value(dict(approvals.grant(tasks.get(path.id), body.model_dump())))
+
+
+@api.delete("/tasks/<id>/rules/<rule_id>", responses={204: None})
+@authority(Authority.OWNER)
+def remove_rule(path: schemas.ByRule) -> Response:
+    """Take a rule back; what it decided stays decided."""
+    grants.remove(tasks.get(path.id), path.rule_id)
+    return Response(status=204)

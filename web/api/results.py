@@ -125,6 +125,20 @@ class Approval(Result):
     decided_by: str | None
     created_at: str
     decided_at: str | None
+    delivered_at: str | None
+    confirmed_at: str | None
+    expires_at: str | None
+    updated_input: dict[str, Any] | None
+    tool_use_id: str | None
+    task_rule: dict[str, Any] | None
+
+
+class Rule(Result):
+    """A rule of one task; `id` names it."""
+
+    id: str
+    tool: str
+    action: str
 
 
 class Landed(Result):

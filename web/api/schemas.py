@@ -15,6 +15,7 @@ PROMPT_BYTES = 1024 * 1024
 COMMAND_BYTES = 128 * 1024 - 1024
 BIGGEST = 2**32 - 1
 SEQ = 2**53
+WEEK_MINUTES = 7 * 24 * 60
 SESSIONS_AT_ONCE = 1000
 NAME = re.compile(r"[A-Za-z_][A-Za-z0-9_]*")
 _SCHEMAS: dict[type[BaseModel], dict[str, Any]] = {}
@@ -64,6 +65,12 @@ def _reference(text: str) -> str:
     return text
 
 
+def _worded(text: str) -> str:
+    if not text.strip():
+        raise ValueError("must name a tool")
+    return text
+
+
 def _variable(text: str) -> str:
     if not NAME.fullmatch(text):
         raise ValueError(f"{text!r} is not the name of an environment variable")
@@ -76,6 +83,7 @@ Plain = AfterValidator(_plain)
 Long = Annotated[str, _at_most(PROMPT_BYTES)]
 Word = Annotated[str, Field(max_length=255), Plain]
 Line = Annotated[str, Field(max_length=4096), Plain]
+RuleText = Annotated[str, Field(max_length=1000), Plain]
 Reference = Annotated[Word, AfterValidator(_reference)]
 Variable = Annotated[str, Field(max_length=128), AfterValidator(_variable)]
 Command = Annotated[str, _at_most(COMMAND_BYTES), Plain]
@@ -90,11 +98,17 @@ class ById(BaseModel):
 
 
 class ToolRule(Body):
-    tool: Line
-    pattern: Line | None = None
-    path: Line | None = None
+    """What happens to the calls it matches; the first rule that matches decides."""
+
+    tool: Annotated[str, Field(min_length=1, max_length=200), Plain, AfterValidator(_worded)] = Field(
+        description="A tool's name, a glob, `*`, or a family of both agents: `edit`, `Bash`."
+    )
+    pattern: RuleText | None = Field(None, description="A glob for each simple command of a shell line.")
+    path: RuleText | None = Field(
+        None, description="A glob for files; `**` is any folders, relative to the worktree."
+    )
     action: Literal["allow", "ask", "deny"]
-    reason: Line | None = None
+    reason: RuleText | None = Field(None, description="The agent reads it when it is denied.")
 
 
 class Policy(Body):
@@ -117,6 +131,9 @@ class Policy(Body):
     network_hosts: Lines = []
     home_paths: Lines = []
     tool_rules: Annotated[list[ToolRule], Field(max_length=200)] = []
+    approval_minutes: Annotated[int, Field(ge=1, le=WEEK_MINUTES)] | None = Field(
+        None, description="A request nobody answers for this long is denied, and the turn interrupted."
+    )
 
 
 class NewTask(Body):
@@ -177,6 +194,10 @@ class ByRequest(ById):
     request_id: str = Field(description="The approval's id.")
 
 
+class ByRule(ById):
+    rule_id: str = Field(description="The rule's id.")
+
+
 class Merge(Body):
     strategy: Literal["squash", "merge", "rebase", "apply"] | None = None
     message: Annotated[str, Field(max_length=20_000), Plain] | None = None
@@ -204,6 +225,7 @@ class Defaults(Body):
     env: Annotated[list[Variable], Field(max_length=100)] | None = None
     home_paths: Lines | None = None
     network_hosts: Lines | None = None
+    tool_rules: Annotated[list[ToolRule], Field(max_length=200)] | None = None
 
 
 class ByWorkspace(BaseModel):

@@ -84,7 +84,10 @@ def show(path: schemas.ByWorkspace) -> Response:
 @authority(Authority.OWNER)
 def change(path: schemas.ByWorkspace, body: schemas.Defaults) -> Response:
     """Set or remove defaults of a workspace."""
-    return answers.value(_view(workspaces.change(path.id, body.model_dump(exclude_unset=True))))
+    given = body.model_dump(exclude_unset=True)
+    if body.tool_rules is not None:
+        given["tool_rules"] = [rule.model_dump(exclude_none=True) for rule in body.tool_rules]
+    return answers.value(_view(workspaces.change(path.id, given)))
 
 
 @api.delete("/workspaces/<id>", responses={204: None})

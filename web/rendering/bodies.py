@@ -143,12 +143,17 @@ def request(text: str, about: Mapping[str, Any], approvals: Mapping[str, Any]) -
         Markup('<pre tabindex="0">{}</pre>').format(visible(row.command, breaks=True)) if row.command else ""
     )
     known = [BY.get(row.decided_by or "", row.decided_by or "")]
-    if row.decided_at:
-        known.append(
-            Markup('<time datetime="{}" data-clock>{}</time>').format(
-                rfc3339(row.decided_at), row.decided_at.strftime("%H:%M:%S")
-            )
+    known += [
+        Markup('{}<time datetime="{}" data-clock>{}</time>').format(
+            word, rfc3339(at), at.strftime("%H:%M:%S")
         )
+        for word, at in (
+            ("", row.decided_at),
+            ("delivered ", row.delivered_at),
+            ("the agent went on ", row.confirmed_at),
+        )
+        if at
+    ]
     if row.scope == "task":
         known.append("for the whole task")
     if row.rule:
@@ -161,6 +166,11 @@ def request(text: str, about: Mapping[str, Any], approvals: Mapping[str, Any]) -
 
 
 def decision(text: str, about: Mapping[str, Any]) -> Markup:
+    by = str(about.get("decided_by") or "owner")
+    if by != "owner":
+        return Markup('<p class="body" data-decided="{}">{}</p>').format(
+            spelled(about.get("approval_id")), visible(text, breaks=True)
+        )
     return Markup('<p class="body" data-decided="{}"><b>You</b> {}</p>').format(
         spelled(about.get("approval_id")), visible(text[:1].lower() + text[1:], breaks=True)
     )

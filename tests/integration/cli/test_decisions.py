@@ -55,3 +55,22 @@ def test_a_running_task_that_waits_for_nothing_is_left_alone(api: Api, cli: Cli,
     done = cli(word, "aaaa")
     assert (done.code, done.err) == (1, "Nothing waits for a decision on task aaaa1111.\n")
     assert all(method == "GET" for method, _, _ in api.asked)
+
+
+def test_approve_may_allow_the_same_for_the_rest_of_the_task(api: Api, cli: Cli) -> None:
+    task = api.task("aaaa1111", status="needs-input")
+    request(api, task, "r-1")
+    assert cli("approve", "--task", "--reason", "safe", "aaaa").code == 0
+    body = {"decision": "allow", "scope": "task", "note": "safe"}
+    assert api.asked[-1] == ("POST", f"/tasks/{task['id']}/approvals/r-1", body)
+
+
+def test_approve_for_the_task_says_when_no_rule_can_be_made(api: Api, cli: Cli) -> None:
+    task = api.task("aaaa1111", status="needs-input")
+    request(api, task, "r-1")
+    api.approvals[task["id"]][0]["task_rule"] = None
+    done = cli("approve", "--task", "aaaa")
+    assert (done.code, done.err) == (1, "No rule can be made of this request; approve it without --task.\n")
+    gated(api)
+    assert cli("approve", "--task", "bbbb").code != 0
+    assert all(method == "GET" for method, _, _ in api.asked)

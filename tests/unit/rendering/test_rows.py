@@ -101,6 +101,7 @@ def test_every_kind_and_category_has_a_row_that_escapes(kind: Kind, category: st
 def test_a_request_shows_its_command_and_what_became_of_it(payload: str) -> None:
     row = SimpleNamespace(
         id="q", title=payload, command=payload, status="denied", decided_by="owner", decided_at=AT,
+        delivered_at=AT, confirmed_at=None,
         scope="task", rule=payload, note=payload,
     )  # fmt: skip
     context = Context("/ui/tasks/1", "claude-code", {"q": row})

@@ -31,6 +31,7 @@ GET /tasks/{id}
 GET /tasks/{id}/approvals
 GET /tasks/{id}/diff
 GET /tasks/{id}/events
+GET /tasks/{id}/rules
 GET /tasks/{id}/runner/logs
 GET /workspaces
 GET /workspaces/browse
@@ -38,6 +39,7 @@ GET /workspaces/{id}
 PATCH /workspaces/{id}
 DELETE /workspaces/{id}
 DELETE /tasks/{id}
+DELETE /tasks/{id}/rules/{rule_id}
 POST /login/links
 POST /tasks
 POST /tasks/{id}/approvals/{request_id}
@@ -46,6 +48,7 @@ POST /tasks/{id}/archive
 POST /tasks/{id}/input/close
 POST /tasks/{id}/interrupt
 POST /tasks/{id}/reply
+POST /tasks/{id}/rules
 POST /tasks/{id}/runner/attach
 POST /tasks/{id}/start
 POST /tasks/{id}/stop

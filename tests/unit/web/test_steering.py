@@ -217,7 +217,7 @@ def test_an_agents_question_is_answered_once(api: Api, worker: PlayedWorker, run
     listed = api.get(path).json
     assert set(listed[0]) == set(
         "id task_id attempt_id status tool title command input cwd risk rule choices scope note decided_by"
-        " created_at decided_at".split()
+        " created_at decided_at delivered_at confirmed_at expires_at updated_input tool_use_id task_rule".split()
     )
     assert (listed[0]["status"], listed[0]["task_id"], listed[0]["risk"]) == (
         "pending",
