@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import Any
 from uuid import UUID, uuid4
 
-from shared import commands, costs, fleet, policy, timeline, workspaces
+from shared import agent_options, commands, costs, fleet, policy, timeline, workspaces
 from shared.clock import now
 from shared.commands import CommandKind
 from shared.doorbell import Bell, ring
@@ -110,6 +110,7 @@ def _command_of(new: NewTask) -> str:
         return command
     if not new.prompt.strip():
         raise BadRequest(f"A {new.runner} task needs a goal in its prompt.")
+    agent_options.check(new.options, known.capabilities or {}, new.runner)
     shown = (known.capabilities or {}).get("display")
     return str(shown) if shown else fleet.DISPLAY.get(new.runner, f"{known.command} <goal>")
 

@@ -7,7 +7,7 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
-from shared import grants, tasks
+from shared import agent_options, grants, tasks
 from shared.clock import rfc3339
 from shared.lifecycle import Status
 from shared.policy import Policy
@@ -103,6 +103,7 @@ def task(row: Task, known: Context) -> View:
         "verify": row.options.get("verify"),
         "env": row.options.get("env", []),
         "depends_on": row.options.get("depends_on", []),
+        "options": {name: row.options[name] for name in agent_options.NAMES if name in row.options},
         "attention": _attention(row, known),
         "queue_position": known.places.get(row.live_attempt or "") if row.status is Status.QUEUED else None,
         "event_count": row.last_seq,
@@ -159,22 +160,31 @@ def attempt(row: Attempt, task_id: str) -> View:
         "exit_code": row.exit_code,
         "signal": row.signal,
         "cost": ledger({**row.cost, "runtime_millis": row.runtime_millis}),
+        "usage": row.usage,
         "queued_at": rfc3339(row.queued_at),
+        "outcome": row.outcome,
+        "hindrance": row.hindrance,
+        "limit_resets_at": rfc3339(row.limit_resets_at),
     }
 
 
 def ledger(spent: View) -> View:
-    """The reference system's five keys, then ours; cents are rounded half up from micro-dollars."""
-    micros = int(spent.get("cost_micros", 0))
+    """The reference system's five keys, then ours; cents are rounded half up from micro-dollars.
+
+    `cost_micros` is null where tokens were used and no price is known for any of them.
+    """
+    unpriced = int(spent.get("unpriced_tokens", 0))
+    micros = spent.get("cost_micros", None if unpriced else 0)
     return {
         "runtime_millis": int(spent.get("runtime_millis", 0)),
         "input_tokens": int(spent.get("input_tokens", 0)),
         "output_tokens": int(spent.get("output_tokens", 0)),
         "tool_calls": int(spent.get("tool_calls", 0)),
-        "estimated_cents": (micros + MICROS_PER_CENT // 2) // MICROS_PER_CENT,
+        "estimated_cents": (int(micros or 0) + MICROS_PER_CENT // 2) // MICROS_PER_CENT,
         "cached_tokens": int(spent.get("cached_tokens", 0)),
         "cost_micros": micros,
         "estimated": bool(spent.get("estimated", False)),
+        "unpriced_tokens": unpriced,
     }
 
 

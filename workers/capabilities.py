@@ -7,6 +7,7 @@ import logging
 import re
 import subprocess
 from collections.abc import Mapping
+from typing import Any
 
 from shared import fleet
 from shared.errors import Refused
@@ -16,6 +17,7 @@ from workers.runners import Runner, registry
 
 log = logging.getLogger(__name__)
 VERSION_SECONDS = 10.0
+METHOD = re.compile(r'"authMethod": "([a-z_]+)"')
 VERSION = re.compile(r"\d+(?:\.\d+)+[\w.-]*")
 
 
@@ -56,17 +58,41 @@ def _with_version(state: RunnerState, runner: Runner, environment: Mapping[str, 
     if not runner.version_arguments:
         return state
     try:
-        said = subprocess.run(  # noqa: S603 — the program the adapter names, found on PATH
-            [state.command, *runner.version_arguments],
-            capture_output=True,
-            text=True,
-            errors="replace",
-            timeout=VERSION_SECONDS,
-            stdin=subprocess.DEVNULL,
-            env={**environment, "DISABLE_AUTOUPDATER": "1"},
-            check=False,
-        )
+        said = _run([state.command, *runner.version_arguments], environment)
     except (OSError, subprocess.TimeoutExpired) as error:
         return dataclasses.replace(state, available=False, detail=f"{state.command} does not run: {error}")
     match = VERSION.search(said.stdout)
-    return dataclasses.replace(state, version=match.group() if match else None)
+    capabilities = {**(state.capabilities or {}), "login": _login(state.command, runner, environment)}
+    return dataclasses.replace(state, version=match.group() if match else None, capabilities=capabilities)
+
+
+def _login(program: str, runner: Runner, environment: Mapping[str, str]) -> dict[str, Any] | None:
+    """{signed_in, detail, fix}, by the program's own word; None where it has none.
+
+    An optional pair of a runner: `login_arguments`, which ends with 0 when signed in, and `login`, the command to sign in.
+    A provider of the person's own may need no login, so this is said and forbids nothing.
+    """
+    arguments = getattr(runner, "login_arguments", ())
+    if not arguments:
+        return None
+    fix = str(getattr(runner, "login", ""))
+    try:
+        said = _run([program, *arguments], environment)
+    except (OSError, subprocess.TimeoutExpired) as error:
+        return {"signed_in": False, "detail": str(error), "fix": fix}
+    found = METHOD.search(said.stdout)
+    detail = found[1] if found else next(iter((said.stdout or said.stderr).strip().splitlines()), "")
+    return {"signed_in": said.returncode == 0, "detail": detail[:200], "fix": fix}
+
+
+def _run(argv: list[str], environment: Mapping[str, str]) -> subprocess.CompletedProcess[str]:
+    return subprocess.run(  # noqa: S603 — the program the adapter names, found on PATH
+        argv,
+        capture_output=True,
+        text=True,
+        errors="replace",
+        timeout=VERSION_SECONDS,
+        stdin=subprocess.DEVNULL,
+        env={**environment, "DISABLE_AUTOUPDATER": "1"},
+        check=False,
+    )

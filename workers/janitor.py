@@ -12,7 +12,7 @@ import time
 from contextlib import suppress
 
 from broker.liveness import Owners
-from shared import approvals, attempts, commands, fleet, landings
+from shared import approvals, attempts, commands, fleet, landings, limits
 from shared.commands import CommandKind
 from shared.crashpoints import crashpoint
 from shared.errors import OpenRuntimeError, Refused
@@ -72,6 +72,7 @@ class Janitor(threading.Thread):
         if attempts.queued_count():
             self._office.start_next()
         approvals.expire_due()
+        limits.resume_due()
         commands.ring_again()
 
     def _forget_the_dead(self) -> None:

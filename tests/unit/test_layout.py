@@ -17,6 +17,7 @@ LONGEST = 350
 FORBIDDEN_NAMES = {"util", "utils", "helper", "helpers", "common", "manager", "base", "misc"}
 # Pure modules read no file, know no database, start nothing: the standard library, each other, and what is named here.
 PURE = {
+    "agent_options": set(),
     "errors": set(),
     "config": {"platformdirs"},
     "lifecycle": set(),

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from pydantic import BaseModel, ConfigDict
+from pydantic import BaseModel, ConfigDict, Field
 
 from shared.events import Kind
 from shared.lifecycle import Status
@@ -39,8 +39,9 @@ class Ledger(Result):
     tool_calls: int
     estimated_cents: int
     cached_tokens: int
-    cost_micros: int
+    cost_micros: int | None
     estimated: bool
+    unpriced_tokens: int
 
 
 class Attempt(Result):
@@ -61,6 +62,10 @@ class Attempt(Result):
     exit_code: int | None
     signal: int | None
     cost: Ledger
+    usage: dict[str, dict[str, Any]]
+    outcome: str | None = Field(description="How its last turn ended, in the agent's terms.")
+    hindrance: str | None = Field(description="What holds the live agent up: it tries again.")
+    limit_resets_at: str | None
 
 
 class Pending(Result):
@@ -215,6 +220,31 @@ class Sessions(Result):
     codex_home: str | None
     claude_home: str | None
     next_cursor: str | None
+
+
+class Cost(Result):
+    key: str
+    label: str | None
+    task_id: str | None
+    attempts: int
+    input_tokens: int
+    cached_tokens: int
+    output_tokens: int
+    tool_calls: int | None
+    runtime_millis: int | None
+    cost_micros: int | None
+    estimated: bool
+    unpriced_tokens: int
+
+
+class Costs(Result):
+    by: str
+    since: str | None
+    until: str | None
+    rows: list[Cost]
+    total: Cost
+    truncated: bool
+    prices_as_of: str | None
 
 
 class Presets(Result):

@@ -17,6 +17,7 @@ BIGGEST = 2**32 - 1
 SEQ = 2**53
 WEEK_MINUTES = 7 * 24 * 60
 SESSIONS_AT_ONCE = 1000
+DAY = r"^[0-9]{4}-[0-9]{2}-[0-9]{2}$"
 NAME = re.compile(r"[A-Za-z_][A-Za-z0-9_]*")
 _SCHEMAS: dict[type[BaseModel], dict[str, Any]] = {}
 #: Variables that are never handed to an agent, whoever asks (contract 3).
@@ -155,8 +156,20 @@ class NewTask(Body):
     env: Annotated[list[Variable], Field(max_length=100)] | None = None
     depends_on: Annotated[list[str], Field(max_length=50)] | None = None
     pty: bool | None = None
-    mode: Literal["live", "oneshot"] | None = None
+    mode: Literal["live", "plan", "oneshot"] | None = Field(
+        None,
+        description="`live` talks both ways, `plan` begins with a plan, `oneshot` runs one turn and asks nothing.",
+    )
     model: Word | None = None
+    effort: Word | None = None
+    arguments: Annotated[list[Line], Field(max_length=20)] | None = Field(
+        None, description="Further flags, from the list in the runner's capabilities."
+    )
+    mcp_servers: Annotated[dict[str, dict[str, Any]], Field(max_length=20)] | None = None
+    resume_after_limit: bool | None = Field(
+        None,
+        description="Go on by itself when the usage limit that stopped it is lifted; budgets still hold.",
+    )
 
 
 class NothingNeeded(Body):
@@ -254,6 +267,18 @@ class SessionList(Query):
     cursor: Annotated[str, Field(max_length=16_384)] | None = Field(
         None, description="`next_cursor` of the page before."
     )
+
+
+class CostList(Query):
+    by: Literal["attempt", "task", "workspace", "runner", "model", "day"] = "day"
+    since: Annotated[str, Field(pattern=DAY)] | None = Field(
+        None, description="The first day, such as 2026-01-31 (UTC)."
+    )
+    until: Annotated[str, Field(pattern=DAY)] | None = Field(None, description="The last day, included.")
+    workspace: Annotated[str, Field(max_length=4096)] | None = Field(
+        None, description="The workspace's path."
+    )
+    limit: Annotated[int, Field(ge=1, le=5000)] = 5000
 
 
 class TaskList(Query):

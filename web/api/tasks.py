@@ -12,7 +12,7 @@ from typing import Any
 from flask import Response, request
 from flask_openapi import APIBlueprint
 
-from shared import archive, fleet, tasks, workspaces
+from shared import agent_options, archive, fleet, tasks, workspaces
 from shared.clock import from_micros, to_micros
 from shared.errors import BadRequest, WrongShape
 from shared.store.models import Command, Task
@@ -26,7 +26,7 @@ from web.services import services
 api = APIBlueprint("tasks", __name__)
 
 MOST_TASKS = 500
-OPTIONS = ("verify", "env", "depends_on", "pty", "mode", "model")
+OPTIONS = ("verify", "env", "depends_on", "pty", *agent_options.NAMES)
 CURSOR = re.compile(r"([0-9]{1,18}):([0-9]{1,18})")
 
 

@@ -9,7 +9,7 @@ from datetime import datetime
 
 from shared import tasks
 from shared.clock import now, to_micros
-from shared.lifecycle import LIVE, Status
+from shared.lifecycle import LIVE, Status, StopReason
 from shared.store.models import Approval, Attempt, Event, Task
 from shared.tool_rules import FOR_A_PERSON
 from web import views
@@ -43,6 +43,7 @@ STATES = {
     Status.FAILED: ("Failed", "bad"),
     Status.STOPPED: ("Stopped", "idle"),
 }
+OUTCOMES = {"outage": "Outage", "login-missing": "Signed out", "usage-limit": "Usage limit"}
 REASONS = {
     "user": "Stopped by you",
     "budget-exceeded": "Stopped: the time budget was used up",
@@ -135,7 +136,7 @@ def _card(task: Task, known: views.Context, asked: list[Approval]) -> Card:
     last = attempts[-1] if attempts else None
     ask = _ask(task, asked)
     activity, is_output = ("", False) if ask else _activity(task, last, known)
-    state, tone = STATES[task.status]
+    state, tone = _state(task, last)
     seconds = _seconds(attempts)
     pending = known.pending.get(task.number)
     limit = task.budget_minutes * 60
@@ -156,6 +157,14 @@ def _card(task: Task, known: views.Context, asked: list[Approval]) -> Card:
         attempts=len(attempts),
         pending=pending["kind"] if pending else None,
     )
+
+
+def _state(task: Task, last: Attempt | None) -> tuple[str, str]:
+    """The status in a word; of a failure that was not the agent's own, what it was."""
+    state, tone = STATES[task.status]
+    if task.status is Status.FAILED and last is not None:
+        state = OUTCOMES.get(last.outcome or "", state)
+    return state, tone
 
 
 def _ask(task: Task, asked: list[Approval]) -> Ask | None:
@@ -210,11 +219,21 @@ def _activity(task: Task, last: Attempt | None, known: views.Context) -> tuple[s
     if task.status is Status.QUEUED:
         return _queue_line(task, known), False
     if task.status is Status.STOPPED:
+        if last and last.blocked_reason and task.stop_reason == StopReason.BUDGET:
+            return last.blocked_reason, False
         return REASONS.get(task.stop_reason or "", "Stopped"), False
     if task.worktree_merged_at:
         return f"Merged into {task.target_branch}" if task.target_branch else "Merged", False
     if task.status is Status.FAILED:
         return _failure(task, last)
+    if last is not None and last.hindrance and task.status is Status.RUNNING:
+        return last.hindrance, False
+    if (
+        last is not None
+        and last.outcome == "blocked"
+        and task.status in (Status.READY_FOR_REVIEW, Status.COMPLETED)
+    ):
+        return "Done, but some of its tools were denied", False
     for event in _newest(task):
         category = (event.metadata or {}).get("category")
         if category in TELLING and (line := words.last_line(event.message)):
@@ -230,6 +249,11 @@ def _queue_line(task: Task, known: views.Context) -> str:
 
 
 def _failure(task: Task, last: Attempt | None) -> tuple[str, bool]:
+    if last is not None and last.outcome == "usage-limit" and last.limit_resets_at:
+        by_itself = "goes on by itself" if task.options.get("resume_after_limit") else "can be resumed"
+        return f"Usage limit reached; it {by_itself} at {last.limit_resets_at:%H:%M} UTC", False
+    if last is not None and last.outcome in OUTCOMES:
+        return last.summary or OUTCOMES[last.outcome], False
     for event in _newest(task):
         if event.kind in ("stderr", "error") and (line := words.last_line(event.message)):
             return line, event.kind == "stderr"

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Any
 
 from flask import Flask
@@ -24,7 +25,22 @@ def runners() -> str:
 
 def described() -> list[dict[str, Any]]:
     """Each runner's state, with the command that would fix it."""
-    return [{"state": state, "fix": _fix(state)} for state in fleet.runners()]
+    return [
+        {"state": state, "fix": _fix(state), "abilities": _abilities(state.capabilities or {})}
+        for state in fleet.runners()
+    ]
+
+
+def _abilities(known: Mapping[str, Any]) -> list[str]:
+    """What people can do with its tasks, in words."""
+    replies = {"live": "takes replies while it works", "resume": "takes replies when its turn is over"}
+    found = [replies.get(str(known.get("reply")), "")]
+    found += ["asks before it acts"] if known.get("approvals") else []
+    found += ["can be interrupted"] if known.get("interrupt") else []
+    found += ["sessions can be resumed"] if known.get("sessions") else []
+    modes = [str(mode) for mode in known.get("modes") or []]
+    found += [f"modes: {', '.join(modes)}"] if len(modes) > 1 else []
+    return [ability for ability in found if ability]
 
 
 def _fix(state: fleet.RunnerState) -> str | None:

@@ -17,6 +17,8 @@ programs = ("codex",)
 #: The program behind npm's launcher: killed, the launcher leaves it running, and it finishes the turn (facts 0.4).
 natives = ("../../codex-*/vendor/*/bin/codex", "../node_modules/@openai/codex-*/vendor/*/bin/codex")
 version_arguments = ("--version",)
+login_arguments = ("login", "status")
+login = "codex login"
 capabilities = Capabilities(
     reply="live",
     sessions=True,

@@ -1,0 +1,57 @@
+"""Tasks that a usage limit stopped, and those of them that go on by themselves once it is lifted."""
+
+from __future__ import annotations
+
+import logging
+
+from shared import tasks
+from shared.clock import now
+from shared.errors import Refused
+from shared.lifecycle import Status
+from shared.store.models import Attempt, Task
+
+log = logging.getLogger(__name__)
+
+OUTCOME = "usage-limit"
+MESSAGE = "The usage limit that stopped you is lifted. Go on where you were."
+#: Resumed in one round; the rest in the next.
+MOST_AT_ONCE = 20
+
+
+def resume_due() -> int:
+    """Resume every task that asked for it (`resume_after_limit`) and whose limit is lifted; returns how many.
+
+    Its budgets hold as for any start; one that is refused stays as it is and is not tried again.
+    """
+    due = (
+        Attempt.select()
+        .join(Task)
+        .where(
+            Attempt.outcome == OUTCOME,
+            Attempt.limit_resets_at <= now(),
+            Task.status == Status.FAILED,
+            Task.live_attempt.is_null(),
+            Task.archived_at.is_null(),
+        )
+        .limit(MOST_AT_ONCE)
+    )
+    resumed = 0
+    for attempt in due:
+        task = attempt.task
+        Attempt.update(limit_resets_at=None).where(Attempt.id == attempt.id).execute()
+        if not task.options.get("resume_after_limit") or not _is_latest(attempt):
+            continue
+        try:
+            tasks.request_start(task, resume=True, message=MESSAGE)
+            resumed += 1
+        except Refused as refusal:
+            log.info("task %s does not go on by itself: %s", task.id, refusal.detail)
+    return resumed
+
+
+def _is_latest(attempt: Attempt) -> bool:
+    return not (
+        Attempt.select(Attempt.id)
+        .where(Attempt.task == attempt.task_id, Attempt.attempt_number > attempt.attempt_number)
+        .exists()
+    )
