@@ -1,0 +1,66 @@
+"""Rules against the real program: granted for a task but never over a deny, and a request nobody answers."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+import pytest
+
+from shared.clock import now
+from shared.config import from_env
+from shared.store.database import close, open_store, transaction
+from shared.store.models import Approval
+from tests.agents.site import ASK, Site, site
+from tests.waiting import wait_until
+
+pytestmark = [pytest.mark.agents, pytest.mark.sandbox]
+
+ASKS = {"tool": "*", "action": "ask"}
+DENIES = {"tool": "Bash", "pattern": "git status --short", "action": "deny", "reason": "not the short one"}
+
+
+@pytest.fixture(scope="module")
+def claude() -> Iterator[Site]:
+    with site("claude-code") as made:
+        yield made
+
+
+def test_a_rule_granted_for_the_task_decides_what_follows_and_weakens_no_deny(claude: Site) -> None:
+    lines = ("git status", "git status --branch", "git status --short")
+    turns = [*({"run": line} for line in lines), {"say": "Done."}]
+    task_id = claude.start(*turns, policy={**ASK, "tool_rules": [DENIES, ASKS]})
+    claude.decide(task_id, claude.asked(task_id), "allow", scope="task")
+    claude.ended(task_id)
+    rows = claude.approvals(task_id)
+    assert [(row["status"], row["decided_by"], row["rule"]) for row in rows] == [
+        ("allowed", "owner", None),
+        ("allowed", "policy", "granted for this task: allow Bash `git status*`"),
+        ("denied", "policy", "task rule 1: deny Bash `git status --short` — not the short one"),
+    ]
+    assert len(claude.events(task_id, "needs-input")) == 1, "the second was never a question to a person"
+    assert "not the short one" in claude.results(task_id)
+
+
+def test_a_request_nobody_answers_is_denied_and_its_turn_interrupted(claude: Site) -> None:
+    turns = [{"run": "touch made"}, {"say": "Never said."}]
+    task_id = claude.start(*turns, policy={**ASK, "approval_minutes": 60})
+    row = claude.asked(task_id)
+    assert row["expires_at"] > row["created_at"]
+    open_store(from_env({"OPENRUNTIME_DATA": str(claude.installation.data)}))
+    try:
+        with transaction():
+            Approval.update(expires_at=now()).where(Approval.id == row["id"]).execute()
+    finally:
+        close()
+
+    def is_over() -> bool:
+        (shown,) = claude.approvals(task_id)
+        is_told = shown["status"] == "expired" and shown["delivered_at"] is not None
+        return is_told and claude.task(task_id)["pending_command"] is None
+
+    wait_until(is_over, 30, what=f"the request to expire\n{claude.installation.logs()}")
+    assert any("Nobody answered" in event["message"] for event in claude.events(task_id, "approval-decision"))
+    assert not claude.made(task_id, "made").exists()
+    assert claude.said(task_id) == []
+    claude.command(task_id, "stop")
+    claude.ended(task_id)
