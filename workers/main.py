@@ -18,7 +18,7 @@ import dramatiq
 import broker as carriers
 from broker import messages
 from broker.liveness import Owners
-from shared import doorbell, fleet, tasks
+from shared import costs, doorbell, fleet, tasks
 from shared.config import Config
 from shared.store.database import close, open_store
 from shared.version import VERSION
@@ -46,6 +46,7 @@ def main(config: Config) -> int:
     logging.getLogger("dramatiq").setLevel(logging.WARNING)
     signals = _Signals()
     open_store(config)
+    costs.use_prices(config.data)
     owners = Owners(config.data / "workers")
     with_lock = owners.take()
     carrier = carriers.make(config, prefetch=PREFETCH)

@@ -8,6 +8,7 @@ from web import metrics
 from web.api import (
     access,
     approvals,
+    costs,
     document,
     events,
     health,
@@ -31,6 +32,7 @@ RESOURCES = (
     steering,
     approvals,
     review,
+    costs,
     access,
     metrics,
 )

@@ -11,6 +11,7 @@ from web.pages import (
     board,
     changes,
     compose,
+    costs,
     decisions,
     failures,
     frame,
@@ -44,6 +45,7 @@ def install(app: Flask) -> None:
         workspaces,
         runners,
         sessions,
+        costs,
     ):
         page.install(app)
     for page in (task, timeline, changes, landing, decisions, rules):

@@ -20,6 +20,7 @@ from web.app import Application
 from web.reading import allow_writes, snapshot
 
 SERVED = """
+GET /costs
 GET /health
 GET /metrics
 GET /openapi.json
