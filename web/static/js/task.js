@@ -51,6 +51,7 @@ export const refreshState = throttled(async () => {
     if (!shown || !next) continue;
     if (name === "reply" && shown.dataset.kind === next.dataset.kind) continue;
     keepOrigin(next);
+    keepOpen(shown, next);
     await morph(shown, next);
   }
   turnTo(0);
@@ -62,6 +63,14 @@ export const refreshState = throttled(async () => {
 function keepOrigin(part) {
   for (const field of part.querySelectorAll("input[name=back]")) {
     if (field instanceof HTMLInputElement) field.setAttribute("value", location.pathname + location.search);
+  }
+}
+
+/** What was opened to be written into stays open. @param {Element} shown @param {Element} next */
+function keepOpen(shown, next) {
+  for (const pin of shown.querySelectorAll("[data-ask]")) {
+    const fresh = next.querySelector(`#${CSS.escape(pin.id)}`)?.querySelectorAll("details") ?? [];
+    pin.querySelectorAll("details").forEach((part, place) => fresh[place]?.toggleAttribute("open", part.open));
   }
 }
 
