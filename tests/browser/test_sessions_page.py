@@ -25,7 +25,7 @@ def test_sessions_are_found_without_a_script(visit: Open) -> None:
     rows = page.locator(".session")
     expect(rows).to_have_count(3)
     expect(rows.first).to_contain_text("Rework the checkout's error messages")
-    rows.first.get_by_text("Transcript").click()
+    rows.first.locator("summary").click()
     expect(rows.first).to_contain_text("I have written one sentence for each of the nine failures")
     expect(rows.first).to_contain_text("1 sub-agent")
     page.get_by_label("Runner", exact=True).select_option("codex")
@@ -53,5 +53,5 @@ def test_a_session_held_in_a_repository_is_resumed_in_a_terminal(visit: Open, he
     row = page.locator(".session").first
     expect(row.get_by_role("link", name="New task here")).to_be_visible()
     expect(row.get_by_role("link", name="Continue as a task")).to_have_count(0)
-    row.get_by_text("Transcript").click()
+    row.locator("summary").click()
     expect(row).to_contain_text(f"claude --resume {seed.HELD[0][1]}")
