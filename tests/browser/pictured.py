@@ -4,13 +4,14 @@ from __future__ import annotations
 
 from shared.lifecycle import Status
 from shared.store.models import Task
-from tests.browser import story
+from tests.browser import spending, story
 from tests.browser.captured import big_capture
 from tests.installation import Installation
 
 
 def pages(here: Installation) -> dict[str, str]:
     """Tasks for pictures; their pages by name."""
+    spending.told(here)
     story.open_here(here)
     story.worker_and_runners()
     try:
@@ -26,6 +27,8 @@ def pages(here: Installation) -> dict[str, str]:
             **found,
             "changes": f"/ui/tasks/{changed.id}/changes?view=split",
             "changes-unified": f"/ui/tasks/{changed.id}/changes?view=unified",
+            "costs": "/ui/costs",
+            "costs-by-task": "/ui/costs?by=task",
             "policy": f"/ui/tasks/{waiting.id}/policy",
         }
     finally:

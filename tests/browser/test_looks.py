@@ -7,11 +7,11 @@ from pathlib import Path
 import pytest
 from axe_playwright_python.sync_playwright import Axe
 
-from tests.browser import seed
+from tests.browser import seed, spending
 from tests.browser.conftest import Open, is_live
 from tests.installation import Installation
 
-PAGES = ["/", "/?archived=1", "/ui/inbox", "/ui/sessions", "/ui/workspaces", "/ui/workspaces?browse=/", "/ui/runners",
+PAGES = ["/", "/?archived=1", "/ui/inbox", "/ui/sessions", "/ui/workspaces", "/ui/workspaces?browse=/", "/ui/runners", "/ui/costs", "/ui/costs?by=task&period=all",
          "/ui/nothing-here", "/ui/tasks/{review}/delete", "/ui/tasks/{done}/delete"]  # fmt: skip
 LOOKS = [pytest.param(dark, narrow, id=f"{'dark' if dark else 'light'}-{390 if narrow else 1440}")
          for dark in (False, True) for narrow in (False, True)]  # fmt: skip
@@ -22,6 +22,7 @@ def seeded(here: Installation, tmp_path_factory: pytest.TempPathFactory) -> dict
     shop, notes = seed.workspaces(Path(tmp_path_factory.mktemp("seed")))
     seed.sessions(here, {"webshop": shop, "notes": notes})
     ids = seed.tasks(here, shop, notes)
+    spending.told(here)
     here.post(f"/tasks/{ids['stopped']}/archive", {})
     return ids
 

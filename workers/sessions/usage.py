@@ -84,7 +84,7 @@ def _codex(home: Path, session: str, cwd: str, since: datetime, late: Callable[[
     for rollout in itertools.chain([path], _sub_agents(home, session, since)):
         for model, use in _rollouts_use(rollout, since, late).items():
             found[model] = added(found.get(model, {}), use)
-    return found
+    return None if late() else found  # half of it would be taken for all
 
 
 def _rollouts_use(path: Path, since: datetime, late: Callable[[], bool]) -> Counted:

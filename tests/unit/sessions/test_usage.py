@@ -142,4 +142,9 @@ def test_a_huge_session_is_read_up_to_a_deadline(tmp_path: Path, monkeypatch: py
     monkeypatch.setattr(usage, "SECONDS", 0.0)
     began = time.monotonic()
     assert of_claude(tmp_path) == {}
+    write(
+        tmp_path / f"sessions/2026/11/22/rollout-x-{THREAD}.jsonl",
+        (SHAPES / "codex/codex-bash.jsonl").read_bytes(),
+    )
+    assert of_codex(tmp_path) is None, "half a thread would replace what was reported"
     assert time.monotonic() - began < 1

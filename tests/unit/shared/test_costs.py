@@ -253,6 +253,23 @@ def test_an_agent_that_has_ended_its_turn_may_end_unless_somebody_said_more(boar
     assert stops(attempt) == ["budget-exceeded"]
 
 
+@pytest.mark.parametrize(
+    ("minutes", "policy", "said"),
+    [
+        (15, {}, "The time budget of 15 minutes is used up."),
+        (15, {"max_runtime_minutes": 1}, "The time budget of 1 minute is used up."),
+        (2, {"max_runtime_minutes": 5, "budget_cents": 100}, "The time budget of 2 minutes is used up."),
+        (2, {"budget_cents": 1}, "The cost budget of 1 cent is used up: 3 cents spent."),
+    ],
+)
+def test_a_budget_that_stops_names_itself(
+    board: Board, minutes: int, policy: dict[str, Any], said: str
+) -> None:
+    attempt = board.running(board.agent(policy=policy, budget_minutes=minutes))
+    spend(attempt, over(30_000))
+    assert costs.used_up(tasks.get(attempt.task.id)) == said
+
+
 def test_no_budget_and_nothing_spent_stop_nothing(board: Board) -> None:
     free = board.running(board.agent())
     spend(free, over(10**9))

@@ -9,7 +9,7 @@ import pytest
 
 from shared import costs
 from shared.errors import ConfigError
-from shared.prices import parse
+from shared.prices import COLUMNS, parse
 from shared.spending import model_name
 
 AT = dt.datetime(2026, 11, 20, tzinfo=dt.UTC)
@@ -95,3 +95,11 @@ def test_an_unusable_price_file_is_refused_with_what_is_wrong(tmp_path: Path, te
     with pytest.raises(ConfigError) as refused:
         costs.use_prices(tmp_path)
     assert said in str(refused.value)
+
+
+def test_the_documents_example_is_a_price_list_and_names_every_column() -> None:
+    text = (Path(costs.__file__).parents[1] / "docs/costs.md").read_text()
+    example = text.partition("```toml\n")[2].partition("```")[0]
+    (row,) = parse(example).rows
+    assert (row.input, row.cached, row.cache_write) == (800_000, 80_000, 1_000_000)
+    assert all(f"{column} = " in example for column in COLUMNS)
