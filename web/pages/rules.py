@@ -32,7 +32,7 @@ def page(id: str) -> str:
     return frame.page(
         "workspace_rules.html",
         workspace=row,
-        rules=told(rules_of(row)),
+        rules=told(rules_of(row), "workspace rule"),
         trial=g.get("trial"),
         draft=g.get("rule_draft", {}),
     )
@@ -42,9 +42,9 @@ def rules_of(row: Workspace) -> list[dict[str, Any]]:
     return list(row.defaults.get("tool_rules") or [])
 
 
-def told(rules: Sequence[Rule], name: str = "rule") -> list[dict[str, Any]]:
-    """Each rule with its name and in words, and as the text by which it is removed."""
-    named = tool_rules.named(rules, name)
+def told(rules: Sequence[Rule], kind: str = "") -> list[dict[str, Any]]:
+    """Each rule with its name, if it has one by its place, and in words, and as the text by which it is removed."""
+    named = tool_rules.named(rules, kind) if kind else [("", rule) for rule in rules]
     return [
         {"name": name, "words": tool_rules.told(rule), "rule": rule, "text": _text(rule)}
         for name, rule in named
