@@ -27,8 +27,7 @@ def pages(here: Installation) -> dict[str, str]:
             **found,
             "changes": f"/ui/tasks/{changed.id}/changes?view=split",
             "changes-unified": f"/ui/tasks/{changed.id}/changes?view=unified",
-            "costs": "/ui/costs",
-            "costs-by-task": "/ui/costs?by=task",
+            "costs": "/ui/costs?by=task",
             "policy": f"/ui/tasks/{waiting.id}/policy",
         }
     finally:
