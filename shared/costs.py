@@ -11,6 +11,7 @@ from typing import Any
 from shared import policy, spending
 from shared.clock import now
 from shared.errors import ConfigError
+from shared.events import Category
 from shared.prices import Prices, parse
 from shared.spending import Spending, Use, by_model
 from shared.store.database import raw
@@ -24,6 +25,10 @@ EARLIER = """
 SELECT usage FROM attempt
 WHERE runner_session_id = :session AND runner = :runner
   AND rowid < (SELECT rowid FROM attempt WHERE id = :id)
+"""
+
+TOOL_CALLS = """
+SELECT count(*) FROM event WHERE task = ? AND attempt = ? AND json_extract(metadata, '$.category') = ?
 """
 
 _own_prices: Prices | None = None
@@ -102,6 +107,15 @@ def correct(attempt: Attempt, found: Mapping[str, Use], *, of_thread: bool) -> b
     keep(attempt.id, usage, int(stored.cost.get("tool_calls", 0)))
     sum_up(stored.task_id)
     return True
+
+
+def count_tools(attempt: Attempt) -> None:
+    """Count the calls of tools in the attempt's timeline: a program that was killed has not told the last ones."""
+    stored = Attempt.get_by_id(attempt.id)
+    found = raw().execute(TOOL_CALLS, (attempt.task_id, attempt.id, Category.TOOL_CALL)).fetchone()[0]
+    if found > int(stored.cost.get("tool_calls", 0)):
+        keep(attempt.id, stored.usage, found)
+        sum_up(attempt.task_id)
 
 
 def _priced(model: str, reported: Use, rest: Use, at: datetime) -> dict[str, Any]:

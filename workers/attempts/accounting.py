@@ -28,11 +28,12 @@ def account(attempt: Attempt, turn: TurnEnded | None, config: Config) -> None:
         found = usage.usage_of(row.runner, config.environment, row.runner_session_id, cwd, row.started_at)
     except Exception:
         log.warning("the use of attempt %s could not be read from its session", row.id, exc_info=True)
-        return
-    if found:
-        with transaction():
-            if Attempt.select(Attempt.id).where(attempts.owned(attempt)).exists():
+        found = None
+    with transaction():
+        if Attempt.select(Attempt.id).where(attempts.owned(attempt)).exists():
+            if found:
                 costs.correct(row, found, of_thread=row.runner in usage.OF_THREAD)
+            costs.count_tools(row)
 
 
 def _is_unsure(row: Attempt, turn: TurnEnded | None) -> bool:

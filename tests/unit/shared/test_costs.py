@@ -10,6 +10,7 @@ from shared import attempts, costs, tasks
 from shared.attempts import Ending
 from shared.commands import CommandKind
 from shared.errors import NotReady
+from shared.events import Category, Draft, Kind
 from shared.lifecycle import Status
 from shared.spending import Spending, Use
 from shared.store.models import Attempt, Task
@@ -181,6 +182,17 @@ def test_what_a_killed_process_never_reported_is_added_once(board: Board) -> Non
     assert ledger(attempt.task)["input_tokens"] == 1500
     assert not costs.correct(attempt, found, of_thread=False)
     assert cost_of(attempt) == after
+
+
+def test_tool_calls_that_were_never_told_are_counted_from_the_timeline(board: Board) -> None:
+    attempt = board.running()
+    call = Draft(Kind.STDOUT, "Bash make", {"category": Category.TOOL_CALL})
+    attempts.record([progress(attempt, drafts=[call, call, Draft(Kind.STDOUT, "x")])])
+    costs.count_tools(attempt)
+    assert (cost_of(attempt)["tool_calls"], ledger(attempt.task)["tool_calls"]) == (2, 2)
+    spend(attempt, {"m": {**TOKENS, "cost_micros": 1}}, tool_calls=3)
+    costs.count_tools(attempt)
+    assert (cost_of(attempt)["tool_calls"], cost_of(attempt)["cost_micros"]) == (3, 1)
 
 
 def test_a_file_that_counts_less_changes_nothing(board: Board) -> None:
