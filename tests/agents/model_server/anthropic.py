@@ -30,11 +30,12 @@ def history(body: Mapping[str, Any]) -> Iterator[Said]:
         if message.get("role") == "assistant":
             yield Said("model", text_of(content, "text"))
             continue
-        for part in content if isinstance(content, list) else ():
+        for part in content if isinstance(content, list) else [{"type": "text", "text": str(content)}]:
             if part.get("type") == "tool_result":
                 yield Said("tool", text_of(part.get("content"), "text"))
-        if text := text_of(content, "text"):
-            yield Said("person", text)
+            elif part.get("type") == "text":
+                #: Each for itself: Claude Code puts reminders of its own beside what a person wrote.
+                yield Said("person", str(part.get("text", "")))
 
 
 def located(turn: Turn, body: Mapping[str, Any]) -> Turn:

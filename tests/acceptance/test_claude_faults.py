@@ -1,0 +1,202 @@
+"""Claude Code through thick and thin: processes killed at every place, goals of every kind, a model that fails."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import Any
+
+import pytest
+
+from tests.agents.model_server import closed_port, goal
+from tests.agents.site import ASK, Site, assert_counted, site
+
+pytestmark = [pytest.mark.agents, pytest.mark.sandbox]
+
+
+@pytest.fixture(scope="module")
+def claude() -> Iterator[Site]:
+    """Three tries and not eleven, so that a model that is down fails within seconds."""
+    with site("claude-code", CLAUDE_CODE_MAX_RETRIES="2") as made:
+        yield made
+
+
+# kill -9
+
+
+def test_a_killed_agent_failed_and_its_session_is_resumed_by_a_reply(claude: Site) -> None:
+    task_id = claude.start({"say": "First.", "run": "true"}, {"say": "Never said.", "gate": "kill-agent"})
+    claude.reach("kill-agent")
+    claude.kill_agent(task_id)
+    first = claude.ended(task_id, "failed")
+    assert claude.nothing_runs(task_id)
+    assert first["current_attempt"]["signal"] == 9 or first["current_attempt"]["exit_code"] == 137
+    claude.reply(task_id, goal({"say": "Here again."}))
+    second = claude.ended(task_id, "completed", attempts=2)
+    assert second["runner_session_id"] == first["runner_session_id"]
+    assert "First." in str(claude.model.account.requests(first["runner_session_id"])[-1].body)
+    assert_counted(claude, task_id)
+
+
+def test_a_killed_shim_leaves_nothing_and_the_session_is_resumed(claude: Site) -> None:
+    task_id = claude.start({"say": "First.", "run": "true"}, {"say": "Never said.", "gate": "kill-shim"})
+    claude.reach("kill-shim")
+    claude.kill_shim(task_id)
+    first = claude.ended(task_id, "stopped")
+    assert first["stop_reason"] == "interrupted"
+    assert claude.nothing_runs(task_id)
+    claude.reply(task_id, goal({"say": "Here again."}))
+    second = claude.ended(task_id, "completed", attempts=2)
+    assert second["runner_session_id"] == first["runner_session_id"]
+    assert claude.said(task_id) == ["First.", "Here again."]
+    assert_counted(claude, task_id)
+
+
+def test_a_killed_worker_is_replaced_and_nothing_is_lost(claude: Site) -> None:
+    task_id = claude.start({"say": "First.", "run": "true"}, {"say": "Second.", "gate": "kill-worker"})
+    claude.reach("kill-worker")
+    claude.installation.kill(claude.installation.workers[-1])
+    claude.model.open("kill-worker")
+    claude.installation.start_worker()
+    task = claude.ended(task_id, "completed")
+    assert len(task["attempts"]) == 1
+    assert claude.said(task_id) == ["First.", "Second."]
+    events = claude.events(task_id)
+    assert [event["seq"] for event in events] == list(range(1, len(events) + 1))
+    assert_counted(claude, task_id)
+
+
+def test_a_killed_web_process_stops_no_agent_and_its_question_is_still_there(claude: Site) -> None:
+    task_id = claude.start({"run": "echo 1 > one.txt"}, {"say": "Ran."}, policy=ASK)
+    claude.asked(task_id)
+    web = claude.installation.web
+    assert web is not None
+    claude.installation.kill(web)
+    claude.installation.start_web()
+    claude.decide(task_id, claude.asked(task_id), "allow")
+    claude.ended(task_id, "ready-for-review")
+    assert len(claude.approvals(task_id)) == 1
+    assert_counted(claude, task_id)
+
+
+# Goals: what a person writes is what the model reads
+
+GOALS = {
+    "a flag": "--help",
+    "a short flag": "-rf /",
+    "a slash command": "/help",
+    "a slash with words": "/usr/bin is a folder\nsecond line",
+    "quotes": 'say "it\'s" $HOME `id` \\ \\n %s {}',
+    "marks": "!ls @a.txt #memory",
+    "unicode": "日本語 — naïve 🙂 \u202eleft",
+    "a replacement character": "caf\ufffd",
+    "200 KB": "x" * 199_000 + " the end",
+}
+
+
+@pytest.fixture(scope="module")
+def goals() -> dict[str, str]:
+    """The tasks of all goals, started together by the first that asks."""
+    return {}
+
+
+@pytest.mark.parametrize("name", GOALS)
+def test_a_goal_reaches_the_model_as_it_was_written(claude: Site, goals: dict[str, str], name: str) -> None:
+    if not goals:
+        goals.update({each: claude.start(prompt=text) for each, text in GOALS.items()})
+    claude.ended(goals[name], "completed")
+    assert GOALS[name] in [text.strip("\n") for text in claude.heard(goals[name])]
+    assert claude.said(goals[name]) == ["There is no script."]
+    assert_counted(claude, goals[name])
+
+
+def test_a_goal_that_is_not_text_is_refused_and_leaves_no_task(claude: Site) -> None:
+    body = b'{"title": "t", "prompt": "\xff\xfe", "runner": "claude-code"}'
+    before = len(claude.installation.get("/tasks").body)
+    assert claude.installation.post("/tasks", body).status == 400
+    assert len(claude.installation.get("/tasks").body) == before
+
+
+def test_six_agents_at_once_are_each_counted_for_itself(claude: Site) -> None:
+    def turns(number: int) -> list[dict[str, Any]]:
+        used = {"input": 1000 + number, "cached": 10 * number, "output": 50 + number}
+        return [
+            {"write": "$CWD/mine.txt", "content": f"{number}\n", "usage": used},
+            {"say": f"Agent {number}.", "usage": used},
+        ]
+
+    tasks = [claude.start(*turns(number)) for number in range(6)]
+    for number, task_id in enumerate(tasks):
+        claude.ended(task_id, "ready-for-review")
+        assert claude.made(task_id, "mine.txt").read_text() == f"{number}\n"
+        assert claude.said(task_id) == [f"Agent {number}."]
+        assert assert_counted(claude, task_id).input == 2 * (1000 + number)
+    assert len({claude.task(task_id)["runner_session_id"] for task_id in tasks}) == 6
+
+
+# What goes wrong outside
+
+
+def test_two_refusals_for_haste_are_waited_out(claude: Site) -> None:
+    task_id = claude.start({"status": 429, "error": "slow down", "times": 2, "say": "At last."})
+    task = claude.ended(task_id, "completed")
+    assert claude.said(task_id) == ["At last."]
+    assert any("429" in event["message"] for event in claude.events(task_id)), "the retries are seen"
+    assert task["current_attempt"]["blocked_reason"] is None
+    assert_counted(claude, task_id)
+
+
+@pytest.mark.parametrize(
+    ("turn", "reason"),
+    [
+        ({"status": 500, "error": "the model fell over"}, "500"),
+        ({"status": 400, "error": "the model cannot read this"}, "the model cannot read this"),
+        ({"status": 429, "error": "slow down"}, "429"),
+    ],
+    ids=["500", "400", "429"],
+)
+def test_a_model_that_fails_for_ever_fails_the_task_with_the_reason(
+    claude: Site, turn: dict[str, Any], reason: str
+) -> None:
+    task_id = claude.start(turn)
+    task = claude.ended(task_id, "failed")
+    assert reason in (task["current_attempt"]["summary"] or "")
+    assert claude.nothing_runs(task_id)
+    assert_counted(claude, task_id)
+
+
+def test_a_cut_stream_is_asked_for_again(claude: Site) -> None:
+    task_id = claude.start({"say": "This will be cut off in the middle of its way.", "cut": True, "times": 1})
+    claude.ended(task_id, "completed")
+    assert claude.said(task_id)[-1] == "This will be cut off in the middle of its way."
+    assert_counted(claude, task_id)
+
+
+def test_a_model_that_refuses_is_seen_to_refuse(claude: Site) -> None:
+    task_id = claude.start({"refuse": "I will not do that."})
+    claude.ended(task_id)
+    assert "I will not do that." in "\n".join(event["message"] for event in claude.events(task_id))
+    assert_counted(claude, task_id)
+
+
+def test_a_refused_key_is_a_missing_login_that_says_what_to_do(claude: Site) -> None:
+    task_id = claude.start({"status": 401, "error": "invalid x-api-key"})
+    task = claude.ended(task_id, "failed")
+    assert "claude" in task["current_attempt"]["blocked_reason"].lower()
+    assert_counted(claude, task_id)
+
+
+@pytest.mark.parametrize("key", [None, ""], ids=["unset", "empty"])
+def test_without_a_key_the_login_is_missing(key: str | None) -> None:
+    with site("claude-code", ANTHROPIC_API_KEY=key) as made:
+        task_id = made.start({"say": "Never said."})
+        task = made.ended(task_id, "failed")
+        assert "login" in task["current_attempt"]["blocked_reason"].lower()
+        assert made.model.account.requests() == []
+
+
+def test_a_model_that_cannot_be_reached_fails_the_task_with_the_reason() -> None:
+    with site("claude-code", MODEL_ADDRESS=closed_port(), CLAUDE_CODE_MAX_RETRIES="1") as made:
+        task_id = made.start({"say": "Never said."})
+        task = made.ended(task_id, "failed")
+        assert "connect" in (task["current_attempt"]["blocked_reason"] or "").lower()
+        assert not any(task["cost_ledger"][name] for name in ("input_tokens", "output_tokens", "tool_calls"))
