@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any
 
-from shared import approvals, commands, costs, tasks, timeline
+from shared import approvals, commands, costs, followups, tasks, timeline
 from shared.approvals import Question, Verdict
 from shared.clock import now, to_micros
 from shared.commands import CommandKind
@@ -219,6 +219,8 @@ def record(batch: Sequence[Progress]) -> set[str]:
             if item.cost is not None:
                 costs.record(item.attempt_id, item.task_number, item.cost)
             timeline.append(item.task_number, item.drafts, item.attempt_id)
+            if item.at_rest:
+                followups.answered(item.attempt_id)
             if item.cost is not None:
                 _mind_budget(item)
             for question, verdict in item.questions:
@@ -280,6 +282,8 @@ def finish(attempt: Attempt, ending: Ending) -> bool:
         if not ended:
             return False
         timeline.append(attempt.task_id, ending.drafts, attempt.id)
+        if ending.status is not Status.STOPPED:
+            followups.answered(attempt.id)
         Task.update(
             status=ending.status, stop_reason=ending.stop_reason, live_attempt=None, updated_at=now()
         ).where(

@@ -67,6 +67,11 @@ class Config:
         return self.data / "repositories"
 
     @property
+    def homes(self) -> Path:
+        """Agent homes of tasks that have one of their own, by task id and runner."""
+        return self.data / "homes"
+
+    @property
     def url(self) -> str:
         host = f"[{self.host}]" if ":" in self.host else self.host
         return f"http://{host}:{self.port}"

@@ -295,7 +295,8 @@ def request_reply(task: Task, message: str, mode: str | None) -> Command | Attem
         task = get(task.id)
         if task.live_attempt is not None:
             attempt = Attempt.get_by_id(task.live_attempt)
-            return commands.accept(task, CommandKind.REPLY, {"message": text, "mode": mode}, attempt)
+            when = mode if _takes_words(task) else "queue"
+            return commands.accept(task, CommandKind.REPLY, {"message": text, "mode": when}, attempt)
     if task.status not in ENDED and not (task.status is Status.NEEDS_INPUT and task.runner_session_id):
         raise Conflict("The task is not running; start it first.")
     if task.runner == "shell":
@@ -303,6 +304,14 @@ def request_reply(task: Task, message: str, mode: str | None) -> Command | Attem
     if not task.runner_session_id:
         raise Conflict("There is no agent session to reply to; start the task again.")
     return request_start(task, resume=True, message=text)
+
+
+def _takes_words(task: Task) -> bool:
+    """Whether the agent takes a message while it works; else it waits for the end of the turn."""
+    known = fleet.runner(task.runner)
+    return task.options.get("mode") != "oneshot" and (
+        task.runner == "shell" or known is None or (known.capabilities or {}).get("reply", "live") == "live"
+    )
 
 
 def request_steering(task: Task, kind: CommandKind) -> Command:

@@ -9,6 +9,7 @@ from typing import Any
 
 from shared import agent_options, grants, tasks
 from shared.clock import rfc3339
+from shared.followups import FollowUp
 from shared.lifecycle import Status
 from shared.policy import Policy
 from shared.store.database import raw
@@ -185,6 +186,18 @@ def ledger(spent: View) -> View:
         "cost_micros": micros,
         "estimated": bool(spent.get("estimated", False)),
         "unpriced_tokens": unpriced,
+    }
+
+
+def followup(row: FollowUp) -> View:
+    return {
+        "id": row.id,
+        "message": row.message,
+        "mode": row.mode,
+        "state": row.state,
+        "created_at": rfc3339(row.created_at),
+        "delivered_at": rfc3339(row.delivered_at),
+        "detail": row.detail,
     }
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 import logging
+import shutil
 from typing import Any
 
 from shared import archive, commands, landings, tasks
@@ -201,6 +202,7 @@ def _delete(task: Task, command: Command, config: Config) -> dict[str, Any]:
     if worktree is not None:  # a start that failed made it; no agent ever saw it
         removal.remove(worktree, keep=None)
     closing.forget(attempt_directories(task, config))
+    shutil.rmtree(config.homes / task.id, ignore_errors=True)
     if attempt_directories(task, config):
         raise Conflict("A process of the task is still ending; delete it in a moment.")
     archive.delete(task)

@@ -112,6 +112,16 @@ class Task(Result):
     pending_command: Pending | None
 
 
+class Reply(Result):
+    id: str
+    message: str
+    mode: str
+    state: str = Field(description="queued, delivered, answered, failed or withdrawn.")
+    created_at: str
+    delivered_at: str | None
+    detail: str | None
+
+
 class Approval(Result):
     id: str
     task_id: str

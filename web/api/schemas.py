@@ -207,6 +207,10 @@ class ByRequest(ById):
     request_id: str = Field(description="The approval's id.")
 
 
+class ByReply(ById):
+    reply_id: str = Field(description="The reply's id.")
+
+
 class ByRule(ById):
     rule_id: str = Field(description="The rule's id.")
 

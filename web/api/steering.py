@@ -5,12 +5,12 @@ from __future__ import annotations
 from flask import Response
 from flask_openapi import APIBlueprint
 
-from shared import tasks
+from shared import followups, tasks
 from shared.commands import CommandKind
 from shared.errors import BadRequest
 from shared.lifecycle import Status
 from shared.store.models import Attempt
-from web import answers, effects
+from web import answers, effects, views
 from web.api import results, schemas
 from web.bodies import body_optional
 from web.security import Authority, authority
@@ -47,7 +47,23 @@ def reply(path: schemas.ById, body: schemas.Reply) -> Response:
     accepted = tasks.request_reply(task, body.message, body.mode)
     if isinstance(accepted, Attempt):
         return effects.started(task, accepted, delivery="session-resume")
+    if accepted.body.get("mode") == "queue":
+        return answers.task(tasks.get(task.id), {"delivery": "queued", "reply_id": accepted.id})
     return effects.applied(task, accepted, Status.RUNNING)
+
+
+@api.get("/tasks/<id>/replies", responses={200: results.Reply})
+@authority(Authority.OWNER)
+def replies(path: schemas.ById) -> Response:
+    """The task's newest replies, oldest first: queued, delivered, answered, failed or withdrawn."""
+    return answers.value([views.followup(row) for row in followups.of(tasks.get(path.id))])
+
+
+@api.delete("/tasks/<id>/replies/<reply_id>", responses={200: results.Reply})
+@authority(Authority.OWNER)
+def withdraw(path: schemas.ByReply) -> Response:
+    """Take back a reply that has not gone out; 409 once the agent has it."""
+    return answers.value(views.followup(followups.withdraw(tasks.get(path.id), path.reply_id)))
 
 
 @api.post("/tasks/<id>/interrupt")

@@ -5,7 +5,7 @@ from __future__ import annotations
 from flask import Flask
 from werkzeug.wrappers import Response as BaseResponse
 
-from shared import adoption, tasks
+from shared import adoption, followups, tasks
 from shared.commands import CommandKind
 from shared.errors import BadRequest
 from shared.store.models import Command, Task
@@ -30,6 +30,8 @@ def install(app: Flask) -> None:
         ("interrupt", interrupt),
     ):
         app.add_url_rule(f"/ui/tasks/<id>/{verb}", f"{verb}_form", view, methods=["POST"])
+    withdrawal = "/ui/tasks/<id>/replies/<reply_id>/withdraw"
+    app.add_url_rule(withdrawal, "withdraw_form", withdraw, methods=["POST"])
 
 
 @forms.action(_of_task)
@@ -63,7 +65,16 @@ def reply(id: str) -> BaseResponse:
         raise BadRequest("Write an answer first.")
     task = tasks.get(id)
     accepted = tasks.request_reply(task, message, forms.field("mode", 16) or None)
-    return _shown(task, accepted if isinstance(accepted, Command) else None)
+    command = accepted if isinstance(accepted, Command) and accepted.body.get("mode") != "queue" else None
+    return _shown(task, command)
+
+
+@forms.action(_of_task)
+def withdraw(id: str, reply_id: str) -> BaseResponse:
+    """Take back a reply that has not gone out."""
+    task = tasks.get(id)
+    followups.withdraw(task, reply_id)
+    return _shown(task)
 
 
 @forms.action(_of_task)

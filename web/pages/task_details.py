@@ -7,8 +7,9 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any
 
-from shared import approvals, tasks
+from shared import approvals, followups, tasks
 from shared.clock import now
+from shared.followups import FollowUp
 from shared.lifecycle import ENDED, LIVE, Status
 from shared.store.database import raw
 from shared.store.models import Approval, Attempt, Task
@@ -49,10 +50,14 @@ class Budget:
 
 @dataclass(frozen=True)
 class ReplyBox:
-    """`kind` is `live`, `resume` or `none`; `text` the placeholder, or why there is nothing to write into."""
+    """`kind` is `live`, `resume` or `none`; `text` the placeholder, or why there is nothing to write into.
+
+    `can_wait`: the message may be sent now, or after the turn.
+    """
 
     kind: str
     text: str
+    can_wait: bool = False
 
 
 @dataclass(frozen=True)
@@ -70,6 +75,7 @@ class Details:
     steps: list[Step]
     budgets: list[Budget]
     reply: ReplyBox
+    queued: list[FollowUp]
     attach: str | None
     attach_said: str
 
@@ -134,16 +140,19 @@ def details(task: Task) -> Details:
         steps=steps(task, last, gated=gated),
         budgets=budgets(task, last),
         reply=reply_box(task),
+        queued=followups.queued(task) if task.runner != "shell" else [],
         attach=command,
         attach_said=said,
     )
 
 
 def _waits_for_text(task: Task) -> bool:
-    """Whether a reply is what is waited for: an agent that asks for approvals waits for those."""
+    """Whether a reply is what is waited for, and not a decision."""
     return (
         task.live_attempt is not None
-        and not Approval.select().where(Approval.attempt == task.live_attempt).exists()
+        and not Approval.select()
+        .where(Approval.attempt == task.live_attempt, Approval.status == "pending")
+        .exists()
     )
 
 
@@ -235,9 +244,9 @@ def clock(seconds: float) -> str:
 def reply_box(task: Task) -> ReplyBox:
     name = words.runner_label(task.runner)
     if task.live_attempt and task.status in LIVE:
-        return ReplyBox(
-            "live", "Type a line for the command" if task.runner == "shell" else f"Reply to {name}"
-        )
+        if task.runner == "shell":
+            return ReplyBox("live", "Type a line for the command")
+        return ReplyBox("live", f"Reply to {name}", can_wait=task.options.get("mode") != "oneshot")
     if task.status in (Status.QUEUED, Status.NEEDS_INPUT) and not task.runner_session_id:
         return ReplyBox("none", "You can write to the task once it runs.")
     if task.runner == "shell":

@@ -16,7 +16,7 @@ from shared.errors import AgentLost, GitFailed, NotReady, OpenRuntimeError, Refu
 from shared.events import Category, Draft, Kind
 from shared.policy import NetworkMode, Policy
 from shared.store.models import Attempt, Task
-from workers.attempts import environment, process, programs, sandbox
+from workers.attempts import environment, homes, process, programs, sandbox
 from workers.attempts.place import Place, prepare
 from workers.attempts.sandbox.bounds import Network
 from workers.attempts.watch import Watch
@@ -121,13 +121,16 @@ def _plan(task: Task, attempt: Attempt, place: Place, config: Config) -> Plan:
         task_id=task.id,
         attempt_id=attempt.id,
     )
+    private = config.homes / task.id / runner.name if policy.agent_home == "private" else None
+    home = homes.prepare(start, env, private=private, copies=config.attempts / attempt.id / homes.COPIES)
+    env |= dict(home.environment)
     argv = [program, *start.argv[1:]]
     confined = None
     report = dict.fromkeys(FIELDS, ("advisory", "No containment on this host."))
     if not policy.contained:
         report = dict.fromkeys(FIELDS, ("off", "This policy asks for no containment."))
     if contained:
-        confined = sandbox.confine(argv, _bounds(policy, place, start, env, program, config))
+        confined = sandbox.confine(argv, _bounds(policy, place, start, env, program, home, config))
         report = dict(confined.report)
         if start.hosted and policy.network is not NetworkMode.ENABLED:
             report["network"] = (
@@ -164,7 +167,13 @@ FIELDS = ("workspace_access", "network", "secrets", "processes", "git_write")
 
 
 def _bounds(
-    policy: Policy, place: Place, start: Start, env: Mapping[str, str], program: str, config: Config
+    policy: Policy,
+    place: Place,
+    start: Start,
+    env: Mapping[str, str],
+    program: str,
+    own: homes.Prepared,
+    config: Config,
 ) -> sandbox.Bounds:
     home = Path(env["HOME"])
     tree: Worktree | None = place.worktree
@@ -174,23 +183,14 @@ def _bounds(
         git_mount=(tree.agent_git_directory, tree.admin_directory) if tree else None,
         objects_read_only=list(tree.objects_directories) if tree else [],
         home=home,
-        agent_home=_agent_home(start, env, home),
+        agent_home=own.writable,
+        agent_home_read_only=own.read_only,
         read_only=[*_installation(program, home), *(Path(path).expanduser() for path in policy.home_paths)],
         hidden=[config.data, config.database.parent],
         network="enabled" if start.hosted else NETWORKS[policy.network],
         environment=dict(env),
         pty=start.pty,
     )
-
-
-def _agent_home(start: Start, env: Mapping[str, str], home: Path) -> list[tuple[Path, Path]]:
-    """The agent's own settings folder, shared with the person so that logins and resume go on working."""
-    if start.agent_home is None:
-        return []
-    variable, default = start.agent_home
-    folder = Path(env.get(variable) or home / default)
-    folder.mkdir(parents=True, exist_ok=True)
-    return [(folder, folder)]
 
 
 def _installation(program: str, home: Path) -> list[Path]:

@@ -89,7 +89,9 @@ def _ask(watch: Watch, op: str, **fields: Any) -> dict[str, Any]:
 
 
 def _reply(watch: Watch, command: Command) -> None:
-    if command.body.get("mode") == "queue" and watch.is_working:
+    if Command.get_by_id(command.id).state != State.ACCEPTED:
+        return  # withdrawn while it waited
+    if command.body.get("mode") == "queue" and (watch.is_working or _is_behind(watch, command)):
         watch.in_hand.discard(command.id)  # it is looked for again when the turn has ended
         return
     data = watch.runner.reply(str(command.body["message"]), watch.reader.state())
@@ -107,6 +109,13 @@ def _reply(watch: Watch, command: Command) -> None:
         watch.post(watch.heard_reply, SEEN_SECONDS)
         watch.in_hand.discard("end-turn")
     _settle(watch, command, answer, delivery="stdin")
+
+
+def _is_behind(watch: Watch, command: Command) -> bool:
+    """Whether another reply was to be sent before this one."""
+    waiting = commands.waiting_for([watch.attempt.id])
+    first = next((one.id for one in waiting if one.body.get("mode") == "queue"), command.id)
+    return bool(first != command.id)
 
 
 def _interrupt(watch: Watch, command: Command) -> dict[str, Any]:

@@ -69,6 +69,25 @@ class Context:
 
 
 @dataclass(frozen=True)
+class Home:
+    """Where an agent keeps its settings, logins and sessions: `folder` below HOME, or where `variable` says.
+
+    `read_only` are names in it that say what programs run: each with the text of a new one, None for a folder.
+    `copied` stand in the folder if the variable is set, else in HOME; the agent gets a copy to write to.
+    A home of a task's own takes the person's `settings` along and is signed in by the first of `keys`, which it
+    finds in the environment, or in `key_file` (file name, variable).
+    """
+
+    variable: str
+    folder: str
+    read_only: Mapping[str, str | None] = field(default_factory=dict)
+    copied: Sequence[str] = ()
+    settings: Sequence[str] = ()
+    keys: Sequence[str] = ()
+    key_file: tuple[str, str] | None = None
+
+
+@dataclass(frozen=True)
 class Start:
     """How the agent is started. `requests` tells the shim which output lines are questions (see workers.shim.originals)."""
 
@@ -83,8 +102,7 @@ class Start:
     ladder: Ladder = STOP_LADDER
     session_id: str | None = None
     shown: str = ""
-    #: The variable and the folder below HOME that hold the agent's own settings and logins.
-    agent_home: tuple[str, str] | None = None
+    home: Home | None = None
     #: Whether the agent must reach a model's API to do anything at all.
     hosted: bool = False
 

@@ -32,6 +32,7 @@ GET /tasks/{id}
 GET /tasks/{id}/approvals
 GET /tasks/{id}/diff
 GET /tasks/{id}/events
+GET /tasks/{id}/replies
 GET /tasks/{id}/rules
 GET /tasks/{id}/runner/logs
 GET /workspaces
@@ -40,6 +41,7 @@ GET /workspaces/{id}
 PATCH /workspaces/{id}
 DELETE /workspaces/{id}
 DELETE /tasks/{id}
+DELETE /tasks/{id}/replies/{reply_id}
 DELETE /tasks/{id}/rules/{rule_id}
 POST /login/links
 POST /tasks

@@ -28,7 +28,7 @@ class Bounds:
     The system folders are read-only, HOME is empty but for toolchains, and everything else is not there.
     `worktree` is writable, but the file `.git` in it. `git_mount` is (private git directory, the path at which the
     agent sees it): writable, but its config, hooks, info, objects/info and commondir. `objects_read_only` are the
-    user's object stores. `agent_home` are writable (source, target) folders or files. `hidden` are empty to the
+    user's object stores. `agent_home` are writable (source, target) folders or files, `agent_home_read_only` what in them is not. `hidden` are empty to the
     agent, except for what else is named here below them. `environment` is forced upon the command.
     """
 
@@ -38,6 +38,7 @@ class Bounds:
     git_mount: tuple[Path, Path] | None = None
     objects_read_only: Sequence[Path] = ()
     agent_home: Sequence[tuple[Path, Path]] = ()
+    agent_home_read_only: Sequence[tuple[Path, Path]] = ()
     read_only: Sequence[Path] = ()
     hidden: Sequence[Path] = ()
     network: Network = "disabled"

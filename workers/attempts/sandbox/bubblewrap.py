@@ -106,6 +106,10 @@ def _table(bounds: Bounds) -> MountTable:
         table.read_only(path, required=False)
     for source, target in bounds.agent_home:
         table.writable(_existing(source, "The agent's home"), target)
+    for source, target in bounds.agent_home_read_only:
+        table.mount_read_only(
+            _existing(source, "A part of the agent's home that it must not replace"), target
+        )
     if bounds.git_mount:
         _add_git_mount(table, *bounds.git_mount)
     _add_worktree(table, bounds.worktree)

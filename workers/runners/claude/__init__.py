@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from shared.errors import NotReady
-from workers.runners import Capabilities, Context, Start, streams
+from workers.runners import Capabilities, Context, Home, Start, streams
 from workers.runners.claude import arguments
 from workers.runners.claude.stream_json import StreamJson
 
@@ -29,6 +29,19 @@ capabilities = Capabilities(
 )
 install = "npm install -g @anthropic-ai/claude-code"
 
+#: `.claude.json` names servers to start, and the program rewrites it at every start.
+HOME = Home(
+    "CLAUDE_CONFIG_DIR",
+    ".claude",
+    read_only={
+        **dict.fromkeys(("settings.json", "settings.local.json"), "{}\n"),
+        "CLAUDE.md": "",
+        **dict.fromkeys(("hooks", "plugins", "agents", "commands", "skills", "output-styles", "rules")),
+    },
+    copied=(".claude.json",),
+    settings=("settings.json", "CLAUDE.md"),
+    keys=("ANTHROPIC_API_KEY", "ANTHROPIC_AUTH_TOKEN", "CLAUDE_CODE_OAUTH_TOKEN"),
+)
 #: Ends by itself on interrupt and end of input; its Bash children survive signals, so the tree is swept after.
 LADDER = (("INT", 5.0), ("TERM", 3.0))
 #: Which lines are questions: the shim keeps their originals until they are answered.
@@ -55,7 +68,7 @@ def start(context: Context) -> Start:
         ladder=LADDER,
         session_id=resumed or fresh,
         shown=f"claude-code: {text[:200]}",
-        agent_home=("CLAUDE_CONFIG_DIR", ".claude"),
+        home=HOME,
         hosted=True,
     )
 

@@ -101,7 +101,6 @@ class StreamJson:
                 return [Hindered(f"Retrying the model API ({tries}): {status}")]
             case "task_started" if item.get("task_type") == "local_bash":
                 self._background.add(str(item.get("task_id")))
-                return [Noticed(f"Goes on in the background: {item.get('description')}", BACKGROUND)]
             case "task_notification":
                 self._background.discard(str(item.get("task_id")))
                 said = str(item.get("summary") or "A background command ended")

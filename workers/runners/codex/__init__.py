@@ -54,7 +54,7 @@ def start(context: Context) -> Start:
         requests=REQUESTS,
         ladder=LADDER,
         shown=f"codex: {text[:200]}",
-        agent_home=("CODEX_HOME", ".codex"),
+        home=requests.HOME,
         hosted=True,
     )
 

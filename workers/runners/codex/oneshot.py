@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from typing import Any
 
 from workers.runners import Context, Start, streams
-from workers.runners.codex import endings, tokens
+from workers.runners.codex import endings, requests, tokens
 from workers.runners.observations import (
     Hindered,
     Noticed,
@@ -37,7 +37,7 @@ def start(context: Context) -> Start:
         first_input=text.encode("utf-8", "replace"),
         close_input=True,
         shown=f"codex: {text[:200]}",
-        agent_home=("CODEX_HOME", ".codex"),
+        home=requests.HOME,
         hosted=True,
     )
 

@@ -8,8 +8,20 @@ from typing import Any
 
 from shared.policy import NetworkMode
 from shared.version import VERSION
-from workers.runners import Context, streams
+from workers.runners import Context, Home, streams
 
+HOME = Home(
+    "CODEX_HOME",
+    ".codex",
+    read_only={
+        **dict.fromkeys(("config.toml", ".env", "AGENTS.md", "AGENTS.override.md"), ""),
+        **dict.fromkeys(("hooks.json",), "{}\n"),
+        **dict.fromkeys(("rules", "prompts", "plugins", "hooks", "agents")),
+    },
+    settings=("config.toml", "AGENTS.md"),
+    keys=("OPENAI_API_KEY", "CODEX_API_KEY"),
+    key_file=("auth.json", "OPENAI_API_KEY"),
+)
 #: The ids of our requests; answers carry them. All replies share one: they are answered in order.
 THREAD, TURN, REPLY, INTERRUPT, CLEAN = "thread", "turn", "reply", "interrupt", "clean"
 

@@ -1,0 +1,81 @@
+"""The folder an agent keeps its own settings, logins and sessions in: the person's, guarded, or one of the task alone."""
+
+from __future__ import annotations
+
+import json
+import os
+import shutil
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+
+from shared.errors import NotReady
+from workers.runners import Home, Start
+
+#: A copy of what an agent rewrites but must not change for its person: gone with the attempt directory.
+COPIES = "home"
+PRIVATE_MODE = 0o700
+
+
+@dataclass(frozen=True)
+class Prepared:
+    """An agent's home as the containment shows it: writable and read-only (source, target), and its variable."""
+
+    writable: tuple[tuple[Path, Path], ...] = ()
+    read_only: tuple[tuple[Path, Path], ...] = ()
+    environment: tuple[tuple[str, str], ...] = ()
+
+
+def prepare(start: Start, env: Mapping[str, str], *, private: Path | None, copies: Path) -> Prepared:
+    """The home of an agent about to start; `private` is the folder of a task that wants its own.
+
+    The person's is shared so that logins and resume go on working; what programs run from it (settings, hooks,
+    plugins, servers) is read-only. What is missing of that is made, empty: else an agent could make it for everyone.
+    Raises NotReady when a home of its own would be signed out.
+    """
+    if start.home is None:
+        return Prepared()
+    home = Path(env["HOME"])
+    if private is not None:
+        return _private(start.home, env, home, private)
+    named = env.get(start.home.variable)
+    folder = Path(named or home / start.home.folder)
+    folder.mkdir(parents=True, exist_ok=True)
+    _make_guarded(start.home, folder)
+    beside = [(folder if named else home) / name for name in start.home.copied]
+    shown = [(_copy(path, copies), path) for path in beside if path.is_file()]
+    guarded = [(folder / name, folder / name) for name in start.home.read_only]
+    return Prepared(((folder, folder), *shown), tuple(guarded))
+
+
+def _make_guarded(home: Home, folder: Path) -> None:
+    for name, text in home.read_only.items():
+        path = folder / name
+        if os.path.lexists(path):
+            continue
+        if text is None:
+            path.mkdir(mode=PRIVATE_MODE, exist_ok=True)
+        else:
+            path.write_text(text)
+
+
+def _copy(path: Path, copies: Path) -> Path:
+    copies.mkdir(mode=PRIVATE_MODE, parents=True, exist_ok=True)
+    return Path(shutil.copy2(path, copies / path.name))
+
+
+def _private(home: Home, env: Mapping[str, str], user: Path, folder: Path) -> Prepared:
+    key = next((env[name] for name in home.keys if env.get(name)), None)
+    if key is None:
+        raise NotReady(f"An agent home of its own needs a key: set {' or '.join(home.keys)} for the worker.")
+    folder.mkdir(mode=PRIVATE_MODE, parents=True, exist_ok=True)
+    shared = Path(env.get(home.variable) or user / home.folder)
+    for name in home.settings:
+        if (shared / name).is_file():
+            shutil.copy2(shared / name, folder / name)
+    if home.key_file:
+        name, variable = home.key_file
+        path = folder / name
+        path.touch(mode=0o600)
+        path.write_text(json.dumps({variable: key}))
+    return Prepared(((folder, folder),), (), ((home.variable, str(folder)),))
