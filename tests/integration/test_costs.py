@@ -11,6 +11,7 @@ from typing import Any
 import pytest
 
 from tests.installation import OPEN, Installation, installed
+from tests.waiting import wait_until
 
 PROGRAM = Path(__file__).with_name("costs_claude.py")
 FULL = {**OPEN, "workspace_access": "full"}
@@ -25,7 +26,12 @@ def here(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Installation]:
     program.chmod(0o755)
     path = f"{program.parent}:{os.environ['PATH']}"
     with installed(folder, PATH=path, CLAUDE_CONFIG_DIR=str(folder / "claude")) as found:
+        wait_until(lambda: is_found(found), 20, what="the worker to find the stand-in")
         yield found
+
+
+def is_found(here: Installation) -> bool:
+    return any(state["runner"] == "claude-code" and state["available"] for state in here.get("/runners").body)
 
 
 def run(here: Installation, goal: str, workspace: Path, **policy: Any) -> dict[str, Any]:
