@@ -6,7 +6,7 @@ import os
 import shutil
 
 from workers.repository import directory
-from workers.repository.discovery import Repository, personal_settings
+from workers.repository.discovery import Repository
 from workers.repository.git import git
 from workers.repository.shadow import COPIED, exclude_rules
 from workers.repository.worktree import Worktree
@@ -19,7 +19,7 @@ def build(repository: Repository, worktree: Worktree) -> None:
 
     It is mounted over the user's administrative folder of the worktree, so that the agent's git finds it there.
     """
-    own, personal = repository.settings, personal_settings()
+    own, personal = repository.settings, repository.personal
     chosen = {key: own[key] for key in COPIED if key in own}
     chosen["core.logallrefupdates"] = "true"
     chosen["gc.auto"] = "0"

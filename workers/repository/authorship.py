@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Protocol
 
 from shared.errors import BadRequest
-from workers.repository import discovery, merging
+from workers.repository import merging
 from workers.repository.discovery import Repository
 from workers.repository.target import Target
 
@@ -68,7 +68,7 @@ def make_commit(
 
 
 def _author(repository: Repository) -> Author:
-    chosen = {**discovery.personal_settings(), **repository.settings}
+    chosen = {**repository.personal, **repository.settings}
     name, email = chosen.get("user.name", "").strip(), chosen.get("user.email", "").strip()
     return Author(name or "openRuntime", email or "openruntime@localhost")
 

@@ -8,7 +8,7 @@ import re
 import stat
 from pathlib import Path
 
-from workers.repository.discovery import Repository, settings
+from workers.repository.discovery import Repository
 
 MAX_FILE_BYTES = 8 << 20
 MAX_HOOKS = 1000
@@ -25,7 +25,7 @@ def fingerprint(repository: Repository) -> str:
     Take it before an attempt and compare before a landing. Branch tracking, names and colours are left out.
     """
     digest = hashlib.sha256()
-    own = settings(repository)
+    own = repository.settings
     for key in sorted(own):
         if not _HARMLESS.fullmatch(key):
             _add(digest, "setting", key, own[key])

@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
+import os
 import re
+from collections.abc import Sequence
 from pathlib import Path
 
-from shared.errors import BadRequest
+from shared.errors import BadRequest, NotReady
 from workers.repository.discovery import Repository, resolve_commit
 from workers.repository.git import git
 
 MAX_NAME_CHARACTERS = 250
+MAX_COMMITS_BYTES = 16 << 20
 _UNUSABLE = re.compile(r"[\x00-\x20\x7f~^:?*\[\\]|\.\.|@\{|//|\.lock(/|$)|/\.|\.$|/$|^[-./]|^@$")
 _OID = re.compile(r"[0-9a-f]{7,64}")
 
@@ -56,6 +59,29 @@ def resolve(repository: Repository, name: str) -> str:
     raise BadRequest(f"{name!r} is not a branch, tag or commit of this repository.")
 
 
+def commits(git_dir: Path, names: Sequence[str]) -> list[bytes | None]:
+    """The commits that full ref names or object ids stand for, as git stores them; None for what is none.
+
+    One process for all of them. Raises NotReady when they are unusually large.
+    """
+    asked = b"".join(os.fsencode(f"{name}^{{commit}}\n") for name in names)
+    done = git("cat-file", "--batch", git_dir=git_dir, input=asked, max_bytes=MAX_COMMITS_BYTES)
+    if done.truncated:
+        raise NotReady(f"A commit here is larger than {MAX_COMMITS_BYTES >> 20} MiB: start from another one.")
+    printed = done.stdout
+    found: list[bytes | None] = []
+    for _ in names:
+        head, _, printed = printed.partition(b"\n")
+        words = head.split(b" ")
+        if len(words) != 3 or words[1] != b"commit":
+            found.append(None)
+            continue
+        size = int(words[2])
+        found.append(printed[:size])
+        printed = printed[size + 1 :]
+    return found
+
+
 def branch_name(name: str) -> str:
     """`name` when it can be a branch; raises BadRequest otherwise."""
     if not name or len(name) > MAX_NAME_CHARACTERS or _UNUSABLE.search(name) or not name.isprintable():
@@ -67,6 +93,12 @@ def update(git_dir: Path, name: str, new: str, old: str | None = None, *, reason
     """Point a ref at `new`; with `old`, only if it stands there now. Raises GitFailed otherwise."""
     words = ["update-ref", "--create-reflog", "-m", reason] if reason else ["update-ref"]
     git(*words, name, new, *([old] if old is not None else []), git_dir=git_dir)
+
+
+def create(git_dir: Path, branch: str, pin: str, oid: str) -> None:
+    """Make a ref that is not there yet, and with it `pin` wherever that stands. Raises GitFailed; then neither moved."""
+    orders = f"create {branch} {oid}\nupdate {pin} {oid}\n"
+    git("update-ref", "--stdin", git_dir=git_dir, input=orders.encode())
 
 
 def delete(git_dir: Path, name: str, old: str | None = None) -> bool:

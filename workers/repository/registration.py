@@ -20,19 +20,22 @@ RETRY_SECONDS = 0.05
 LOCK_WORDS = ("lock", "File exists", "could not create", "failed to read")
 
 
-def register(repository: Repository, worktree: Worktree) -> None:
-    """`git worktree add` without files. A folder that is there already keeps its content."""
+def register(repository: Repository, worktree: Worktree, *, has_branch: bool = False) -> None:
+    """`git worktree add` without files. A folder that is there already keeps its content.
+
+    `has_branch` says that the branch was made just now; otherwise it is made where it is missing.
+    """
     path = worktree.path
     aside = _aside(path)
     path.parent.mkdir(parents=True, exist_ok=True)
     if path.is_dir() and any(path.iterdir()):
         os.rename(path, aside)
     for attempt in range(1, ATTEMPTS + 1):
-        words = ["worktree", "add", "-f", "--no-checkout", "--no-track"]
-        if resolve_commit(repository.git_dir, f"refs/heads/{worktree.branch}") is None:
-            words += ["-b", worktree.branch, str(path), worktree.base_commit]
+        words = ["worktree", "add", "-f", "--no-checkout"]
+        if has_branch or resolve_commit(repository.git_dir, f"refs/heads/{worktree.branch}") is not None:
+            words += [str(path), worktree.branch]
         else:
-            words = ["worktree", "add", "-f", "--no-checkout", str(path), worktree.branch]
+            words += ["--no-track", "-b", worktree.branch, str(path), worktree.base_commit]
         try:
             git(*words, git_dir=repository.common_dir)
             break

@@ -11,7 +11,7 @@ from contextlib import contextmanager
 from pathlib import Path
 
 from workers.repository import directory
-from workers.repository.discovery import Repository, personal_settings, worktree_settings
+from workers.repository.discovery import Repository, worktree_settings
 from workers.repository.git import git
 
 # What says how files look on this disk; nothing else of a repository's configuration is ever copied.
@@ -80,9 +80,8 @@ def line_endings(repository: Repository) -> dict[str, str]:
 
 def exclude_rules(repository: Repository, own: Mapping[str, str] | None = None) -> bytes:
     """The ignore rules outside the tree: the repository's info/exclude and the user's core.excludesFile."""
-    personal = personal_settings()
     chosen = (own if own is not None else repository.settings).get("core.excludesfile")
-    chosen = chosen or personal.get("core.excludesfile")
+    chosen = chosen or repository.personal.get("core.excludesfile")
     home = os.environ.get("XDG_CONFIG_HOME") or os.path.expanduser("~/.config")
     named = Path(os.path.expanduser(chosen)) if chosen else Path(home) / "git/ignore"
     if not named.is_absolute():

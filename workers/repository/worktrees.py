@@ -48,9 +48,9 @@ def create(
         raise BadRequest(f"{task_id!r} is not a task id.")
     with held(repositories, task_id):
         known = load(repositories, task_id)
+        fresh = known is None
         if known is None:
             worktree = _planned(repository, task_id, title, base_ref, worktrees, repositories)
-            worktree = _with_branch(repository, worktree)
             ready = False
         else:
             worktree, ready = known
@@ -65,7 +65,7 @@ def create(
             registration.discard_unfinished(repository, worktree)
         if ready and content is None:
             content = resolve_commit(repository.git_dir, references.recovery_ref(task_id))
-        _build(repository, worktree, content or worktree.base_commit)
+        _build(repository, worktree, content or worktree.base_commit, fresh=fresh)
         worktree = replace(worktree, admin_directory=registration.admin_directory(worktree.path))
         save(worktree, ready=True)
         return worktree
@@ -123,18 +123,30 @@ def _planned(
     worktrees: Path,
     repositories: Path,
 ) -> Worktree:
+    """A worktree on a new branch of its own, which is made; remembered before it is."""
     unborn = repository.head_oid is None and base_ref in (None, "", "HEAD", repository.branch)
-    base = _empty_commit(repository) if unborn else references.resolve(repository, base_ref or "HEAD")
+    if unborn:
+        base = _empty_commit(repository)
+    elif repository.head_oid is not None and base_ref in (None, "", "HEAD"):
+        base = repository.head_oid
+    else:
+        base = references.resolve(repository, base_ref or "HEAD")
     _refuse_missing_objects(repository, base)
+    branch = f"openruntime/{task_id[:8]}-{slug(title)}"
+    in_the_way, taken, commit = references.commits(
+        repository.git_dir, ("refs/heads/openruntime", f"refs/heads/{branch}", base)
+    )
+    if in_the_way is not None:
+        raise NotReady("A branch named 'openruntime' is in the way of the task's branch: rename it.")
     path = Path(os.path.realpath(worktrees)) / task_id
     home = repositories.absolute() / task_id
-    return Worktree(
+    planned = Worktree(
         task_id=task_id,
         path=path,
         execution_path=path / repository.prefix if repository.prefix else path,
-        branch=f"openruntime/{task_id[:8]}-{slug(title)}",
+        branch=branch,
         base_commit=base,
-        base_seconds=_committed_seconds(repository, base),
+        base_seconds=_committed_seconds(commit or b""),
         unborn=unborn,
         object_format=repository.object_format,
         repository_directory=repository.common_dir,
@@ -143,12 +155,15 @@ def _planned(
         capture_git_directory=home / "capture.git",
         objects_directories=directory.object_directories(repository.objects_directory),
     )
+    return _with_branch(repository, planned, first=1 if taken is None else 2)
 
 
-def _build(repository: Repository, worktree: Worktree, content: str) -> None:
-    references.update(repository.git_dir, references.base_ref(worktree.task_id), worktree.base_commit)
+def _build(repository: Repository, worktree: Worktree, content: str, *, fresh: bool) -> None:
+    """Everything around the branch; `fresh` when that and the base's pin were made just now."""
+    if not fresh:
+        references.update(repository.git_dir, references.base_ref(worktree.task_id), worktree.base_commit)
     _write_capture_directory(repository, worktree)
-    registration.register(repository, worktree)
+    registration.register(repository, worktree, has_branch=fresh)
     _check_out(worktree, content)
     index = worktree.capture_git_directory / "index"
     shutil.copy2(index, registration.admin_directory(worktree.path) / "index")
@@ -202,28 +217,25 @@ def _empty_commit(repository: Repository) -> str:
     return git(*words, git_dir=repository.git_dir, env={**FIXED_IDENTITY, **dates}).text
 
 
-def _committed_seconds(repository: Repository, commit: str) -> int:
-    text = git("cat-file", "commit", commit, git_dir=repository.git_dir, max_bytes=1 << 20).stdout
-    for line in text.split(b"\n\n", 1)[0].split(b"\n"):
+def _committed_seconds(commit: bytes) -> int:
+    for line in commit.split(b"\n\n", 1)[0].split(b"\n"):
         if line.startswith(b"committer "):
             seconds = line.rsplit(b" ", 2)[1]
             return int(seconds) if seconds.isdigit() else 0
     return 0
 
 
-def _with_branch(repository: Repository, worktree: Worktree) -> Worktree:
-    """The worktree on a new branch of its own, numbered when the name is taken; remembered before it is made."""
-    if resolve_commit(repository.git_dir, "refs/heads/openruntime") is not None:
-        raise NotReady("A branch named 'openruntime' is in the way of the task's branch: rename it.")
-    nothing = "0" * len(worktree.base_commit)
-    for number in range(1, MAX_SAME_NAME):
+def _with_branch(repository: Repository, worktree: Worktree, first: int) -> Worktree:
+    """The worktree on the new branch, numbered from `first` on when that name is taken."""
+    pin = references.base_ref(worktree.task_id)
+    for number in range(first, MAX_SAME_NAME):
         named = replace(worktree, branch=worktree.branch if number == 1 else f"{worktree.branch}-{number}")
         ref = f"refs/heads/{named.branch}"
-        if resolve_commit(repository.git_dir, ref) is not None:
+        if number > 1 and resolve_commit(repository.git_dir, ref) is not None:
             continue
         save(named, ready=False)
         try:
-            references.update(repository.git_dir, ref, named.base_commit, nothing)
+            references.create(repository.git_dir, ref, pin, named.base_commit)
             return named
         except GitFailed:
             if resolve_commit(repository.git_dir, ref) is None:

@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 
 from shared.errors import BadRequest, Conflict, GitFailed
-from workers.repository import capture, fingerprint, registration, removal, worktrees
+from workers.repository import capture, discovery, fingerprint, registration, removal, worktrees
 from workers.repository.inspect import branches, inspect
 from workers.repository.worktree import load
 
@@ -60,7 +60,7 @@ def test_a_nested_workspace_runs_in_the_same_subfolder_even_when_git_does_not_kn
 
 
 @pytest.mark.parametrize(
-    "step", ["register", "_check_out", "_write_capture_directory", "build", "save-ready"]
+    "step", ["create", "register", "_check_out", "_write_capture_directory", "build", "save-ready"]
 )
 def test_a_crash_at_any_step_of_creation_converges_on_the_next_call(desk, monkeypatch, step) -> None:
     class Killed(BaseException):
@@ -72,7 +72,11 @@ def test_a_crash_at_any_step_of_creation_converges_on_the_next_call(desk, monkey
     with monkeypatch.context() as patched:
         if step == "register":
             original = registration.register
-            patched.setattr(registration, "register", lambda *words: (original(*words), die()))
+            patched.setattr(
+                registration, "register", lambda *words, **more: (original(*words, **more), die())
+            )
+        elif step == "create":
+            patched.setattr(worktrees.references, "create", die)
         elif step == "build":
             patched.setattr(worktrees.agent_directory, "build", die)
         elif step == "save-ready":
@@ -88,6 +92,53 @@ def test_a_crash_at_any_step_of_creation_converges_on_the_next_call(desk, monkey
     assert capture.take(made).files == ()
     assert desk.sh("git branch --list 'openruntime/*' | wc -l") == "1"
     assert desk.sh("git worktree list | wc -l") == "2"
+
+
+def test_a_worktree_costs_few_git_processes(desk, monkeypatch, tmp_path) -> None:
+    """Half of a task's start used to be git commands, each only to ask one thing."""
+    git, asked = shutil.which("git"), tmp_path / "asked"
+    counting = tmp_path / "programs/git"
+    counting.parent.mkdir()
+    counting.write_text(f'#!/bin/sh\necho "$1" >> {asked}\nexec {git} "$@"\n')
+    counting.chmod(0o755)
+    desk.repository()  # git's version is asked once for all
+    monkeypatch.setenv("PATH", f"{counting.parent}:{os.environ['PATH']}")
+    repository = discovery.locate(desk.folder)
+    assert repository is not None
+    places = {"worktrees": desk.worktrees, "repositories": desk.repositories}
+    worktrees.create(repository, task_id=TASK, title="a task", base_ref=None, **places)
+    fingerprint.fingerprint(repository)
+    assert len(asked.read_text().splitlines()) <= 7
+
+
+def test_what_one_question_cannot_answer_is_asked_step_by_step(desk) -> None:
+    assert desk.repository().branch == "main"
+    desk.sh("git checkout -q --detach")
+    detached = discovery.locate(desk.folder)
+    assert detached is not None
+    assert (detached.branch, detached.head_oid) == (None, desk.sh("git rev-parse HEAD"))
+    odd = desk.folder / "a\nb"
+    odd.mkdir()
+    found = discovery.locate(odd)
+    assert found is not None
+    assert found.prefix == "a\nb"
+    desk.sh("git checkout -q --orphan unborn")
+    unborn = discovery.locate(desk.folder)
+    assert unborn is not None
+    assert (unborn.branch, unborn.head_oid) == ("unborn", None)
+
+
+def test_a_broken_personal_configuration_leaves_the_repositorys_own_readable(
+    desk, monkeypatch, tmp_path
+) -> None:
+    monkeypatch.setenv("HOME", str(tmp_path))
+    monkeypatch.delenv("XDG_CONFIG_HOME", raising=False)
+    desk.sh("git config openruntime.mark here")
+    (tmp_path / ".gitconfig").write_text("[user]\n\tname = Person\n")
+    assert desk.repository().personal == {"user.name": "Person"}
+    (tmp_path / ".gitconfig").write_text("[user\n")
+    found = desk.repository()
+    assert (found.settings["openruntime.mark"], found.personal) == ("here", {})
 
 
 def test_twenty_creations_at_once_all_succeed(desk) -> None:
