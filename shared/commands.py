@@ -26,6 +26,7 @@ class CommandKind(StrEnum):
     REPLY = "reply"
     CLOSE_INPUT = "close-input"
     INTERRUPT = "interrupt"
+    MODE = "mode"
     STOP = "stop"
     DECIDE = "decide"
     CAPTURE = "capture"
@@ -47,7 +48,14 @@ class State(StrEnum):
 
 #: These are carried out inside the attempt's supervision; the others by any worker.
 STEERING = frozenset(
-    {CommandKind.REPLY, CommandKind.CLOSE_INPUT, CommandKind.INTERRUPT, CommandKind.STOP, CommandKind.DECIDE}
+    {
+        CommandKind.REPLY,
+        CommandKind.CLOSE_INPUT,
+        CommandKind.INTERRUPT,
+        CommandKind.MODE,
+        CommandKind.STOP,
+        CommandKind.DECIDE,
+    }
 )
 #: While one of these is open the worktree is its own: no attempt may start in it.
 EXCLUSIVE = frozenset({CommandKind.MERGE, CommandKind.CLEANUP, CommandKind.DELETE})

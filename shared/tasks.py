@@ -314,13 +314,13 @@ def _takes_words(task: Task) -> bool:
     )
 
 
-def request_steering(task: Task, kind: CommandKind) -> Command:
-    """Interrupt the agent, or close its input; raises Conflict when nothing is live."""
+def request_steering(task: Task, kind: CommandKind, **body: str) -> Command:
+    """Interrupt the agent, change its mode, or close its input; raises Conflict when nothing is live."""
     with transaction():
         task = get(task.id)
         if task.live_attempt is None or task.status not in LIVE:
             raise Conflict(f"The task is {task.status}; nothing is running.")
-        return commands.accept(task, kind, {}, Attempt.get_by_id(task.live_attempt))
+        return commands.accept(task, kind, body, Attempt.get_by_id(task.live_attempt))
 
 
 def interrupt_all() -> list[Command]:

@@ -10,8 +10,11 @@ from pathlib import Path
 
 import pytest
 
+from shared import agent_options
 from shared.config import Config
 from shared.policy import Policy
+from workers.runners import registry
+from workers.runners.observations import Outcome
 
 ROOT = Path(__file__).resolve().parents[2]
 FOREIGN_SETTINGS = {"PORT", "MANAGED_AGENTS_DB", "CLAUDE_CONFIG_DIR", "CLAUDE_HOME", "CODEX_HOME"}
@@ -70,6 +73,31 @@ def test_every_documented_setting_exists() -> None:
 def test_every_policy_field_is_documented() -> None:
     text = read("docs/policy.md")
     assert [field.name for field in dataclasses.fields(Policy) if f"`{field.name}`" not in text] == []
+
+
+def test_the_table_of_runners_says_what_they_say_of_themselves() -> None:
+    rows = [
+        line.strip("|").split("|") for line in read("docs/runners.md").splitlines() if line.startswith("| ")
+    ]
+    table = {
+        row[0].strip().split(" ")[0].strip("`"): [cell.strip() for cell in row[1:]]
+        for row in rows
+        if len(row) == 4
+    }
+    for place, name in enumerate(("shell", "claude-code", "codex")):
+        known = registry.get(name).capabilities
+        told = {word: cells[place] for word, cells in table.items()}
+        assert told["reply"].startswith(known.reply)
+        for word in ("approvals", "edits", "sessions"):
+            assert (told[word] not in ("no", "–")) == (getattr(known, word) and name != "shell"), (name, word)
+        assert set(re.findall(r"`(\w+)`", told["modes"])) == set(known.modes)
+        assert told["efforts"] == (", ".join(known.efforts) or "–")
+        assert set(re.findall(r"`(--[\w-]+)`", told["arguments"])) == set(known.arguments)
+
+
+def test_every_outcome_and_option_is_documented() -> None:
+    text = read("docs/runners.md")
+    assert [word for word in (*Outcome, *agent_options.NAMES) if f"`{word}`" not in text] == []
 
 
 def test_every_make_target_is_short_and_told_to_contributors() -> None:

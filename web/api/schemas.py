@@ -192,6 +192,10 @@ class Reply(Body):
     mode: Literal["steer", "queue"] | None = None
 
 
+class Mode(Body):
+    mode: Literal["plan", "live"]
+
+
 class Archive(Body):
     archived: bool | None = Field(None, description="True unless said otherwise.")
 

@@ -75,6 +75,14 @@ def interrupt(path: schemas.ById, body: schemas.NothingNeeded) -> Response:
     return effects.applied(task, tasks.request_steering(task, CommandKind.INTERRUPT), None)
 
 
+@api.post("/tasks/<id>/mode")
+@authority(Authority.OWNER)
+def set_mode(path: schemas.ById, body: schemas.Mode) -> Response:
+    """Have the live agent plan first, or work again; 409 where it cannot change that while it runs."""
+    task = tasks.get(path.id)
+    return effects.applied(task, tasks.request_steering(task, CommandKind.MODE, mode=body.mode), None)
+
+
 @api.post("/tasks/<id>/input/close")
 @authority(Authority.OWNER)
 @body_optional

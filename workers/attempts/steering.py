@@ -31,6 +31,8 @@ def carry_out(watch: Watch, command: Command) -> None:
                 _settle(watch, command, _ask(watch, "close_input", id=command.id))
             case CommandKind.INTERRUPT:
                 _settle(watch, command, _interrupt(watch, command))
+            case CommandKind.MODE:
+                _settle(watch, command, _set_mode(watch, command))
             case CommandKind.STOP:
                 _stop(watch, command)
             case CommandKind.DECIDE:
@@ -122,6 +124,14 @@ def _interrupt(watch: Watch, command: Command) -> dict[str, Any]:
     data = watch.runner.interrupt(watch.reader.state())
     if data is None:
         return _ask(watch, "interrupt", id=command.id)
+    return _ask(watch, "input", id=command.id, data=base64.b64encode(data).decode())
+
+
+def _set_mode(watch: Watch, command: Command) -> dict[str, Any]:
+    change = getattr(watch.runner, "set_mode", None)
+    data = change(str(command.body["mode"]), watch.reader.state()) if change else None
+    if data is None:
+        return {"ok": False, "error": "This agent cannot change its mode while it runs."}
     return _ask(watch, "input", id=command.id, data=base64.b64encode(data).decode())
 
 

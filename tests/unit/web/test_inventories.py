@@ -50,6 +50,7 @@ POST /tasks/{id}/approve
 POST /tasks/{id}/archive
 POST /tasks/{id}/input/close
 POST /tasks/{id}/interrupt
+POST /tasks/{id}/mode
 POST /tasks/{id}/reply
 POST /tasks/{id}/rules
 POST /tasks/{id}/runner/attach

@@ -97,12 +97,23 @@ def reply(text: str, state: Mapping[str, Any] | None) -> bytes | None:
     return None if (state or {}).get("oneshot") else _user(text)
 
 
+def set_mode(mode: str, state: Mapping[str, Any] | None) -> bytes | None:
+    """Plan first, or work again; nothing else, or rules that ask could be switched off."""
+    words = {"plan": "plan", "live": "default"}
+    if mode not in words or (state or {}).get("oneshot"):
+        return None
+    return _control("mode", "set_permission_mode", mode=words[mode])
+
+
 def interrupt(state: Mapping[str, Any] | None) -> bytes | None:
     if (state or {}).get("oneshot"):
         return None
-    return streams.dump(
-        {"type": "control_request", "request_id": "interrupt", "request": {"subtype": "interrupt"}}
-    )
+    return _control("interrupt", "interrupt")
+
+
+def _control(id: str, subtype: str, **more: str) -> bytes:
+    request = {"subtype": subtype, **more}
+    return streams.dump({"type": "control_request", "request_id": id, "request": request})
 
 
 def answer(

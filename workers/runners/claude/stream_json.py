@@ -29,6 +29,8 @@ from workers.runners.observations import (
 
 QUESTIONS = ("AskUserQuestion", "ExitPlanMode")
 ENDED = ("completed", "failed", "killed")
+MODES = {"plan": "to plan first", "default": "to work"}
+MODE = {"event_type": "mode"}
 BACKGROUND = {"event_type": "background"}
 
 
@@ -107,6 +109,12 @@ class StreamJson:
                 return [Noticed(said, BACKGROUND)] if item.get("output_file") else []
             case "task_updated" if streams.at(item, "patch", "status") in ENDED:
                 self._background.discard(str(item.get("task_id")))
+            case "status" if item.get("permissionMode"):
+                return [
+                    Noticed(
+                        f"Its mode is now {MODES.get(item['permissionMode'], item['permissionMode'])}", MODE
+                    )
+                ]
             case "compact_boundary":
                 return [Noticed("The conversation was compacted", {"event_type": "compaction"})]
         return []
