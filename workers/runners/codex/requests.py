@@ -16,7 +16,7 @@ HOME = Home(
     read_only={
         **dict.fromkeys(("config.toml", ".env", "AGENTS.md", "AGENTS.override.md"), ""),
         **dict.fromkeys(("hooks.json",), "{}\n"),
-        **dict.fromkeys(("rules", "prompts", "plugins", "hooks", "agents")),
+        **dict.fromkeys(("rules", "prompts", "plugins", "hooks", "agents", "skills")),
     },
     settings=("config.toml", "AGENTS.md"),
     keys=("OPENAI_API_KEY", "CODEX_API_KEY"),
