@@ -51,6 +51,18 @@ def running_at(config: Config) -> str | None:
     return str(note["url"]) if note and "url" in note else None
 
 
+def is_live(config: Config) -> bool:
+    """Whether the process that last published itself here still runs; what holds the lock without it is ending."""
+    pid = (_note(config) or {}).get("pid")
+    try:
+        os.kill(int(str(pid)), 0)
+    except (ValueError, ProcessLookupError):
+        return False
+    except PermissionError:
+        return True
+    return True
+
+
 def _note(config: Config) -> dict[str, object] | None:
     try:
         value = json.loads((config.data / "instance.json").read_text())

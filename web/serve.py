@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 import contextlib
+import ctypes
 import dataclasses
 import logging
 import signal
 import socket
 import struct
+import sys
 import time
+from collections.abc import Iterator
 from types import FrameType
 from typing import Any
 
@@ -18,7 +21,7 @@ from gunicorn.workers.gthread import ThreadWorker
 
 from shared import accounts, instance
 from shared.config import Config, is_loopback
-from shared.errors import ConfigError
+from shared.errors import ConfigError, InstanceRunning
 from shared.store.database import database, open_store
 from web import problems
 from web.app import THREADS, create_app
@@ -28,8 +31,10 @@ from web.services import KEY
 log = logging.getLogger(__name__)
 
 BACKLOG = 1024
-#: A killed instance's worker notices within a second that it is alone; until then it holds the port.
+#: Where a killed instance's worker must notice by itself that it is alone, it holds port and data for a second.
 BIND_SECONDS = 3.0
+#: prctl(2)
+PR_SET_PDEATHSIG = 1
 #: A client that sends nothing for this long in the midst of a request is let go, with its thread.
 QUIET_SECONDS = 30
 #: A request waits this long for the store's write lock before it answers 503.
@@ -49,7 +54,7 @@ def serve(config: Config, *, threads: int = THREADS) -> None:
     listening = _bind(config)
     with contextlib.closing(listening):
         config = dataclasses.replace(config, port=listening.getsockname()[1])
-        with instance.hold(config):
+        with _held(config):
             open_store(config)
             accounts.owner_token(config)
             instance.publish(config, _reachable(config).url)
@@ -57,6 +62,22 @@ def serve(config: Config, *, threads: int = THREADS) -> None:
                 _Server(config, listening.detach(), threads).run()
             finally:
                 instance.withdraw(config)
+
+
+@contextlib.contextmanager
+def _held(config: Config) -> Iterator[None]:
+    """The data directory, once a killed instance has let go of it. Raises InstanceRunning when one lives."""
+    until = time.monotonic() + BIND_SECONDS
+    with contextlib.ExitStack() as stack:
+        while True:
+            try:
+                stack.enter_context(instance.hold(config))
+                break
+            except InstanceRunning:
+                if time.monotonic() >= until or instance.is_live(config):
+                    raise
+                time.sleep(0.05)
+        yield
 
 
 def _reachable(config: Config) -> Config:
@@ -82,6 +103,12 @@ def _bind(config: Config) -> socket.socket:
             time.sleep(0.1)
         else:
             return found
+
+
+def _die_with_parent() -> None:
+    """Killed with the master at once: what outlived it would keep its port and its data directory."""
+    if sys.platform == "linux":
+        ctypes.CDLL(None, use_errno=True).prctl(PR_SET_PDEATHSIG, signal.SIGKILL)
 
 
 class _Server(BaseApplication):
@@ -127,6 +154,7 @@ class Worker(ThreadWorker):
     """One process of threads that ends within a second, and answers broken requests as problems."""
 
     def init_signals(self) -> None:
+        _die_with_parent()
         super().init_signals()
         for number in (signal.SIGTERM, signal.SIGINT, signal.SIGQUIT):
             signal.signal(number, self.handle_exit)

@@ -9,7 +9,7 @@ import * as keys from "./keys.js";
 const root = /** @type {HTMLElement} */ (document.getElementById("task"));
 export const id = root.dataset.task ?? "";
 export const path = `/ui/tasks/${id}`;
-const STATE_PAUSE = 300;
+const STATE_PAUSE = 100;
 const SIBLINGS_PAUSE = 2_000;
 // A key pressed as a request appears was meant for something else.
 const SETTLED_MS = 500;
