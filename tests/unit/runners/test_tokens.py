@@ -12,7 +12,7 @@ import pytest
 
 from shared.spending import Spending, summed
 from workers.runners import claude, codex
-from workers.runners.claude_tokens import Counter
+from workers.runners.claude.tokens import Counter
 from workers.runners.conformance import context, lines, observe
 from workers.runners.observations import Spent
 

@@ -8,7 +8,7 @@ from typing import Any
 from shared.approvals import Question
 from workers.runners import Context, streams
 from workers.runners.claude import endings
-from workers.runners.claude_tokens import Counter
+from workers.runners.claude.tokens import Counter
 from workers.runners.observations import (
     Asked,
     Hindered,
