@@ -250,7 +250,7 @@ def test_after_an_interrupt_the_session_goes_on(claude: Site) -> None:
     waiting = claude.until(task_id, "needs-input")
     assert waiting["attention"] == "question"
     wait_until(
-        lambda: not [one for one in claude.processes(task_id) if "sleep" in one.name()],
+        lambda: claude.sleeps(task_id) == 0,
         10,
         what="the interrupted command to be gone",
     )
@@ -274,9 +274,7 @@ def test_an_interrupt_in_mid_stream_ends_the_turn(claude: Site) -> None:
 
 def test_stop_leaves_no_process(claude: Site) -> None:
     task_id = claude.start({"run": "sleep 1000 & setsid sleep 1001 & sleep 1002"}, {"say": "Never said."})
-    wait_until(
-        lambda: sum("sleep" in one.name() for one in claude.processes(task_id)) == 3, 30, what="three sleeps"
-    )
+    wait_until(lambda: claude.sleeps(task_id) == 3, 30, what="three sleeps")
     claude.command(task_id, "stop")
     task = claude.ended(task_id, "stopped")
     assert task["stop_reason"] == "user"

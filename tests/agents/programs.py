@@ -41,6 +41,8 @@ name = "scripted"
 base_url = "{address}/v1"
 wire_api = "responses"
 env_key = "CODEX_TEST_KEY"
+request_max_retries = 2
+stream_max_retries = 2
 
 [analytics]
 enabled = false

@@ -162,6 +162,10 @@ class Site:
                     found.append(process)
         return found
 
+    def sleeps(self, task_id: str) -> int:
+        """How many `sleep` commands of the task's agent run."""
+        return len(self.processes(task_id, "sleep"))
+
     def kill_agent(self, task_id: str) -> None:
         """kill -9 of the agent itself, nothing else of its tree."""
         found = self.processes(task_id, PROGRAM[self.runner])

@@ -205,6 +205,18 @@ def test_an_answer_waits_at_its_gate(server: ModelServer) -> None:
         assert finished(answer.result(10)[1])
 
 
+def test_an_answer_nobody_waited_for_is_not_counted(server: ModelServer) -> None:
+    goal = model_server.goal({"say": "Too late.", "gate": "gate-2"})
+    body = {"model": "m", "stream": True, "tools": [{"name": "Bash"}]}
+    body["messages"] = [{"role": "user", "content": goal}]
+    with closing(http.client.HTTPConnection(server.address.removeprefix("http://"))) as connection:
+        connection.request("POST", "/v1/messages", json.dumps(body), {"X-Claude-Code-Session-Id": "c-8"})
+        wait_until(lambda: server.reached("gate-2"), what="the gate")
+    server.open("gate-2")
+    wait_until(lambda: server.account.broken_off("c-8") == 1, what="the broken answer in the account")
+    assert server.account.spent("c-8") == Spent()
+
+
 def test_many_agents_play_their_own_scripts_at_once(server: ModelServer) -> None:
     def play(number: int) -> str:
         goal = model_server.goal({"say": f"agent {number}", "after": 0.05})

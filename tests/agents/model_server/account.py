@@ -72,6 +72,12 @@ class Account:
         with self._lock:
             self._spent[conversation] = self._spent.get(conversation, Spent()) + spent
 
+    def take_back(self, conversation: str, spent: Spent) -> None:
+        """An answer that was written, and that the agent did not wait for."""
+        taken = Spent(**{name: -count for name, count in asdict(spent).items()})
+        self.spend(conversation, taken)
+        self.unfinished(conversation)
+
     def unfinished(self, conversation: str) -> None:
         """An answer that broke off, by script or because the agent went away."""
         with self._lock:

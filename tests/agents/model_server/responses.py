@@ -41,7 +41,9 @@ def history(body: Mapping[str, Any]) -> Iterator[Said]:
     for item in _items(body):
         kind, role = str(item.get("type", "message")), item.get("role")
         if kind == "message" and role == "user":
-            yield Said("person", text_of(item.get("content"), "input_text", "text"))
+            content = item.get("content")
+            for part in content if isinstance(content, list) else [{"text": content}]:
+                yield Said("person", str(part.get("text", "")))
         elif kind == "message" and role == "assistant":
             yield Said("model", text_of(item.get("content"), "output_text", "text"))
         elif kind == "reasoning":

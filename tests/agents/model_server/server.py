@@ -20,6 +20,7 @@ from tests.agents.model_server.script import Chosen, Turn, choose
 PROTOCOLS = {module.path: module for module in (anthropic, responses)}
 GATE_SECONDS = 60.0
 LOOK_SECONDS = 0.05
+READ_SECONDS = 5.0
 
 
 class Gone(Exception):
@@ -164,6 +165,21 @@ class Handler(BaseHTTPRequestHandler):
             self.server.account.unfinished(conversation)
             raise
         self.server.account.spend(conversation, spent)
+        if body.get("stream") and not self._was_read():
+            self.server.account.take_back(conversation, spent)
+
+    def _was_read(self) -> bool:
+        """Whether the agent read a streamed answer to its end: one that hung up before resets the connection."""
+        with contextlib.suppress(TimeoutError):
+            try:
+                self.connection.shutdown(socket.SHUT_WR)
+                self.connection.settimeout(READ_SECONDS)
+                self.connection.recv(1)
+            except OSError as error:
+                if isinstance(error, TimeoutError):
+                    raise
+                return False
+        return True
 
     def _unless_it_fails(self, chosen: Chosen, conversation: str) -> Turn | None:
         """The turn without its faults once it has failed often enough; None where it is an HTTP error now."""
@@ -178,6 +194,8 @@ class Handler(BaseHTTPRequestHandler):
 
     def _play(self, protocol: ModuleType, turn: Turn, number: int, spent: Any, body: dict[str, Any]) -> None:
         self._wait(turn)
+        if self._hung_up():
+            raise Gone
         if turn.get("drop") or (turn.get("cut") and not body.get("stream")):
             raise Gone
         if not body.get("stream"):
