@@ -21,17 +21,25 @@ STEER_SECONDS = 2.0
 WORK_SECONDS = 10.0
 #: Between two looks when no bell rings; one look is one primary-key read.
 LOOK_SECONDS = 0.02
+#: Who has waited long looks rarely, rings or not: an eighth of the wait so far, up to this. Fifty starts at once
+#: would otherwise spend more on looking than on starting.
+REST_SECONDS = 0.1
+REST_SHARE = 1 / 8
 
 
 def until(look: Callable[[], T | None], seconds: float, every: float = LOOK_SECONDS) -> T | None:
     """The first value of `look` that is not None, or None when the time is up or the process ends."""
-    hub, deadline = services().hub, time.monotonic() + seconds
+    hub, began = services().hub, time.monotonic()
     while True:
         found = look()
-        left = deadline - time.monotonic()
+        looked_at = time.monotonic()
+        left = began + seconds - looked_at
         if found is not None or left <= 0 or hub.stopping.is_set():
             return found
-        hub.wait(min(left, every))
+        rest = min(REST_SECONDS, REST_SHARE * (looked_at - began), left)
+        hub.wait(min(left, max(every, rest)))
+        if (early := looked_at + rest - time.monotonic()) > 0:
+            hub.stopping.wait(early)
 
 
 def finished(command: Command, seconds: float) -> Command:
