@@ -222,7 +222,9 @@ def confirm(attempt_id: str, tool_use_ids: Collection[str]) -> None:
         return
     at = now()
     with transaction():
-        Approval.update(confirmed_at=at, delivered_at=fn.coalesce(Approval.delivered_at, to_micros(at))).where(
+        Approval.update(
+            confirmed_at=at, delivered_at=fn.coalesce(Approval.delivered_at, to_micros(at))
+        ).where(
             Approval.attempt == attempt_id,
             Approval.tool_use_id.in_(list(tool_use_ids)),
             Approval.status.in_(ANSWERED),

@@ -18,8 +18,8 @@ from uuid import UUID
 
 from shared.clock import from_micros
 from shared.spending import Use, added, by_model
-from workers.runners.claude_tokens import SYNTHETIC
-from workers.runners.claude_tokens import use_of as claude_use
+from workers.runners.claude.tokens import SYNTHETIC
+from workers.runners.claude.tokens import use_of as claude_use
 from workers.runners.codex.tokens import use_of as codex_use
 from workers.sessions import claude, codex, lines, text
 
