@@ -259,3 +259,10 @@ def withdraw(attempt_id: str, request: str) -> None:
         Approval.update(status="cancelled", decided_at=now()).where(
             Approval.attempt == attempt_id, Approval.request == request, Approval.status == "pending"
         ).execute()
+
+
+def cancel_for(attempt_id: str) -> None:
+    """Nobody needs to answer an attempt that has ended; inside the caller's transaction."""
+    Approval.update(status="cancelled", decided_at=now()).where(
+        Approval.attempt == attempt_id, Approval.status == "pending"
+    ).execute()

@@ -16,7 +16,7 @@ from shared.events import Category, Draft, Kind
 from shared.lifecycle import LIVE, Status, StopReason, sources
 from shared.spending import Spending
 from shared.store.database import raw, transaction
-from shared.store.models import Approval, Attempt, Command, Task
+from shared.store.models import Attempt, Command, Task
 
 #: How often an attempt whose agent never started is tried again by itself (reliability P4).
 CLAIMS = 3
@@ -298,9 +298,7 @@ def finish(attempt: Attempt, ending: Ending) -> bool:
         if ending.status is not Status.STOPPED:
             commands.set_aside_replies(attempt)
         commands.expire_for(attempt.id)
-        Approval.update(status="cancelled", decided_at=now()).where(
-            Approval.attempt == attempt.id, Approval.status == "pending"
-        ).execute()
+        approvals.cancel_for(attempt.id)
         ring(Bell.ATTEMPT)
         return True
 

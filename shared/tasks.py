@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import Any
 from uuid import UUID, uuid4
 
-from shared import agent_options, commands, costs, fleet, policy, timeline, workspaces
+from shared import agent_options, approvals, commands, costs, fleet, policy, timeline, workspaces
 from shared.clock import now
 from shared.commands import CommandKind
 from shared.doorbell import Bell, ring
@@ -284,6 +284,7 @@ def _stop_queued(task: Task, attempt: Attempt, reason: StopReason) -> None:
         Task.number == task.number
     ).execute()
     commands.expire_for(attempt.id)
+    approvals.cancel_for(attempt.id)
     stopped = {"category": Category.ATTEMPT_STOPPED, "attempt_id": attempt.id, "reason": reason}
     timeline.append(task.number, [Draft(Kind.LIFECYCLE, "Stopped before it started", stopped)], attempt.id)
 
