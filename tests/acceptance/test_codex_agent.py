@@ -231,10 +231,6 @@ def test_allowed_for_the_task_the_next_like_it_is_not_asked(codex: Site) -> None
     assert_counted(codex, task_id)
 
 
-@pytest.mark.xfail(
-    strict=True,
-    reason="Codex tells no item of its request_user_input: the question, though answered, is no counted tool call",
-)
 def test_a_question_of_the_agent_is_answered_with_a_choice(codex: Site) -> None:
     ask = {"call": "request_user_input", "input": {"questions": [QUESTION]}}
     task_id = codex.start(ask, {"say": "Thank you."}, mode="plan")

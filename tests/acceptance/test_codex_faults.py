@@ -143,22 +143,6 @@ def test_six_agents_at_once_are_each_counted_for_itself(either: Site) -> None:
 
 # What goes wrong outside
 
-HIDES = "Codex words a 500 as 'high demand', without a status: it counts as failed, not as an outage"
-#: What the adapters do not tell apart yet, by test id.
-KNOWN = {
-    "live-500": HIDES,
-    "oneshot-500": HIDES,
-    "oneshot-429": "exec tells the status in its message alone, and nobody reads it there: failed, not an outage",
-    "oneshot": "exec tells a 401 in its message alone, and nobody reads it there: failed, not login-missing",
-}
-
-
-@pytest.fixture
-def known(request: pytest.FixtureRequest) -> None:
-    """Expects to fail where the adapter is known to be wrong; strictly, so that mending it is noticed."""
-    if reason := KNOWN.get(request.node.callspec.id):
-        request.applymarker(pytest.mark.xfail(strict=True, reason=reason))
-
 
 def test_two_failures_are_waited_out(either: Site) -> None:
     task_id = either.start({"status": 500, "error": "a moment", "times": 2, "say": "At last."})
@@ -178,7 +162,6 @@ def test_two_failures_are_waited_out(either: Site) -> None:
     ],
     ids=["500", "400", "429", "cut"],
 )
-@pytest.mark.usefixtures("known")
 def test_a_model_that_fails_for_ever_fails_the_task_with_the_reason(
     either: Site, turn: dict[str, Any], reason: str, outcome: str
 ) -> None:
@@ -197,7 +180,6 @@ def test_a_cut_stream_is_asked_for_again(either: Site) -> None:
     assert_counted(either, task_id)
 
 
-@pytest.mark.usefixtures("known")
 def test_a_refused_key_is_a_missing_login_that_says_what_to_do(either: Site) -> None:
     task_id = either.start({"status": 401, "error": "invalid key"})
     task = either.ended(task_id, "failed")

@@ -7,6 +7,7 @@ import os
 from collections.abc import Mapping, Sequence
 
 from shared.policy import Policy
+from shared.redaction import MIN_SECRET_BYTES
 
 #: Contract 3: nothing of the server's own ever reaches an agent.
 ALLOWED = "PATH HOME USER SHELL LANG LC_* TERM TZ TMPDIR".split()
@@ -41,7 +42,8 @@ def build(
         **additions,
     }
     keys = {name: value for name, value in chosen.items() if name.endswith(("_API_KEY", "_TOKEN", "_SECRET"))}
-    return environment, {**keys, **secrets}
+    maskable = {name: value for name, value in keys.items() if len(value.encode()) >= MIN_SECRET_BYTES}
+    return environment, {**maskable, **secrets}
 
 
 def hints(policy: Policy) -> dict[str, str]:

@@ -19,6 +19,7 @@ from workers.runners.observations import (
     Send,
     SessionStarted,
     Spent,
+    ToolCall,
     ToolResult,
     TurnEnded,
     Unsafe,
@@ -108,7 +109,7 @@ class AppServer:
             handle = self._methods.get(method)
             return handle(params) if handle else []
         if method in self._questions:
-            return [Asked(self._questions[method](str(message["id"]), params))]
+            return self._asked(self._questions[method](str(message["id"]), params))
         said = Noticed(f"Codex asked for {method}, which is not supported here", {"event_type": method})
         return [Send(f"refuse-{message['id']}", requests.refusal(message["id"], method)), said]
 
@@ -239,6 +240,16 @@ class AppServer:
             input={"changes": changes, **({"grant_root": root} if root else {})},
             cwd=self._context.cwd,
         )
+
+    def _asked(self, question: Question) -> list[Observation]:
+        """Codex tells no item of a question to the person: the call is told here."""
+        if not question.choices:
+            return [Asked(question)]
+        self._tools += 1
+        call = ToolCall(
+            question.tool_use_id or question.request, question.tool, question.title, question.input
+        )
+        return [call, Asked(question)]
 
     def _asks_person(self, request: str, params: Params) -> Question:
         asked = [item for item in params.get("questions") or [] if isinstance(item, dict)]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping
 from typing import Any
 
@@ -10,6 +11,10 @@ from workers.runners.observations import Outcome, TurnEnded
 
 #: A provider whose key is not set is named by its variable.
 NO_KEY = "Missing environment variable"
+#: How it words a provider that fails without a status: the second is a 500 (measured).
+UNREACHABLE = ("stream disconnected", "high demand", "error sending request")
+#: `exec` tells a status in its message alone.
+STATUS = re.compile(r"(?:last status:|unexpected status) (\d{3})")
 
 
 def of(turn: Mapping[str, Any], resets_at: float | None) -> TurnEnded:
@@ -28,17 +33,13 @@ def of(turn: Mapping[str, Any], resets_at: float | None) -> TurnEnded:
 
 def failure(message: str, info: Any, text: str = "", resets_at: float | None = None) -> TurnEnded:
     """A turn that failed, with what a person can do about it."""
-    status = _status(info)
+    status = _status(info) or _said_status(message)
     if info == "usageLimitExceeded":
         return TurnEnded(Outcome.USAGE_LIMIT, text, message, resets_at)
     if status in (401, 403) or info == "unauthorized" or message.startswith(NO_KEY):
         return TurnEnded(Outcome.LOGIN_MISSING, text, f"{message} Sign in with `codex login`.")
-    if (
-        status == 429
-        or (status or 0) >= 500
-        or info == "serverOverloaded"
-        or "stream disconnected" in message
-    ):
+    unreachable = info == "serverOverloaded" or any(words in message for words in UNREACHABLE)
+    if status == 429 or (status or 0) >= 500 or unreachable:
         return TurnEnded(Outcome.OUTAGE, text, message)
     return TurnEnded(Outcome.FAILED, text, message)
 
@@ -48,3 +49,8 @@ def _status(info: Any) -> int | None:
         return None
     codes = [streams.at(value, "httpStatusCode") for value in info.values()]
     return next((code for code in codes if isinstance(code, int)), None)
+
+
+def _said_status(message: str) -> int | None:
+    found = STATUS.search(message)
+    return int(found[1]) if found else None
