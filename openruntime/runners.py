@@ -1,22 +1,27 @@
 """What a third-party runner imports: the protocol, the observations, and the conformance checks."""
 
+from shared.approvals import Question
 from shared.spending import Spending
-from workers.runners import Capabilities, Context, Reader, Runner, Start, streams
+from workers.runners import Capabilities, Context, Home, Reader, Runner, Start, streams
 from workers.runners.conformance import CHECKS
 from workers.runners.observations import (
     Asked,
+    Hindered,
     Noticed,
     Observation,
     Outcome,
     Output,
+    Planned,
     Replied,
     Said,
+    Send,
     SessionStarted,
     Spent,
     Thought,
     ToolCall,
     ToolResult,
     TurnEnded,
+    Unsafe,
     Withdrawn,
 )
 
@@ -25,14 +30,19 @@ __all__ = [
     "Asked",
     "Capabilities",
     "Context",
+    "Hindered",
+    "Home",
     "Noticed",
     "Observation",
     "Outcome",
     "Output",
+    "Planned",
+    "Question",
     "Reader",
     "Replied",
     "Runner",
     "Said",
+    "Send",
     "SessionStarted",
     "Spending",
     "Spent",
@@ -41,6 +51,7 @@ __all__ = [
     "ToolCall",
     "ToolResult",
     "TurnEnded",
+    "Unsafe",
     "Withdrawn",
     "streams",
 ]

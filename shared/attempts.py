@@ -67,6 +67,8 @@ class Progress:
     at_rest: bool = False
     questions: list[tuple[Question, Verdict | None]] = field(default_factory=list)
     withdrawn: list[str] = field(default_factory=list)
+    #: Calls whose result was seen: whoever asked for one has gone on.
+    results: list[str] = field(default_factory=list)
 
 
 def claim_next(worker: str, capacity: int) -> Attempt | None:
@@ -225,6 +227,7 @@ def record(batch: Sequence[Progress]) -> set[str]:
                 _mind_budget(item)
             for question, verdict in item.questions:
                 approvals.ask(item.attempt_id, item.task_number, question, verdict)
+            approvals.confirm(item.attempt_id, item.results)
             for request in item.withdrawn:
                 approvals.withdraw(item.attempt_id, request)
             if item.status is Status.NEEDS_INPUT:

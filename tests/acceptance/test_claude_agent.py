@@ -153,6 +153,8 @@ def test_an_allowed_call_runs(claude: Site) -> None:
     claude.decide(task_id, question, "allow")
     claude.ended(task_id, "ready-for-review")
     assert claude.made(task_id, "yes.txt").read_text() == "yes\n"
+    (row,) = claude.approvals(task_id)
+    assert row["decided_at"] <= row["delivered_at"] <= row["confirmed_at"], "it went on with the answer"
     assert_counted(claude, task_id)
 
 

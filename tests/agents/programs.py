@@ -28,6 +28,7 @@ PINNED = {
     "claude": Pinned("@anthropic-ai/claude-code", "2.1.197", "node_modules/.bin/claude"),
     #: Not the launcher: when it is killed, the native program goes on and finishes the turn.
     "codex": Pinned("@openai/codex", "0.169.0", "node_modules/@openai/codex-*/vendor/*/bin/codex"),
+    "opencode": Pinned("opencode-ai", "1.18.33", "node_modules/.bin/opencode"),
 }
 
 #: A provider on loopback; this model gets `exec_command` and `apply_patch`, a gpt-6 one gets the code mode.

@@ -27,7 +27,7 @@ from tests.waiting import wait_until
 PATIENCE_SECONDS = 45.0
 ASK: dict[str, Any] = {**OPEN, "tool_rules": [{"tool": "*", "action": "ask"}]}
 GIT_CONFIG = "[user]\n\tname = A Tester\n\temail = tester@example.invalid\n[init]\n\tdefaultBranch = main\n"
-PROGRAM = {"claude-code": "claude", "codex": "codex"}
+PROGRAM = {"claude-code": "claude", "codex": "codex", "opencode": "opencode"}
 
 
 @dataclass
@@ -139,6 +139,10 @@ class Site:
             what=f"the model to be asked\n{self.installation.logs()}",
         )
 
+    def reach_call(self, task_id: str) -> None:
+        """Wait until the agent has called a tool."""
+        wait_until(lambda: self.events(task_id, "tool-call"), PATIENCE_SECONDS, what="a tool call")
+
     def made(self, task_id: str, name: str) -> Path:
         """A file in the task's worktree."""
         return Path(self.task(task_id)["execution_workspace"]) / name
@@ -236,4 +240,4 @@ def site(runner: str, **settings: str | None) -> Iterator[Site]:
 
 def _available(made: Site) -> bool:
     listed = {item["runner"]: item for item in made.installation.get("/runners").body}
-    return bool(listed[made.runner]["available"])
+    return bool(listed.get(made.runner, {}).get("available"))

@@ -147,11 +147,12 @@ def details(task: Task) -> Details:
 
 
 def _waits_for_text(task: Task) -> bool:
-    """Whether a reply is what is waited for, and not a decision."""
+    """Whether a reply is what is waited for, and neither a decision nor its delivery."""
     return (
         task.live_attempt is not None
         and not Approval.select()
-        .where(Approval.attempt == task.live_attempt, Approval.status == "pending")
+        .where(Approval.attempt == task.live_attempt, Approval.delivered_at.is_null())
+        .where(Approval.status.in_(("pending", "allowed", "denied")))
         .exists()
     )
 

@@ -106,8 +106,9 @@ def _reply(watch: Watch, command: Command) -> None:
     if not answer.get("ok") and watch.runner.name != "shell":
         return
     if answer.get("ok"):
-        if not approvals.pending_of(watch.attempt.id):
-            _ask(watch, "resume")
+        if watch.is_agent and not approvals.pending_of(watch.attempt.id):
+            with suppress(AgentLost):
+                _ask(watch, "resume")
         watch.post(watch.heard_reply, SEEN_SECONDS)
         watch.in_hand.discard("end-turn")
     _settle(watch, command, answer, delivery="stdin")

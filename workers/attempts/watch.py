@@ -34,6 +34,7 @@ from workers.runners.observations import (
     Send,
     SessionStarted,
     Spent,
+    ToolResult,
     TurnEnded,
     Unsafe,
     Withdrawn,
@@ -197,6 +198,8 @@ class Watch:
                     self._asked(item)
                 case Withdrawn():
                     self._progress.withdrawn.append(item.request)
+                case ToolResult() if not item.partial:
+                    self._progress.results.append(item.id)
                 case Spent():
                     self._progress.cost = item.cost
                 case TurnEnded():

@@ -201,6 +201,7 @@ class StreamJson:
             input=given,
             cwd=self._context.cwd,
             choices=tuple(given.get("questions") or ()) if tool in QUESTIONS else (),
+            tool_use_id=request.get("tool_use_id"),
         )
         return [Asked(question)]
 

@@ -227,6 +227,7 @@ class AppServer:
             command=command,
             input={"command": command, **({"reason": reason} if reason else {})},
             cwd=str(params.get("cwd") or self._context.cwd),
+            tool_use_id=params.get("itemId"),
         )
 
     def _asks_edit(self, request: str, params: Params) -> Question:
@@ -239,6 +240,7 @@ class AppServer:
             title=f"Codex wants to change {paths}",
             input={"changes": changes, **({"grant_root": root} if root else {})},
             cwd=self._context.cwd,
+            tool_use_id=params.get("itemId"),
         )
 
     def _asked(self, question: Question) -> list[Observation]:
