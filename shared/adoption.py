@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-from pathlib import Path
 
 from shared import sessions
 from shared.errors import BadRequest, Conflict
@@ -12,25 +11,16 @@ from shared.store.database import transaction
 from shared.store.models import Attempt, Task
 from shared.tasks import get
 
-#: These find a session only from the folder it was held in (measured: claude 2.1 says "No conversation found").
+#: Their conversation is about the folder it was held in; the worker brings it along into the task's worktree.
 BOUND_TO_FOLDER = frozenset({"claude-code"})
 
 
 def elsewhere(session: Session, workspace: str) -> str | None:
-    """Why a task in this workspace could not find the session, as a sentence; None when it can.
-
-    A task of a repository runs in a worktree of its own, which is another folder.
-    """
+    """Why a task in this workspace should not go on with the session, as a sentence; None when it can."""
     if session.runner not in BOUND_TO_FOLDER:
         return None
-    here = os.path.realpath(workspace)
-    if session.workspace is None or os.path.realpath(session.workspace) != here:
-        return "This agent finds a session only in the folder it was held in; choose that workspace."
-    if any((folder / ".git").exists() for folder in (Path(here), *Path(here).parents)):
-        return (
-            "This agent finds a session only in the folder it was held in, and a task in a repository works in a"
-            " worktree of its own. Resume it in a terminal, or start a new task."
-        )
+    if session.workspace is None or os.path.realpath(session.workspace) != os.path.realpath(workspace):
+        return "This session was held in another folder; choose that workspace."
     return None
 
 

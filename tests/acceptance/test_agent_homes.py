@@ -44,6 +44,21 @@ def test_an_agent_can_put_nothing_there_that_runs_in_its_persons_sessions(claude
     assert "settings.json" in claude.results(task_id)
 
 
+def test_a_session_held_in_another_folder_is_found_and_its_original_kept(claude: Site) -> None:
+    task_id = claude.start({"say": "One."}, {"say": "Two."})
+    claude.ended(task_id, "completed")
+    (held,) = home(claude).rglob(f"{claude.sessions(task_id)[0]}.jsonl")
+    elsewhere = held.parent.parent / "-somewhere-else" / held.name
+    elsewhere.parent.mkdir()
+    held.rename(elsewhere)
+    before = elsewhere.read_bytes()
+    claude.reply(task_id, "And then?")
+    claude.ended(task_id, "completed", attempts=2)
+    assert claude.said(task_id) == ["One.", "Two."], "it went on with what had been said"
+    assert elsewhere.read_bytes() == before
+    assert held.exists()
+
+
 def test_a_home_of_the_tasks_own_is_remembered_by_it_alone(claude: Site) -> None:
     policy = {"allow_network": True, "agent_home": "private"}
     task_id = claude.start({"say": "One."}, {"say": "Two."}, policy=policy)

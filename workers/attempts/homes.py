@@ -10,7 +10,8 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from shared.errors import NotReady
-from workers.runners import Home, Start
+from workers.runners import Context, Home, Start
+from workers.sessions import carry
 
 #: A copy of what an agent rewrites but must not change for its person: gone with the attempt directory.
 COPIES = "home"
@@ -24,6 +25,10 @@ class Prepared:
     writable: tuple[tuple[Path, Path], ...] = ()
     read_only: tuple[tuple[Path, Path], ...] = ()
     environment: tuple[tuple[str, str], ...] = ()
+
+    @property
+    def folder(self) -> Path | None:
+        return self.writable[0][0] if self.writable else None
 
 
 def prepare(start: Start, env: Mapping[str, str], *, private: Path | None, copies: Path) -> Prepared:
@@ -46,6 +51,15 @@ def prepare(start: Start, env: Mapping[str, str], *, private: Path | None, copie
     shown = [(_copy(path, copies), path) for path in beside if path.is_file()]
     guarded = [(folder / name, folder / name) for name in start.home.read_only]
     return Prepared(((folder, folder), *shown), tuple(guarded))
+
+
+def bring_session(start: Start, context: Context, home: Prepared, env: Mapping[str, str]) -> None:
+    """What a resumed agent looks for in its own folder's sessions may have been held in another one."""
+    if start.home is None or home.folder is None or not start.home.by_folder:
+        return
+    if context.resume and context.session_id:
+        shared = Path(env.get(start.home.variable) or Path(env["HOME"]) / start.home.folder)
+        carry.bring(context.session_id, context.cwd, home.folder, [shared])
 
 
 def _make_guarded(home: Home, folder: Path) -> None:

@@ -123,6 +123,7 @@ def _plan(task: Task, attempt: Attempt, place: Place, config: Config) -> Plan:
     )
     private = config.homes / task.id / runner.name if policy.agent_home == "private" else None
     home = homes.prepare(start, env, private=private, copies=config.attempts / attempt.id / homes.COPIES)
+    homes.bring_session(start, context, home, env)
     env |= dict(home.environment)
     argv = [program, *start.argv[1:]]
     confined = None

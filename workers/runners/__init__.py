@@ -85,6 +85,8 @@ class Home:
     settings: Sequence[str] = ()
     keys: Sequence[str] = ()
     key_file: tuple[str, str] | None = None
+    #: Sessions lie by the folder they were held in, and are found from there only.
+    by_folder: bool = False
 
 
 @dataclass(frozen=True)

@@ -41,6 +41,7 @@ HOME = Home(
     copied=(".claude.json",),
     settings=("settings.json", "CLAUDE.md"),
     keys=("ANTHROPIC_API_KEY", "ANTHROPIC_AUTH_TOKEN", "CLAUDE_CODE_OAUTH_TOKEN"),
+    by_folder=True,
 )
 #: Ends by itself on interrupt and end of input; its Bash children survive signals, so the tree is swept after.
 LADDER = (("INT", 5.0), ("TERM", 3.0))
