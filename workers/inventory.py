@@ -12,6 +12,7 @@ import threading
 import time
 from collections.abc import Callable, Mapping
 from contextlib import suppress
+from pathlib import Path
 from types import ModuleType
 from typing import Any
 
@@ -71,7 +72,7 @@ class Inventory(threading.Thread):
 
     def look(self) -> None:
         """Look through every store once; what is interrupted is taken up by the next look."""
-        look_through(self._config.environment, self._closing.is_set)
+        look_through(self._config.environment, self._closing.is_set, self._config.homes)
 
     def _guarded(self, step: Callable[[], None]) -> None:
         try:
@@ -109,10 +110,15 @@ class Inventory(threading.Thread):
         return True
 
 
-def look_through(environment: Mapping[str, str], stopping: Callable[[], bool]) -> None:
-    """Read what is new in every store, and note it for all of them at once. Raises Interrupted."""
+def look_through(
+    environment: Mapping[str, str], stopping: Callable[[], bool], homes: Path | None = None
+) -> None:
+    """Read what is new in every store, and note it for all of them at once. Raises Interrupted.
+
+    Below `homes` lie those of tasks that have one of their own, by task and runner.
+    """
     began_at = now()
-    looks = [Look(store, environment, stopping) for store in STORES]
+    looks = [Look(store, environment, stopping, homes) for store in STORES]
     for look in looks:
         look.run()
     sessions.looked_through({look.runner: look.home for look in looks}, began_at)
@@ -121,9 +127,12 @@ def look_through(environment: Mapping[str, str], stopping: Callable[[], bool]) -
 class Look:
     """One look through one store."""
 
-    def __init__(self, store: Any, environment: Mapping[str, str], stopping: Callable[[], bool]) -> None:
+    def __init__(
+        self, store: Any, environment: Mapping[str, str], stopping: Callable[[], bool], homes: Path | None
+    ) -> None:
         self._store = store
         self.runner: str = store.RUNNER
+        self._private = sorted(homes.glob(f"*/{self.runner}")) if homes else []
         self.home: str | None = store.home(dict(environment))
         self._stopping = stopping
         self._index: dict[str, Found] = {}
@@ -133,9 +142,10 @@ class Look:
         known = sessions.known(self.runner)
         if self.home is not None:
             self._index = self._store.index(self.home, self._stopping)
-            for file in files.transcripts(self.home, self._store.FOLDERS, self._stopping):
+        for home in ([self.home] if self.home else []) + [str(path) for path in self._private]:
+            for file in files.transcripts(home, self._store.FOLDERS, self._stopping):
                 self._take(file, known.pop(file.path, None))
-            self._take_index(known)
+        self._take_index(known)
         self._flush()
         sessions.drop(known)
         sessions.choose()  # also where nothing is new: the look before may have been cut off here

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import logging
+from collections.abc import Mapping
 
-from shared import attempts, costs
+from shared import attempts, costs, tasks
 from shared.config import Config
 from shared.spending import UNKNOWN
 from shared.store.database import transaction
@@ -25,7 +26,8 @@ def account(attempt: Attempt, turn: TurnEnded | None, config: Config) -> None:
     task = Task.get_by_id(row.task_id)
     cwd = str(row.execution_workspace or task.execution_workspace or task.workspace)
     try:
-        found = usage.usage_of(row.runner, config.environment, row.runner_session_id, cwd, row.started_at)
+        environment = _environment(row, task, config)
+        found = usage.usage_of(row.runner, environment, row.runner_session_id, cwd, row.started_at)
     except Exception:
         log.warning("the use of attempt %s could not be read from its session", row.id, exc_info=True)
         found = None
@@ -34,6 +36,14 @@ def account(attempt: Attempt, turn: TurnEnded | None, config: Config) -> None:
             if found:
                 costs.correct(row, found, of_thread=row.runner in usage.OF_THREAD)
             costs.count_tools(row)
+
+
+def _environment(row: Attempt, task: Task, config: Config) -> Mapping[str, str]:
+    """The variables that lead to the agent's home, which may be the task's own."""
+    if tasks.policy_of(task).agent_home != "private":
+        return config.environment
+    home = str(config.homes / task.id / row.runner)
+    return {**config.environment, **dict.fromkeys(("CLAUDE_CONFIG_DIR", "CODEX_HOME"), home)}
 
 
 def _is_unsure(row: Attempt, turn: TurnEnded | None) -> bool:

@@ -25,10 +25,11 @@ class Homes:
     def __init__(self, folder: Path) -> None:
         self.claude, self.codex = folder / "claude", folder / "codex"
         self.environment = {"CLAUDE_CONFIG_DIR": str(self.claude), "CODEX_HOME": str(self.codex)}
+        self.private = folder / "homes"
         self.reads: list[str] = []
 
     def look(self, stopping: Callable[[], bool] = lambda: False) -> None:
-        inventory.look_through(self.environment, stopping)
+        inventory.look_through(self.environment, stopping, self.private)
 
     def found(self, **options: Any) -> dict[str, Session]:
         """What a fresh look shows, by session id."""

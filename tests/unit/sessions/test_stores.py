@@ -151,6 +151,13 @@ def test_a_session_in_two_folders_is_one_entry(homes: Homes) -> None:
     assert [row.message_count for row in homes.found().values()] == [1]
 
 
+def test_the_homes_of_tasks_that_have_one_of_their_own_are_looked_through_too(homes: Homes) -> None:
+    name = f"rollout-2026-05-14T09-00-00-{CODEX}.jsonl"
+    write(homes.private / "task-1/codex/sessions" / name, meta(), item("user", "mine"))
+    write(homes.private / f"task-2/claude-code/projects/-w/{SID}.jsonl", claude_line("user", "mine too"))
+    assert set(homes.found()) == {CODEX, SID}
+
+
 def test_an_older_versions_sub_agent_beside_its_session_is_not_the_session(homes: Homes) -> None:
     write(homes.claude / f"projects/-w/{SID}.jsonl", claude_line("user", "main"))
     write(
