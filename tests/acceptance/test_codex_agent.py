@@ -102,11 +102,12 @@ def test_stop_leaves_no_process(either: Site) -> None:
 
 
 def test_a_message_sent_while_a_turn_runs_is_heard_in_that_turn(codex: Site) -> None:
-    task_id = codex.start({"run": "true", "gate": "steer"}, {"say": "Both done."})
-    codex.reach("steer")
+    """While a command runs, not while an answer is on its way: that one Codex drops, asks again, and never counts."""
+    task_id = codex.start({"run": "until [ -e go ]; do sleep 0.05; done"}, {"say": "Both done."})
+    wait_until(lambda: codex.events(task_id, "tool-call"), 30, what="the command")
     codex.reply(task_id, "and mind the tests")
-    codex.model.open("steer")
-    task = codex.ended(task_id, "completed")
+    codex.made(task_id, "go").touch()
+    task = codex.ended(task_id, "ready-for-review")
     assert "and mind the tests" in codex.heard(task_id)
     assert len(task["attempts"]) == 1
     assert [event["message"] for event in codex.events(task_id, "reply")] == ["and mind the tests"]
