@@ -125,10 +125,15 @@ def keep(rows: Sequence[Mapping[str, Any]]) -> None:
     """Store rows by path, those that are there already anew."""
     with transaction():
         for row in rows:
-            changed = {getattr(AgentSession, name): value for name, value in row.items() if name != "path"}
-            AgentSession.insert(**row).on_conflict(
-                conflict_target=[AgentSession.path], update=changed
-            ).execute()
+            #: Not by Peewee, whose statement takes three times as long to make as to run (measured).
+            names = ", ".join(row)
+            changed = ", ".join(f"{name} = excluded.{name}" for name in row if name != "path")
+            values = [getattr(AgentSession, name).db_value(value) for name, value in row.items()]
+            raw().execute(
+                f"INSERT INTO agent_session ({names}) VALUES ({', '.join('?' * len(row))})"  # noqa: S608 -- our names
+                f" ON CONFLICT (path) DO UPDATE SET {changed}",
+                values,
+            )
 
 
 def drop(paths: Iterable[str]) -> None:

@@ -35,7 +35,8 @@ SAFETY_SECONDS = 5.0
 #: Between two looks at least this, and so many times as long as the look took: a huge store costs a tenth of a core.
 REST_SECONDS = 1.0
 REST_FACTOR = 10
-ROWS = 50
+#: Kept at once: each commit waits for the disk.
+ROWS = 200
 
 
 class Inventory(threading.Thread):
@@ -46,6 +47,7 @@ class Inventory(threading.Thread):
         self._config = config
         self._orders = orders
         self._closing = threading.Event()
+        self._settled = False
         self._lock: int | None = None
 
     def run(self) -> None:
@@ -72,7 +74,9 @@ class Inventory(threading.Thread):
 
     def look(self) -> None:
         """Look through every store once; what is interrupted is taken up by the next look."""
-        look_through(self._config.environment, self._closing.is_set, self._config.homes)
+        settled, self._settled = self._settled, False
+        look_through(self._config.environment, self._closing.is_set, self._config.homes, settled=settled)
+        self._settled = True
 
     def _guarded(self, step: Callable[[], None]) -> None:
         try:
@@ -111,16 +115,22 @@ class Inventory(threading.Thread):
 
 
 def look_through(
-    environment: Mapping[str, str], stopping: Callable[[], bool], homes: Path | None = None
+    environment: Mapping[str, str],
+    stopping: Callable[[], bool],
+    homes: Path | None = None,
+    *,
+    settled: bool = False,
 ) -> None:
     """Read what is new in every store, and note it for all of them at once. Raises Interrupted.
 
-    Below `homes` lie those of tasks that have one of their own, by task and runner.
+    Below `homes` lie those of tasks that have one of their own, by task and runner. `settled`: the look before came to
+    its end, so that where nothing is new nothing needs choosing again.
     """
     began_at = now()
     looks = [Look(store, environment, stopping, homes) for store in STORES]
-    for look in looks:
-        look.run()
+    changed = [look.run() for look in looks]
+    if any(changed) or not settled:
+        sessions.choose()
     sessions.looked_through({look.runner: look.home for look in looks}, began_at)
 
 
@@ -137,8 +147,10 @@ class Look:
         self._stopping = stopping
         self._index: dict[str, Found] = {}
         self._rows: list[dict[str, Any]] = []
+        self._changed = False
 
-    def run(self) -> None:
+    def run(self) -> bool:
+        """Keep what is new; whether there was anything."""
         known = sessions.known(self.runner)
         if self.home is not None:
             self._index = self._store.index(self.home, self._stopping)
@@ -148,7 +160,7 @@ class Look:
         self._take_index(known)
         self._flush()
         sessions.drop(known)
-        sessions.choose()  # also where nothing is new: the look before may have been cut off here
+        return self._changed or bool(known)
 
     def _take(self, file: File, mark: str | None) -> None:
         if self._stopping():
@@ -207,7 +219,7 @@ class Look:
     def _flush(self) -> None:
         if self._rows:
             sessions.keep(self._rows)
-            self._rows = []
+            self._rows, self._changed = [], True
 
 
 def _resumed(file: File, kept: Any) -> tuple[lines.Place, Transcript]:

@@ -16,6 +16,8 @@ LINE_BYTES = 4 * 1024 * 1024
 #: What stands before the place is compared before reading goes on there: a rewritten file is read anew.
 CHECK_BYTES = 64
 
+_decode = json.JSONDecoder().decode
+
 
 @dataclass(frozen=True)
 class Place:
@@ -58,11 +60,11 @@ def read(
     file = open_regular(path)
     try:
         offset = place.offset
-        for line, end in _lines(file, offset, stopping):
+        for line, end, is_ended in _lines(file, offset, stopping):
             found = parsed(line)
             if found is not None:
                 take(found)
-            elif not line.endswith(b"\n"):
+            elif not is_ended:
                 break
             offset = end
         return Place(offset, _check(file, offset))
@@ -73,14 +75,14 @@ def read(
 def parsed(line: bytes) -> dict[str, Any] | None:
     """The JSON object in a line, or None."""
     try:
-        found = json.loads(line.decode("utf-8", "replace"))
+        found = _decode(line.decode("utf-8", "replace"))
     except (ValueError, RecursionError):
         return None
     return found if isinstance(found, dict) else None
 
 
-def _lines(file: int, offset: int, stopping: Callable[[], bool]) -> Iterator[tuple[bytes, int]]:
-    """(line, where it ends); of a line that is too long only its end."""
+def _lines(file: int, offset: int, stopping: Callable[[], bool]) -> Iterator[tuple[bytes, int, bool]]:
+    """(line without its newline, where it ends, whether it has); a line that is too long is empty."""
     rest, too_long = b"", False
     while chunk := os.pread(file, CHUNK_BYTES, offset):
         if stopping():
@@ -90,13 +92,13 @@ def _lines(file: int, offset: int, stopping: Callable[[], bool]) -> Iterator[tup
         ends = offset - len(last) - sum(len(line) + 1 for line in whole)
         for line in whole:
             ends += len(line) + 1
-            yield (b"\n" if too_long else line + b"\n"), ends
+            yield (b"" if too_long else line), ends, True
             too_long = False
         rest = b"" if too_long else last
         if len(rest) > LINE_BYTES:
             rest, too_long = b"", True
     if rest:
-        yield rest, offset
+        yield rest, offset, False
 
 
 def _check(file: int, offset: int) -> int:

@@ -43,8 +43,11 @@ def shown(text: Any) -> str | None:
     if not isinstance(text, str):
         return None
     clean = text[:LOOKED_AT_CHARACTERS].encode("utf-8", "replace").decode()
-    clean = _redactor().redact(clean)
-    line = " ".join("".join(mark if mark.isprintable() else " " for mark in clean).split())
+    #: Only the beginning is shown: the rest need not be looked at mark by mark.
+    clean = " ".join(_redactor().redact(clean).split())[: 4 * SHOWN_CHARACTERS]
+    if not clean.isprintable():
+        clean = " ".join("".join(mark if mark.isprintable() else " " for mark in clean).split())
+    line = clean
     if len(line) > SHOWN_CHARACTERS:
         return f"{line[:SHOWN_CHARACTERS]}..."
     return line or None

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from dataclasses import asdict, dataclass, field, fields
 from datetime import datetime
 from typing import Any
@@ -9,6 +10,8 @@ from typing import Any
 from shared.clock import rfc3339
 from workers.sessions import text
 
+#: As both programs write instants: reading one in full for every line takes as long as its JSON does.
+INSTANT = re.compile(r"\d{4}-\d\d-[0-3]\dT[0-2]\d:[0-5]\d:[0-5]\d\.\d{3}Z")
 #: Lines of one message stand close together, but other lines may come between.
 REMEMBERED = 16
 
@@ -39,10 +42,12 @@ class Transcript:
 
     def saw(self, at: Any) -> None:
         """A line's time: the first is the beginning, the latest the last change."""
-        found = rfc3339(text.instant(at))
+        plain = isinstance(at, str) and self.created_at is not None and INSTANT.fullmatch(at)
+        found = f"{at[:-1]}000Z" if plain else rfc3339(text.instant(at))
         if found is not None:
             self.created_at = self.created_at or found
-            self.updated_at = max(self.updated_at or found, found)
+            if self.updated_at is None or found > self.updated_at:
+                self.updated_at = found
 
     def count(self, where: str, said: str, message_id: Any = None) -> None:
         """A message with text; one that has been counted already only becomes the last one said."""
