@@ -47,11 +47,13 @@ def test_a_session_leads_to_the_composer_that_goes_on_with_it(visit: Open, held:
     expect(composer).not_to_contain_text("Goes on with")
 
 
-def test_a_session_held_in_a_repository_is_resumed_in_a_terminal(visit: Open, held: dict[str, Path]) -> None:
+def test_a_session_held_in_a_repository_can_be_continued_here_and_in_a_terminal(
+    visit: Open, held: dict[str, Path]
+) -> None:
     page = visit("/ui/sessions")
     is_live(page)
     row = page.locator(".session").first
-    expect(row.get_by_role("link", name="New task here")).to_be_visible()
-    expect(row.get_by_role("link", name="Continue as a task")).to_have_count(0)
+    expect(row.get_by_role("link", name="Continue as a task")).to_be_visible()
+    expect(row.get_by_role("link", name="New task here")).to_have_count(0)
     row.locator("summary").click()
     expect(row).to_contain_text(f"claude --resume {seed.HELD[0][1]}")
