@@ -48,6 +48,8 @@ REQUESTS = {"where": {"id": None, "method": None}, "id": "id"}
 HOME = Home("OPENCODE_DATA_HOME", ".local/share/opencode")
 ASK = json.dumps(dict.fromkeys(("edit", "bash", "webfetch"), "ask"))
 ALLOW = json.dumps(dict.fromkeys(("edit", "bash", "webfetch"), "allow"))
+#: Else a repository's own `opencode.json` could switch the questions off (measured with 1.18.33).
+NO_PROJECT = {"OPENCODE_DISABLE_PROJECT_CONFIG": "1"}
 #: Kinds of tools as openRuntime's rules name them.
 TOOLS = {"execute": "Bash", "edit": "edit", "delete": "edit", "move": "edit"}
 CHUNKS = {"agent_message_chunk": Said, "agent_thought_chunk": Thought}
@@ -63,7 +65,9 @@ def start(context: Context) -> Start:
         opened = _request("session", "session/new", place)
     return Start(
         argv=["opencode", "acp"],
-        environment={"OPENCODE_PERMISSION": ASK if context.asks else ALLOW},
+        environment={"OPENCODE_PERMISSION": ASK, **NO_PROJECT}
+        if context.asks
+        else {"OPENCODE_PERMISSION": ALLOW},
         passes=("OPENCODE_*", "ANTHROPIC_*", "OPENAI_*"),
         first_input=_request("initialize", "initialize", hello) + opened,
         requests=REQUESTS,
