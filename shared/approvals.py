@@ -95,15 +95,14 @@ def _by_rule(task: Task, row: Approval) -> Verdict | None:
 
 
 def _set_expiry(task: Task, row: Approval, at: datetime) -> None:
-    minutes = policy.from_json(task.effective_policy or task.policy).approval_minutes
+    minutes = policy.in_force(task).approval_minutes
     if minutes:
         expires_at = at + timedelta(minutes=minutes)
         Approval.update(expires_at=expires_at).where(Approval.id == row.id).execute()
 
 
-def _answer(task: Task, row: Approval, status: str, **fields: Any) -> bool:
+def _answer(task: Task, row: Approval, status: str, *, by: str, **fields: Any) -> bool:
     """Decide a pending request and have its answer delivered; False when somebody else was faster."""
-    by = fields.pop("by")
     won = (
         Approval.update(status=status, decided_by=by, decided_at=now(), **fields)
         .where(Approval.id == row.id, Approval.status == "pending")
@@ -168,9 +167,9 @@ def decide(
 
 
 def can_edit(task: Task) -> bool:
-    """Whether this task's agent takes an input that a person changed; Codex runs what it asked for, or nothing."""
+    """Whether this task's agent takes an input that a person changed, by its published `edits`."""
     known = fleet.runner(task.runner)
-    told = (known.capabilities or {}).get("edited_input") if known else None
+    told = (known.capabilities or {}).get("edits") if known else None
     return bool(task.runner != "codex" if told is None else told)
 
 

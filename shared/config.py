@@ -71,6 +71,10 @@ class Config:
         """Agent homes of tasks that have one of their own, by task id and runner."""
         return self.data / "homes"
 
+    def private_home(self, task_id: str, runner: str) -> Path:
+        """The agent home of a task that has one of its own."""
+        return self.homes / task_id / runner
+
     @property
     def url(self) -> str:
         host = f"[{self.host}]" if ":" in self.host else self.host

@@ -185,7 +185,7 @@ def ledger_of(costs: Iterable[Mapping[str, Any]]) -> dict[str, Any]:
 
 def over_budget(task: Task) -> str | None:
     """One sentence with the cents when a task's attempts have used up its cost budget; None while they have not."""
-    cents = policy.from_json(task.effective_policy or task.policy).budget_cents
+    cents = policy.in_force(task).budget_cents
     spent = int(task.ledger.get("cost_micros") or 0)
     if cents is None or spent == 0 or spent < cents * MICROS_PER_CENT:
         return None
@@ -195,7 +195,7 @@ def over_budget(task: Task) -> str | None:
 
 def used_up(task: Task) -> str:
     """Which budget a task that was stopped for one has used up: its cost's, else its time's, the smaller of the two."""
-    limits = (task.budget_minutes, policy.from_json(task.effective_policy or task.policy).max_runtime_minutes)
+    limits = (task.budget_minutes, policy.in_force(task).max_runtime_minutes)
     minutes = min(filter(None, limits))
     return (
         over_budget(task)

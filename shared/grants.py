@@ -96,5 +96,4 @@ def decision(task: Task, row: Approval) -> Decision:
     """What the rules say of a request now, as if nothing contained the task: what is asked was not allowed by default."""
     if row.tool in tool_rules.FOR_A_PERSON or row.choices:
         return Decision("ask", "a question for a person")
-    ruled = policy.from_json(task.effective_policy or task.policy)
-    return policy.tool_decision(ruled, call_of(row), contained=False, granted=of(task.number))
+    return policy.tool_decision(policy.in_force(task), call_of(row), contained=False, granted=of(task.number))

@@ -45,6 +45,18 @@ class StopReason(StrEnum):
     DISK_FULL = "disk-full"
 
 
+class Outcome(StrEnum):
+    """How a turn of an agent ended: done, done without what was denied, or why it could not go on."""
+
+    COMPLETED = "completed"
+    BLOCKED = "blocked"
+    INTERRUPTED = "interrupted"
+    FAILED = "failed"
+    OUTAGE = "outage"
+    LOGIN_MISSING = "login-missing"
+    USAGE_LIMIT = "usage-limit"
+
+
 def require(current: Status, target: Status) -> None:
     """Raise Conflict unless the move is legal."""
     if target not in TRANSITIONS[current]:

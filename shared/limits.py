@@ -7,12 +7,11 @@ import logging
 from shared import tasks
 from shared.clock import now
 from shared.errors import Refused
-from shared.lifecycle import Status
+from shared.lifecycle import Outcome, Status
 from shared.store.models import Attempt, Task
 
 log = logging.getLogger(__name__)
 
-OUTCOME = "usage-limit"
 MESSAGE = "The usage limit that stopped you is lifted. Go on where you were."
 #: Resumed in one round; the rest in the next.
 MOST_AT_ONCE = 20
@@ -27,7 +26,7 @@ def resume_due() -> int:
         Attempt.select()
         .join(Task)
         .where(
-            Attempt.outcome == OUTCOME,
+            Attempt.outcome == Outcome.USAGE_LIMIT,
             Attempt.limit_resets_at <= now(),
             Task.status == Status.FAILED,
             Task.live_attempt.is_null(),

@@ -13,7 +13,7 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from enum import StrEnum
 from pathlib import Path
-from typing import Any
+from typing import Any, Protocol
 
 from shared import tool_rules
 from shared.network_words import CLIENTS, stays_local
@@ -110,6 +110,18 @@ def with_workspace_rules(own: Mapping[str, Any], rules: Sequence[tool_rules.Rule
     return {**own, "tool_rules": [*own.get("tool_rules", ()), *given]} if given else dict(own)
 
 
+class Governed(Protocol):
+    """What has a policy: a task's row."""
+
+    policy: Any
+    effective_policy: Any
+
+
+def in_force(task: Governed) -> Policy:
+    """The frozen policy once there is one, else the task's own."""
+    return from_json(task.effective_policy or task.policy)
+
+
 def tool_decision(
     policy: Policy, call: Call, *, contained: bool, granted: Sequence[tool_rules.Rule] = ()
 ) -> Decision:
@@ -126,21 +138,6 @@ def tool_decision(
         default = Decision("ask", "no rule matches: nothing contains the task")
     given = [("granted for this task", rule) for rule in granted]
     return tool_rules.decide(call, tool_rules.named(policy.tool_rules), default, given)
-
-
-def tool_action(
-    policy: Policy,
-    tool: str,
-    *,
-    contained: bool,
-    command: str | None = None,
-    path: str | None = None,
-    cwd: str | None = None,
-) -> tuple[str, str]:
-    """`tool_decision` of a call that touches one file at most: its action, and its rule with the rule's reason."""
-    call = tool_rules.call_of(tool, {"path": path} if path else {}, command, cwd)
-    found = tool_decision(policy, call, contained=contained)
-    return found.action, str(found)
 
 
 @dataclass(frozen=True)

@@ -122,7 +122,7 @@ def _refuse(findings: list[policy.Finding]) -> None:
 
 def policy_of(task: Task) -> Policy:
     """The frozen policy once there is one, else the task's own."""
-    return policy.from_json(task.effective_policy or task.policy)
+    return policy.in_force(task)
 
 
 def is_approved(task: Task) -> bool:

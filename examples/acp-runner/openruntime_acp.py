@@ -13,7 +13,6 @@ from openruntime.runners import (
     Home,
     Observation,
     Outcome,
-    Output,
     Planned,
     Question,
     Replied,
@@ -138,18 +137,9 @@ class Updates:
         }
 
     def feed(self, stream: str, lines: Sequence[str], partial: bool = False) -> list[Observation]:
-        found: list[Observation] = []
-        for line in lines:
-            message = streams.parse(line) if stream != "stderr" else None
-            if stream == "stdin":
-                found += self._said_to(message)
-            elif message is None:
-                found += [Output(stream, [line])] if line.strip() else []
-            else:
-                found += self._message(message)
-        return found
+        return streams.observed(stream, lines, self._message, self._said_to)
 
-    def _said_to(self, message: dict[str, Any] | None) -> list[Observation]:
+    def _said_to(self, message: dict[str, Any]) -> list[Observation]:
         if streams.at(message, "method") != "session/prompt":
             return []
         self._working = True

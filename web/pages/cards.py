@@ -9,7 +9,7 @@ from datetime import datetime
 
 from shared import tasks
 from shared.clock import now, to_micros
-from shared.lifecycle import LIVE, Status, StopReason
+from shared.lifecycle import LIVE, Outcome, Status, StopReason
 from shared.store.models import Approval, Attempt, Event, Task
 from shared.tool_rules import FOR_A_PERSON
 from web import views
@@ -43,7 +43,11 @@ STATES = {
     Status.FAILED: ("Failed", "bad"),
     Status.STOPPED: ("Stopped", "idle"),
 }
-OUTCOMES = {"outage": "Outage", "login-missing": "Signed out", "usage-limit": "Usage limit"}
+OUTCOMES: dict[str, str] = {
+    Outcome.OUTAGE: "Outage",
+    Outcome.LOGIN_MISSING: "Signed out",
+    Outcome.USAGE_LIMIT: "Usage limit",
+}
 REASONS = {
     "user": "Stopped by you",
     "budget-exceeded": "Stopped: the time budget was used up",
@@ -230,7 +234,7 @@ def _activity(task: Task, last: Attempt | None, known: views.Context) -> tuple[s
         return last.hindrance, False
     if (
         last is not None
-        and last.outcome == "blocked"
+        and last.outcome == Outcome.BLOCKED
         and task.status in (Status.READY_FOR_REVIEW, Status.COMPLETED)
     ):
         return "Done, but some of its tools were denied", False
@@ -249,7 +253,7 @@ def _queue_line(task: Task, known: views.Context) -> str:
 
 
 def _failure(task: Task, last: Attempt | None) -> tuple[str, bool]:
-    if last is not None and last.outcome == "usage-limit" and last.limit_resets_at:
+    if last is not None and last.outcome == Outcome.USAGE_LIMIT and last.limit_resets_at:
         by_itself = "goes on by itself" if task.options.get("resume_after_limit") else "can be resumed"
         return f"Usage limit reached; it {by_itself} at {last.limit_resets_at:%H:%M} UTC", False
     if last is not None and last.outcome in OUTCOMES:

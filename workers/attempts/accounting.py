@@ -42,7 +42,7 @@ def _environment(row: Attempt, task: Task, config: Config) -> Mapping[str, str]:
     """The variables that lead to the agent's home, which may be the task's own."""
     if tasks.policy_of(task).agent_home != "private":
         return config.environment
-    home = str(config.homes / task.id / row.runner)
+    home = str(config.private_home(task.id, row.runner))
     return {**config.environment, **dict.fromkeys(("CLAUDE_CONFIG_DIR", "CODEX_HOME"), home)}
 
 

@@ -24,6 +24,7 @@ from shared.store.models import Attempt, Capture, Task
 from workers.attempts import process
 from workers.attempts.accounting import account
 from workers.attempts.place import was_tampered_with, worktree_of
+from workers.attempts.steering import OUTAGE, UNSAFE
 from workers.repository import capture as captures
 from workers.repository.worktree import Worktree
 from workers.runners.observations import Outcome, TurnEnded
@@ -31,7 +32,7 @@ from workers.runners.observations import Outcome, TurnEnded
 log = logging.getLogger(__name__)
 SUMMARY_CHARACTERS = 500
 #: Ends that supervision made and nobody asked for; they are failures, not stops.
-OUR_ENDS = frozenset({"outage", "unsafe"})
+OUR_ENDS = frozenset({OUTAGE, UNSAFE})
 FAILURES = frozenset({Outcome.FAILED, Outcome.OUTAGE, Outcome.LOGIN_MISSING, Outcome.USAGE_LIMIT})
 
 
@@ -151,7 +152,7 @@ def _ended(attempt: Attempt, exit: process.Exit, turn: TurnEnded | None, changed
 
 def _cut_short(attempt: Attempt, reason: str | None, turn: TurnEnded | None) -> TurnEnded:
     """The end we made ourselves: of an agent that does not ask, or that cannot reach its model."""
-    if reason == "unsafe" and turn is not None:
+    if reason == UNSAFE and turn is not None:
         return turn
     hindrance = attempts.reload(attempt).hindrance or "no answer"
     return TurnEnded(Outcome.OUTAGE, error=f"The model's API could not be reached: {hindrance}")

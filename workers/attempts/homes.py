@@ -40,14 +40,13 @@ def prepare(start: Start, env: Mapping[str, str], *, private: Path | None, copie
     """
     if start.home is None:
         return Prepared()
-    home = Path(env["HOME"])
     if private is not None:
-        return _private(start.home, env, home, private)
-    named = env.get(start.home.variable)
-    folder = Path(named or home / start.home.folder)
+        return _private(start.home, env, private)
+    folder = _shared(start.home, env)
     folder.mkdir(parents=True, exist_ok=True)
     _make_guarded(start.home, folder)
-    beside = [(folder if named else home) / name for name in start.home.copied]
+    above = folder if env.get(start.home.variable) else Path(env["HOME"])
+    beside = [above / name for name in start.home.copied]
     shown = [(_copy(path, copies), path) for path in beside if path.is_file()]
     guarded = [(folder / name, folder / name) for name in start.home.read_only]
     return Prepared(((folder, folder), *shown), tuple(guarded))
@@ -58,8 +57,12 @@ def bring_session(start: Start, context: Context, home: Prepared, env: Mapping[s
     if start.home is None or home.folder is None or not start.home.by_folder:
         return
     if context.resume and context.session_id:
-        shared = Path(env.get(start.home.variable) or Path(env["HOME"]) / start.home.folder)
-        carry.bring(context.session_id, context.cwd, home.folder, [shared])
+        carry.bring(context.session_id, context.cwd, home.folder, [_shared(start.home, env)])
+
+
+def _shared(home: Home, env: Mapping[str, str]) -> Path:
+    """The person's own, as the program finds it."""
+    return Path(env.get(home.variable) or Path(env["HOME"], home.folder))
 
 
 def _make_guarded(home: Home, folder: Path) -> None:
@@ -78,12 +81,12 @@ def _copy(path: Path, copies: Path) -> Path:
     return Path(shutil.copy2(path, copies / path.name))
 
 
-def _private(home: Home, env: Mapping[str, str], user: Path, folder: Path) -> Prepared:
+def _private(home: Home, env: Mapping[str, str], folder: Path) -> Prepared:
     key = next((env[name] for name in home.keys if env.get(name)), None)
     if key is None:
         raise NotReady(f"An agent home of its own needs a key: set {' or '.join(home.keys)} for the worker.")
     folder.mkdir(mode=PRIVATE_MODE, parents=True, exist_ok=True)
-    shared = Path(env.get(home.variable) or user / home.folder)
+    shared = _shared(home, env)
     for name in home.settings:
         if (shared / name).is_file():
             shutil.copy2(shared / name, folder / name)

@@ -121,7 +121,7 @@ def _plan(task: Task, attempt: Attempt, place: Place, config: Config) -> Plan:
         task_id=task.id,
         attempt_id=attempt.id,
     )
-    private = config.homes / task.id / runner.name if policy.agent_home == "private" else None
+    private = config.private_home(task.id, runner.name) if policy.agent_home == "private" else None
     home = homes.prepare(start, env, private=private, copies=config.attempts / attempt.id / homes.COPIES)
     homes.bring_session(start, context, home, env)
     env |= dict(home.environment)

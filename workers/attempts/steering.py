@@ -19,6 +19,8 @@ from workers.attempts.watch import Watch
 ANSWER_SECONDS = 5.0
 #: How long a reply's answer waits until the reply itself stands in the timeline.
 SEEN_SECONDS = 1.5
+#: Why supervision itself ends an agent: its model cannot be reached, or it does not ask where it must.
+OUTAGE, UNSAFE = "outage", "unsafe"
 
 
 def carry_out(watch: Watch, command: Command) -> None:
@@ -65,7 +67,7 @@ def hold_clock(watch: Watch) -> None:
 def send(watch: Watch, id: str) -> None:
     """Give the agent what its protocol needs next; sent again after a crash, the shim knows the id."""
     with suppress(AgentLost):
-        answer = _ask(watch, "input", id=f"send-{id}", data=base64.b64encode(watch.unsent[id]).decode())
+        answer = _write(watch, f"send-{id}", watch.unsent[id])
         if answer.get("ok"):
             watch.post(partial(watch.sent, id), 0)
             return
@@ -90,6 +92,11 @@ def _ask(watch: Watch, op: str, **fields: Any) -> dict[str, Any]:
         control.close()
 
 
+def _write(watch: Watch, id: str, data: bytes) -> dict[str, Any]:
+    """Bytes for the agent's input, once for each id."""
+    return _ask(watch, "input", id=id, data=base64.b64encode(data).decode())
+
+
 def _reply(watch: Watch, command: Command) -> None:
     if Command.get_by_id(command.id).state != State.ACCEPTED:
         return  # withdrawn while it waited
@@ -102,7 +109,7 @@ def _reply(watch: Watch, command: Command) -> None:
         if watch.takes_replies:
             watch.in_hand.discard(command.id)
         return
-    answer = _ask(watch, "input", id=command.id, data=base64.b64encode(data).decode())
+    answer = _write(watch, command.id, data)
     if not answer.get("ok") and watch.runner.name != "shell":
         return
     if answer.get("ok"):
@@ -125,7 +132,7 @@ def _interrupt(watch: Watch, command: Command) -> dict[str, Any]:
     data = watch.runner.interrupt(watch.reader.state())
     if data is None:
         return _ask(watch, "interrupt", id=command.id)
-    return _ask(watch, "input", id=command.id, data=base64.b64encode(data).decode())
+    return _write(watch, command.id, data)
 
 
 def _set_mode(watch: Watch, command: Command) -> dict[str, Any]:
@@ -133,7 +140,7 @@ def _set_mode(watch: Watch, command: Command) -> dict[str, Any]:
     data = change(str(command.body["mode"]), watch.reader.state()) if change else None
     if data is None:
         return {"ok": False, "error": "This agent cannot change its mode while it runs."}
-    return _ask(watch, "input", id=command.id, data=base64.b64encode(data).decode())
+    return _write(watch, command.id, data)
 
 
 def _stop(watch: Watch, command: Command) -> None:
@@ -166,7 +173,7 @@ def _remark(watch: Watch, id: str, text: str) -> None:
     """Say before the answer what it has no room for; the agent reads it with the answer's effect."""
     data = watch.runner.reply(text, watch.reader.state())
     if data is not None:
-        _ask(watch, "input", id=id, data=base64.b64encode(data).decode())
+        _write(watch, id, data)
 
 
 def _settle(watch: Watch, command: Command, answer: dict[str, Any], **result: Any) -> None:

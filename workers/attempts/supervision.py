@@ -261,9 +261,9 @@ class Supervision(threading.Thread):
         for id in list(watch.unsent):
             self._once(watch, f"send-{id}", partial(steering.send, watch, id))
         if watch.unsafe:
-            self._once(watch, "end", partial(steering.end, watch, "unsafe", ()))
+            self._once(watch, "end", partial(steering.end, watch, steering.UNSAFE, ()))
         elif watch.hindrance and time.monotonic() - watch.hindered_since > self._outage_seconds:
-            self._once(watch, "end", partial(steering.end, watch, "outage"))
+            self._once(watch, "end", partial(steering.end, watch, steering.OUTAGE))
         elif watch.at_rest and self._once(watch, "end-turn", partial(steering.end_turn, watch)):
             self._look = True  # what was to be said after this turn
 

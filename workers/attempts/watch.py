@@ -45,8 +45,6 @@ STREAMS = {frames.STDIN: "stdin", frames.STDOUT: "stdout", frames.STDERR: "stder
 #: A prompt without its newline is shown once its stream was quiet this long (architecture rule 4).
 QUIET_SECONDS = 0.15
 READ_BYTES = 64 * 1024
-#: Questions only a person can answer, whatever the policy allows.
-FOR_A_PERSON = frozenset({"AskUserQuestion", "ExitPlanMode", "request_user_input"})
 
 
 @dataclass
@@ -273,8 +271,7 @@ class Watch:
         self.mail.append((action, done))
         self.dirty = True
         self.wake()
-        if wait_seconds:
-            done.wait(wait_seconds)
+        done.wait(wait_seconds)
 
     @property
     def is_working(self) -> bool:

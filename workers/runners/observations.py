@@ -4,23 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
-from enum import StrEnum
 from typing import Any
 
 from shared.approvals import Question
+from shared.lifecycle import Outcome as Outcome  # adapters find all their words here
 from shared.spending import Spending
-
-
-class Outcome(StrEnum):
-    """How a turn of an agent ended: done, done without what was denied, or why it could not go on."""
-
-    COMPLETED = "completed"
-    BLOCKED = "blocked"
-    INTERRUPTED = "interrupted"
-    FAILED = "failed"
-    OUTAGE = "outage"
-    LOGIN_MISSING = "login-missing"
-    USAGE_LIMIT = "usage-limit"
 
 
 @dataclass(frozen=True, slots=True)

@@ -3,7 +3,12 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Callable, Sequence
 from typing import Any
+
+from workers.runners.observations import Observation, Output
+
+Item = dict[str, Any]
 
 
 def parse(line: str) -> dict[str, Any] | None:
@@ -15,6 +20,25 @@ def parse(line: str) -> dict[str, Any] | None:
     except (ValueError, RecursionError):
         return None
     return value if isinstance(value, dict) else None
+
+
+def observed(
+    stream: str,
+    lines: Sequence[str],
+    said: Callable[[Item], list[Observation]],
+    heard: Callable[[Item], list[Observation]] = lambda item: [],
+) -> list[Observation]:
+    """What lines are: `said` reads an agent's messages, `heard` ours to it; what is no message is its plain output."""
+    found: list[Observation] = []
+    for line in lines:
+        item = None if stream == "stderr" else parse(line)
+        if stream == "stdin":
+            found += heard(item) if item is not None else []
+        elif item is not None:
+            found += said(item)
+        elif line.strip():
+            found.append(Output(stream, [line]))
+    return found
 
 
 def dump(value: object) -> bytes:

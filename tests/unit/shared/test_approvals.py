@@ -176,7 +176,7 @@ def test_codex_runs_what_it_asked_for_so_an_edited_input_is_refused(attempt: Att
     with pytest.raises(WrongShape, match="only what it asked for"):
         approvals.decide(task, row.id, "allow", updated_input={"command": "true"})
     assert Approval.get_by_id(row.id).status == "pending"
-    fleet.publish_runners([fleet.RunnerState("codex", True, "codex", capabilities={"edited_input": True})])
+    fleet.publish_runners([fleet.RunnerState("codex", True, "codex", capabilities={"edits": True})])
     assert approvals.decide(task, row.id, "allow", updated_input={"command": "true"}).status == "allowed"
 
 

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from shared import policy
+from shared import policy, tool_rules
 from shared.policy import Policy
 
 DEFAULT = Policy()
@@ -56,6 +56,15 @@ RULES = (
 )
 
 
+def tool_action(
+    by: Policy, tool: str, *, contained: bool, command: str | None = None, path: str | None = None
+) -> tuple[str, str]:
+    """What a policy does with a call that touches one file at most, and by which rule."""
+    call = tool_rules.call_of(tool, {"path": path} if path else {}, command, None)
+    found = policy.tool_decision(by, call, contained=contained)
+    return found.action, str(found)
+
+
 @pytest.mark.parametrize(
     ("tool", "command", "path", "action"),
     [
@@ -76,12 +85,12 @@ def test_the_first_tool_rule_whose_pattern_and_path_match_decides(
     tool: str, command: str | None, path: str | None, action: str
 ) -> None:
     by = Policy(tool_rules=RULES)
-    assert policy.tool_action(by, tool, contained=False, command=command, path=path)[0] == action
+    assert tool_action(by, tool, contained=False, command=command, path=path)[0] == action
 
 
 def test_without_a_rule_containment_or_full_access_allows_and_else_a_person_is_asked() -> None:
-    assert policy.tool_action(DEFAULT, "Bash", contained=True)[0] == "allow"
-    assert policy.tool_action(DEFAULT, "Bash", contained=False)[0] == "ask"
-    assert policy.tool_action(policy.FULL_ACCESS, "Bash", contained=False)[0] == "allow"
+    assert tool_action(DEFAULT, "Bash", contained=True)[0] == "allow"
+    assert tool_action(DEFAULT, "Bash", contained=False)[0] == "ask"
+    assert tool_action(policy.FULL_ACCESS, "Bash", contained=False)[0] == "allow"
     everything = Policy(tool_rules=({"tool": "*", "action": "deny"},))
-    assert policy.tool_action(everything, "Bash", contained=True)[0] == "deny"
+    assert tool_action(everything, "Bash", contained=True)[0] == "deny"

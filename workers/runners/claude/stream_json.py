@@ -14,7 +14,6 @@ from workers.runners.observations import (
     Hindered,
     Noticed,
     Observation,
-    Output,
     Planned,
     Replied,
     Said,
@@ -73,20 +72,13 @@ class StreamJson:
         }
 
     def feed(self, stream: str, lines: Sequence[str], partial: bool = False) -> list[Observation]:
-        if stream == "stdin":
-            return [seen for line in lines for seen in self._said_to(line)]
-        found: list[Observation] = []
-        for line in lines:
-            item = streams.parse(line) if stream == "stdout" else None
-            if item is None:
-                found += [Output(stream, [line])] if line.strip() else []
-            else:
-                found += self._by_type.get(str(item.get("type")), self._other)(item)
-        return found
+        return streams.observed(stream, lines, self._said, self._said_to)
 
-    def _said_to(self, line: str) -> list[Observation]:
-        item = streams.parse(line)
-        if streams.at(item, "type") != "user":
+    def _said(self, item: dict[str, Any]) -> list[Observation]:
+        return self._by_type.get(str(item.get("type")), self._other)(item)
+
+    def _said_to(self, item: dict[str, Any]) -> list[Observation]:
+        if item.get("type") != "user":
             return []
         if not self._greeted:
             self._greeted = True

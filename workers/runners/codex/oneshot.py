@@ -12,7 +12,6 @@ from workers.runners.observations import (
     Noticed,
     Observation,
     Outcome,
-    Output,
     Said,
     SessionStarted,
     Spent,
@@ -55,16 +54,7 @@ class ExecJson:
         return {"tools": self._tools}
 
     def feed(self, stream: str, lines: Sequence[str], partial: bool = False) -> list[Observation]:
-        if stream == "stdin":
-            return []
-        found: list[Observation] = []
-        for line in lines:
-            item = streams.parse(line) if stream == "stdout" else None
-            if item is None:
-                found += [Output(stream, [line])] if line.strip() else []
-            else:
-                found += self._event(item)
-        return found
+        return streams.observed(stream, lines, self._event)
 
     def _event(self, event: dict[str, Any]) -> list[Observation]:
         match event.get("type"):
