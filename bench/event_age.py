@@ -4,22 +4,19 @@ from __future__ import annotations
 
 import multiprocessing
 import resource
-import selectors
 from collections.abc import Iterator
 from contextlib import contextmanager
 from multiprocessing.connection import Connection
 from pathlib import Path
 
-from bench.fan_out import collect, served
+from bench.fan_out import QUIET_SECONDS, read, served
 from bench.places import END_SECONDS, finish, home
 from bench.samples import Row, percentile, row, until
 from tests.installation import Installation
-from tests.integration.web.conftest import Ws
 
 AGENTS, CLIENTS = 8, 50
 LINES_PER_SECOND, SECONDS = 100, 10
 P50_MILLISECONDS, P99_MILLISECONDS = 60.0, 250.0
-QUIET_SECONDS = 15.0  # after so long without a frame nothing more comes
 #: Says when it writes each line, on the clock the reader looks at too; begins when all others are ready.
 AGENT = """\
 import os, sys, time
@@ -89,7 +86,7 @@ def following(site: Installation, ids: list[str], clients: int, lines: int) -> I
     """A process of clients that follow these tasks; it sends the ages of what came once it has all."""
     ours, theirs = multiprocessing.Pipe()
     reader = multiprocessing.get_context("fork").Process(
-        target=read, args=(site, ids, clients, lines, theirs), daemon=True
+        target=read, args=(site, ids, clients, len(ids) * lines, theirs), daemon=True
     )
     reader.start()
     theirs.close()
@@ -101,26 +98,6 @@ def following(site: Installation, ids: list[str], clients: int, lines: int) -> I
     finally:
         reader.kill()
         reader.join()
-
-
-def read(site: Installation, ids: list[str], clients: int, lines: int, told: Connection) -> None:
-    """All clients in one process: their lines' ages, once everything has come or nothing more does."""
-    headers = {"Authorization": f"Bearer {site.token}"}
-    sockets = [Ws(site.address, headers) for _ in range(clients)]
-    selector = selectors.DefaultSelector()
-    for ws in sockets:
-        ws.send({"sub": [{"topic": f"task:{task_id}"} for task_id in ids]})
-        for _ in ids:
-            ws.until("task")
-        selector.register(ws.socket, selectors.EVENT_READ, ws)
-    told.send("ready")
-    ages: list[float] = []
-    while len(ages) < len(ids) * clients * lines and (found := selector.select(QUIET_SECONDS)):
-        for key, _ in found:
-            collect(key.data, ages)
-    for ws in sockets:
-        ws.socket.close()
-    told.send(ages)
 
 
 def ready(running: Installation, ids: list[str]) -> bool:
