@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import shutil
 import tempfile
 from collections.abc import Iterator
@@ -10,6 +11,7 @@ from typing import Any
 
 import pytest
 
+from tests.agents import site as agents
 from tests.installation import Installation, installed, repository
 
 GIT_CONFIG = "[user]\n\tname = A Tester\n\temail = tester@example.invalid\n[init]\n\tdefaultBranch = main\n"
@@ -60,3 +62,15 @@ def repo(tmp_path: Path) -> Path:
 
 def said(answer: Any) -> str:
     return str(answer.body["detail"]).lower()
+
+
+@pytest.fixture(scope="module")
+def codex() -> Iterator[agents.Site]:
+    with agents.site("codex") as made:
+        yield made
+
+
+@pytest.fixture(params=["live", "oneshot"])
+def either(request: pytest.FixtureRequest, codex: agents.Site) -> agents.Site:
+    """Codex by its app-server, and by `exec`."""
+    return dataclasses.replace(codex, options={"mode": request.param})

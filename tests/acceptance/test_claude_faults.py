@@ -7,7 +7,8 @@ from typing import Any
 
 import pytest
 
-from tests.agents.model_server import closed_port, goal
+from tests.agents import scenarios
+from tests.agents.model_server import closed_port
 from tests.agents.site import ASK, Site, assert_counted, site
 
 pytestmark = [pytest.mark.agents, pytest.mark.sandbox]
@@ -24,45 +25,16 @@ def claude() -> Iterator[Site]:
 
 
 def test_a_killed_agent_failed_and_its_session_is_resumed_by_a_reply(claude: Site) -> None:
-    task_id = claude.start({"say": "First.", "run": "true"}, {"say": "Never said.", "gate": "kill-agent"})
-    claude.reach("kill-agent")
-    claude.kill_agent(task_id)
-    first = claude.ended(task_id, "failed")
-    assert claude.nothing_runs(task_id)
-    assert first["current_attempt"]["signal"] == 9 or first["current_attempt"]["exit_code"] == 137
-    claude.reply(task_id, goal({"say": "Here again."}))
-    second = claude.ended(task_id, "completed", attempts=2)
-    assert second["runner_session_id"] == first["runner_session_id"]
-    assert "First." in str(claude.model.account.requests(first["runner_session_id"])[-1].body)
-    assert_counted(claude, task_id)
+    task_id = scenarios.agent_killed(claude, "kill-agent")
+    assert "First." in str(claude.model.account.requests(claude.sessions(task_id)[0])[-1].body)
 
 
 def test_a_killed_shim_leaves_nothing_and_the_session_is_resumed(claude: Site) -> None:
-    task_id = claude.start({"say": "First.", "run": "true"}, {"say": "Never said.", "gate": "kill-shim"})
-    claude.reach("kill-shim")
-    claude.kill_shim(task_id)
-    first = claude.ended(task_id, "stopped")
-    assert first["stop_reason"] == "interrupted"
-    assert claude.nothing_runs(task_id)
-    claude.reply(task_id, goal({"say": "Here again."}))
-    second = claude.ended(task_id, "completed", attempts=2)
-    assert second["runner_session_id"] == first["runner_session_id"]
-    assert claude.said(task_id) == ["First.", "Here again."]
-    assert_counted(claude, task_id)
+    assert claude.said(scenarios.shim_killed(claude, "kill-shim")) == ["First.", "Here again."]
 
 
 def test_a_killed_worker_is_replaced_and_nothing_is_lost(claude: Site) -> None:
-    task_id = claude.start({"say": "First.", "run": "true"}, {"say": "Second.", "gate": "kill-worker"})
-    claude.reach("kill-worker")
-    claude.installation.kill(claude.installation.workers[-1])
-    claude.model.open("kill-worker")
-    claude.installation.start_worker()
-    task = claude.ended(task_id, "completed")
-    assert len(task["attempts"]) == 1
-    assert claude.said(task_id) == ["First.", "Second."]
-    events = claude.events(task_id)
-    assert [event["seq"] for event in events] == list(range(1, len(events) + 1))
-    assert_counted(claude, task_id)
+    scenarios.worker_killed(claude, "kill-worker")
 
 
 def test_a_killed_web_process_stops_no_agent_and_its_question_is_still_there(claude: Site) -> None:
@@ -117,20 +89,7 @@ def test_a_goal_that_is_not_text_is_refused_and_leaves_no_task(claude: Site) -> 
 
 
 def test_six_agents_at_once_are_each_counted_for_itself(claude: Site) -> None:
-    def turns(number: int) -> list[dict[str, Any]]:
-        used = {"input": 1000 + number, "cached": 10 * number, "output": 50 + number}
-        return [
-            {"write": "$CWD/mine.txt", "content": f"{number}\n", "usage": used},
-            {"say": f"Agent {number}.", "usage": used},
-        ]
-
-    tasks = [claude.start(*turns(number)) for number in range(6)]
-    for number, task_id in enumerate(tasks):
-        claude.ended(task_id, "ready-for-review")
-        assert claude.made(task_id, "mine.txt").read_text() == f"{number}\n"
-        assert claude.said(task_id) == [f"Agent {number}."]
-        assert assert_counted(claude, task_id).input == 2 * (1000 + number)
-    assert len({claude.task(task_id)["runner_session_id"] for task_id in tasks}) == 6
+    scenarios.six_at_once(claude, "$CWD/mine.txt")
 
 
 # What goes wrong outside
@@ -157,12 +116,7 @@ def test_two_refusals_for_haste_are_waited_out(claude: Site) -> None:
 def test_a_model_that_fails_for_ever_fails_the_task_with_the_reason(
     claude: Site, turn: dict[str, Any], reason: str, outcome: str
 ) -> None:
-    task_id = claude.start(turn)
-    task = claude.ended(task_id, "failed")
-    assert reason in (task["current_attempt"]["summary"] or "")
-    assert task["current_attempt"]["outcome"] == outcome
-    assert claude.nothing_runs(task_id)
-    assert_counted(claude, task_id)
+    scenarios.fails_for_ever(claude, turn, reason, outcome)
 
 
 def test_a_cut_stream_is_asked_for_again(claude: Site) -> None:

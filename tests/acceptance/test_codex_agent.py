@@ -6,12 +6,11 @@ Every scenario ends by comparing the task's ledger with what the model server ha
 from __future__ import annotations
 
 import dataclasses
-from collections.abc import Iterator
 
 import pytest
 
 from tests.agents.model_server import goal
-from tests.agents.site import ASK, Site, assert_counted, site
+from tests.agents.site import ASK, Site, assert_counted
 from tests.waiting import wait_until
 
 pytestmark = [pytest.mark.agents, pytest.mark.sandbox]
@@ -22,18 +21,6 @@ QUESTION = {
     "question": "Which colour?",
     "options": [{"label": "Red", "description": "Warm"}, {"label": "Blue", "description": "Cold"}],
 }
-
-
-@pytest.fixture(scope="module")
-def codex() -> Iterator[Site]:
-    with site("codex") as made:
-        yield made
-
-
-@pytest.fixture(params=["live", "oneshot"])
-def either(request: pytest.FixtureRequest, codex: Site) -> Site:
-    """Codex by its app-server, and by `exec`."""
-    return dataclasses.replace(codex, options={"mode": request.param})
 
 
 # Work, and what is seen of it, in both forms

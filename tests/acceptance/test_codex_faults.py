@@ -2,76 +2,32 @@
 
 from __future__ import annotations
 
-import dataclasses
-from collections.abc import Iterator
 from typing import Any
 
 import pytest
 
-from tests.agents.model_server import closed_port, goal
+from tests.agents import scenarios
+from tests.agents.model_server import closed_port
 from tests.agents.site import ASK, Site, assert_counted, site
 
 pytestmark = [pytest.mark.agents, pytest.mark.sandbox]
-
-
-@pytest.fixture(scope="module")
-def codex() -> Iterator[Site]:
-    with site("codex") as made:
-        yield made
-
-
-@pytest.fixture(params=["live", "oneshot"])
-def either(request: pytest.FixtureRequest, codex: Site) -> Site:
-    """Codex by its app-server, and by `exec`."""
-    return dataclasses.replace(codex, options={"mode": request.param})
 
 
 # kill -9
 
 
 def test_a_killed_agent_failed_and_its_thread_is_resumed_by_a_reply(either: Site) -> None:
-    gate = f"kill-agent-{either.options['mode']}"
-    task_id = either.start({"say": "First.", "run": "true"}, {"say": "Never said.", "gate": gate})
-    either.reach(gate)
-    either.kill_agent(task_id)
-    first = either.ended(task_id, "failed")
-    assert either.nothing_runs(task_id)
-    assert first["current_attempt"]["signal"] == 9 or first["current_attempt"]["exit_code"] == 137
-    either.reply(task_id, goal({"say": "Here again."}))
-    second = either.ended(task_id, "completed", attempts=2)
-    assert second["runner_session_id"] == first["runner_session_id"]
+    task_id = scenarios.agent_killed(either, f"kill-agent-{either.options['mode']}")
     assert either.said(task_id) == ["First.", "Here again."]
-    assert_counted(either, task_id)
 
 
 def test_a_killed_shim_leaves_nothing_and_the_thread_is_resumed(either: Site) -> None:
-    gate = f"kill-shim-{either.options['mode']}"
-    task_id = either.start({"say": "First.", "run": "true"}, {"say": "Never said.", "gate": gate})
-    either.reach(gate)
-    either.kill_shim(task_id)
-    first = either.ended(task_id, "stopped")
-    assert first["stop_reason"] == "interrupted"
-    assert either.nothing_runs(task_id)
-    either.reply(task_id, goal({"say": "Here again."}))
-    second = either.ended(task_id, "completed", attempts=2)
-    assert second["runner_session_id"] == first["runner_session_id"]
+    task_id = scenarios.shim_killed(either, f"kill-shim-{either.options['mode']}")
     assert either.said(task_id) == ["First.", "Here again."]
-    assert_counted(either, task_id)
 
 
 def test_a_killed_worker_is_replaced_and_nothing_is_lost(either: Site) -> None:
-    gate = f"kill-worker-{either.options['mode']}"
-    task_id = either.start({"say": "First.", "run": "true"}, {"say": "Second.", "gate": gate})
-    either.reach(gate)
-    either.installation.kill(either.installation.workers[-1])
-    either.model.open(gate)
-    either.installation.start_worker()
-    task = either.ended(task_id, "completed")
-    assert len(task["attempts"]) == 1
-    assert either.said(task_id) == ["First.", "Second."]
-    events = either.events(task_id)
-    assert [event["seq"] for event in events] == list(range(1, len(events) + 1))
-    assert_counted(either, task_id)
+    scenarios.worker_killed(either, f"kill-worker-{either.options['mode']}")
 
 
 def test_an_approval_outlives_the_worker_and_the_web_process(codex: Site) -> None:
@@ -125,20 +81,7 @@ def test_a_goal_reaches_the_model_as_it_was_written(
 
 
 def test_six_agents_at_once_are_each_counted_for_itself(either: Site) -> None:
-    def turns(number: int) -> list[dict[str, Any]]:
-        used = {"input": 1000 + number, "cached": 10 * number, "output": 50 + number, "reasoning": number}
-        return [
-            {"write": "mine.txt", "content": f"{number}\n", "usage": used},
-            {"say": f"Agent {number}.", "usage": used},
-        ]
-
-    tasks = [either.start(*turns(number)) for number in range(6)]
-    for number, task_id in enumerate(tasks):
-        either.ended(task_id, "ready-for-review")
-        assert either.made(task_id, "mine.txt").read_text() == f"{number}\n"
-        assert either.said(task_id) == [f"Agent {number}."]
-        assert assert_counted(either, task_id).input == 2 * (1000 + number)
-    assert len({either.task(task_id)["runner_session_id"] for task_id in tasks}) == 6
+    scenarios.six_at_once(either, "mine.txt", reasoning=1)
 
 
 # What goes wrong outside
@@ -165,12 +108,7 @@ def test_two_failures_are_waited_out(either: Site) -> None:
 def test_a_model_that_fails_for_ever_fails_the_task_with_the_reason(
     either: Site, turn: dict[str, Any], reason: str, outcome: str
 ) -> None:
-    task_id = either.start(turn)
-    task = either.ended(task_id, "failed")
-    assert reason in (task["current_attempt"]["summary"] or "")
-    assert task["current_attempt"]["outcome"] == outcome
-    assert either.nothing_runs(task_id)
-    assert_counted(either, task_id)
+    scenarios.fails_for_ever(either, turn, reason, outcome)
 
 
 def test_a_cut_stream_is_asked_for_again(either: Site) -> None:

@@ -1,0 +1,87 @@
+"""What every agent must do alike, whichever program it is."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from tests.agents.model_server import goal
+from tests.agents.site import Site, assert_counted
+
+
+def six_at_once(site: Site, path: str, **more: int) -> None:
+    """Six agents write the file at `path` in worktrees of their own, and each is counted for itself."""
+
+    def turns(number: int) -> list[dict[str, Any]]:
+        grown = {name: factor * number for name, factor in more.items()}
+        used = {"input": 1000 + number, "cached": 10 * number, "output": 50 + number, **grown}
+        return [
+            {"write": path, "content": f"{number}\n", "usage": used},
+            {"say": f"Agent {number}.", "usage": used},
+        ]
+
+    tasks = [site.start(*turns(number)) for number in range(6)]
+    for number, task_id in enumerate(tasks):
+        site.ended(task_id, "ready-for-review")
+        assert site.made(task_id, "mine.txt").read_text() == f"{number}\n"
+        assert site.said(task_id) == [f"Agent {number}."]
+        assert assert_counted(site, task_id).input == 2 * (1000 + number)
+    assert len({site.task(task_id)["runner_session_id"] for task_id in tasks}) == 6
+
+
+def fails_for_ever(site: Site, turn: dict[str, Any], reason: str, outcome: str) -> None:
+    """A model that goes on failing fails the task, with the reason and nothing left running."""
+    task_id = site.start(turn)
+    task = site.ended(task_id, "failed")
+    assert reason in (task["current_attempt"]["summary"] or "")
+    assert task["current_attempt"]["outcome"] == outcome
+    assert site.nothing_runs(task_id)
+    assert_counted(site, task_id)
+
+
+def agent_killed(site: Site, gate: str) -> str:
+    """kill -9 of the agent fails its attempt; a reply resumes its session in the next. Returns the task's id."""
+    task_id = _cut_off(site, gate)
+    site.kill_agent(task_id)
+    first = site.ended(task_id, "failed")
+    assert first["current_attempt"]["signal"] == 9 or first["current_attempt"]["exit_code"] == 137
+    return _resumed(site, task_id, first)
+
+
+def shim_killed(site: Site, gate: str) -> str:
+    """kill -9 of the shim takes the agent with it; a reply resumes the session. Returns the task's id."""
+    task_id = _cut_off(site, gate)
+    site.kill_shim(task_id)
+    first = site.ended(task_id, "stopped")
+    assert first["stop_reason"] == "interrupted"
+    return _resumed(site, task_id, first)
+
+
+def _cut_off(site: Site, gate: str) -> str:
+    """A task whose agent waits for an answer it will not get."""
+    task_id = site.start({"say": "First.", "run": "true"}, {"say": "Never said.", "gate": gate})
+    site.reach(gate)
+    return task_id
+
+
+def _resumed(site: Site, task_id: str, first: dict[str, Any]) -> str:
+    assert site.nothing_runs(task_id)
+    site.reply(task_id, goal({"say": "Here again."}))
+    second = site.ended(task_id, "completed", attempts=2)
+    assert second["runner_session_id"] == first["runner_session_id"]
+    assert_counted(site, task_id)
+    return task_id
+
+
+def worker_killed(site: Site, gate: str) -> None:
+    """kill -9 of the worker: the next one takes the agent over, with no event lost or doubled."""
+    task_id = site.start({"say": "First.", "run": "true"}, {"say": "Second.", "gate": gate})
+    site.reach(gate)
+    site.installation.kill(site.installation.workers[-1])
+    site.model.open(gate)
+    site.installation.start_worker()
+    task = site.ended(task_id, "completed")
+    assert len(task["attempts"]) == 1
+    assert site.said(task_id) == ["First.", "Second."]
+    events = site.events(task_id)
+    assert [event["seq"] for event in events] == list(range(1, len(events) + 1))
+    assert_counted(site, task_id)
