@@ -179,6 +179,12 @@ def test_a_declined_command_never_runs_and_the_model_reads_why(codex: Site) -> N
     assert_counted(codex, task_id)
 
 
+def test_its_own_start_complains_of_nothing(codex: Site) -> None:
+    task_id = codex.start({"say": "Here."})
+    codex.ended(task_id, "completed")
+    assert not any("Read-only" in event["message"] for event in codex.events(task_id))
+
+
 def test_a_patch_is_asked_about_with_its_diff(codex: Site) -> None:
     task_id = codex.start({"write": "new.txt", "content": "secret plan\n"}, {"say": "Done."}, policy=ASK)
     question = codex.asked(task_id)

@@ -48,6 +48,9 @@ def prepare(start: Start, env: Mapping[str, str], *, private: Path | None, copie
     above = folder if env.get(start.home.variable) else Path(env["HOME"])
     beside = [above / name for name in start.home.copied]
     shown = [(_copy(path, copies), path) for path in beside if path.is_file()]
+    for name in start.home.rewritten:
+        (folder / name).mkdir(mode=PRIVATE_MODE, exist_ok=True)
+        shown.append((_copy(folder / name, copies), folder / name))
     guarded = [(folder / name, folder / name) for name in start.home.read_only]
     return Prepared(((folder, folder), *shown), tuple(guarded))
 
@@ -78,6 +81,8 @@ def _make_guarded(home: Home, folder: Path) -> None:
 
 def _copy(path: Path, copies: Path) -> Path:
     copies.mkdir(mode=PRIVATE_MODE, parents=True, exist_ok=True)
+    if path.is_dir():
+        return Path(shutil.copytree(path, copies / path.name, symlinks=True, dirs_exist_ok=True))
     return Path(shutil.copy2(path, copies / path.name))
 
 

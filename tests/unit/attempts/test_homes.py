@@ -50,6 +50,17 @@ def test_the_file_that_names_servers_is_a_copy(tmp_path: Path) -> None:
     assert target.read_text() == "{}"
 
 
+def test_a_folder_the_program_rewrites_at_every_start_is_a_copy(tmp_path: Path) -> None:
+    mine = tmp_path / ".codex/skills/mine/SKILL.md"
+    mine.parent.mkdir(parents=True)
+    mine.write_text("how")
+    found = {target: source for source, target in shared("codex", tmp_path).writable}
+    copy = found[tmp_path / ".codex/skills"]
+    assert (copy / "mine/SKILL.md").read_text() == "how"
+    (copy / "mine/SKILL.md").write_text("planted")
+    assert mine.read_text() == "how"
+
+
 def test_where_the_variable_says_so_the_home_is_elsewhere(tmp_path: Path) -> None:
     found = shared("claude", tmp_path, CLAUDE_CONFIG_DIR=str(tmp_path / "other"))
     assert found.writable[0][0] == tmp_path / "other"

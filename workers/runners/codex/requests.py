@@ -16,8 +16,9 @@ HOME = Home(
     read_only={
         **dict.fromkeys(("config.toml", ".env", "AGENTS.md", "AGENTS.override.md"), ""),
         **dict.fromkeys(("hooks.json",), "{}\n"),
-        **dict.fromkeys(("rules", "prompts", "plugins", "hooks", "agents", "skills")),
+        **dict.fromkeys(("rules", "prompts", "plugins", "hooks", "agents")),
     },
+    rewritten=("skills",),
     settings=("config.toml", "AGENTS.md"),
     keys=("OPENAI_API_KEY", "CODEX_API_KEY"),
     key_file=("auth.json", "OPENAI_API_KEY"),
