@@ -1,24 +1,14 @@
-"""The shapes of answers, for the OpenAPI document; the answers themselves are written by `web.views`."""
+"""A task, its attempts, events and replies."""
 
 from __future__ import annotations
 
 from typing import Any
 
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import Field
 
 from shared.events import Kind
 from shared.lifecycle import Status
-
-
-class Result(BaseModel):
-    model_config = ConfigDict(extra="allow")
-
-
-class Problem(Result):
-    title: str
-    status: int
-    detail: str
-    slug: str
+from web.api.results.result import Result
 
 
 class Event(Result):
@@ -122,60 +112,6 @@ class Reply(Result):
     detail: str | None
 
 
-class Approval(Result):
-    id: str
-    task_id: str
-    attempt_id: str
-    status: str
-    tool: str
-    title: str
-    command: str | None
-    input: dict[str, Any]
-    cwd: str | None
-    risk: list[str]
-    rule: str | None
-    choices: list[Any]
-    scope: str | None
-    note: str | None
-    decided_by: str | None
-    created_at: str
-    decided_at: str | None
-    delivered_at: str | None
-    confirmed_at: str | None
-    expires_at: str | None
-    updated_input: dict[str, Any] | None
-    tool_use_id: str | None
-    task_rule: dict[str, Any] | None
-
-
-class Rule(Result):
-    """A rule of one task; `id` names it."""
-
-    id: str
-    tool: str
-    action: str
-
-
-class Landed(Result):
-    task: Task
-    message: str
-
-
-class Diff(Result):
-    task_id: str
-    isolated: bool
-    worktree_path: str | None
-    runner_session_id: str | None
-    base_commit: str | None
-    stat: str
-    patch: str
-    files: list[dict[str, Any]]
-    head_oid: str | None
-    base_oid: str | None
-    captured_at: str | None
-    truncated: bool
-
-
 class Logs(Result):
     task_id: str
     runner: str
@@ -195,85 +131,6 @@ class Attach(Result):
     env: dict[str, str]
 
 
-class Workspace(Result):
-    name: str
-    path: str
-
-
-class Runner(Result):
-    runner: str
-    available: bool
-    command: str
-    version: str | None
-    detail: str | None
-    capabilities: dict[str, Any]
-
-
-class Session(Result):
-    runner: str
-    session_id: str
-    title: str | None
-    workspace: str | None
-    transcript_path: str | None
-    created_at: str | None
-    updated_at: str
-    source: str
-    resume_command: str | None
-    message_count: int
-    last_message: str | None
-    openruntime_task_id: str | None
-    managed_by_openruntime: bool
-
-
-class Sessions(Result):
-    sessions: list[Session]
-    codex_home: str | None
-    claude_home: str | None
-    next_cursor: str | None
-
-
-class Cost(Result):
-    key: str
-    label: str | None
-    task_id: str | None
-    attempts: int
-    input_tokens: int
-    cached_tokens: int
-    output_tokens: int
-    tool_calls: int | None
-    runtime_millis: int | None
-    cost_micros: int | None
-    estimated: bool
-    unpriced_tokens: int
-
-
-class Costs(Result):
-    by: str
-    since: str | None
-    until: str | None
-    rows: list[Cost]
-    total: Cost
-    truncated: bool
-    prices_as_of: str | None
-
-
-class Presets(Result):
-    """Each preset's policy by its name."""
-
-
 class Deleting(Result):
     task_id: str
     pending_command: Pending
-
-
-class Health(Result):
-    status: str
-    storage: str
-    version: str
-    workers: list[dict[str, Any]]
-    broker: str
-
-
-class Link(Result):
-    url: str
-    expires_at: str

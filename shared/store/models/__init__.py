@@ -1,0 +1,52 @@
+"""The store's tables as Peewee models, without behaviour: the verbs stand one folder up."""
+
+from __future__ import annotations
+
+from shared.store.models.access import Idempotency, Login, LoginLink
+from shared.store.models.columns import INSERTED, Table, json_text
+from shared.store.models.fleet import AgentSession, AgentStore, Runner, Worker
+from shared.store.models.places import Inspection, Workspace
+from shared.store.models.review import Capture, Landing
+from shared.store.models.work import Approval, Attempt, Command, Event, Task
+
+TABLES = (
+    Workspace,
+    Inspection,
+    Task,
+    Attempt,
+    Event,
+    Command,
+    Approval,
+    Capture,
+    Landing,
+    Worker,
+    Runner,
+    AgentSession,
+    AgentStore,
+    Idempotency,
+    LoginLink,
+    Login,
+)
+
+__all__ = [
+    "INSERTED",
+    "TABLES",
+    "AgentSession",
+    "AgentStore",
+    "Approval",
+    "Attempt",
+    "Capture",
+    "Command",
+    "Event",
+    "Idempotency",
+    "Inspection",
+    "Landing",
+    "Login",
+    "LoginLink",
+    "Runner",
+    "Table",
+    "Task",
+    "Worker",
+    "Workspace",
+    "json_text",
+]

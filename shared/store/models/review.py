@@ -1,0 +1,41 @@
+"""What is reviewed and landed: captures and landings."""
+
+from __future__ import annotations
+
+import peewee
+
+from shared.store.models.columns import InstantField, JSONText, Table
+from shared.store.models.work import Task
+
+
+class Capture(Table):
+    id = peewee.TextField(primary_key=True)
+    task_id: int
+    task = peewee.ForeignKeyField(Task, column_name="task", on_delete="CASCADE")
+    attempt = peewee.TextField(null=True)
+    base_oid = peewee.TextField()
+    head_oid = peewee.TextField()
+    tree_oid = peewee.TextField()
+    stat = peewee.TextField()
+    files = JSONText()
+    flags = JSONText(default=list)
+    patch = peewee.BlobField()
+    truncated = peewee.BooleanField(default=False)
+    fingerprint = peewee.TextField(null=True)
+    captured_at = InstantField()
+
+
+class Landing(Table):
+    id = peewee.TextField(primary_key=True)
+    task_id: int
+    task = peewee.ForeignKeyField(Task, column_name="task", on_delete="CASCADE")
+    capture = peewee.TextField()
+    strategy = peewee.TextField()
+    target_branch = peewee.TextField(null=True)
+    state = peewee.TextField()
+    intent = peewee.TextField()
+    commit_oid = peewee.TextField(null=True)
+    previous_oid = peewee.TextField(null=True)
+    backup_ref = peewee.TextField(null=True)
+    created_at = InstantField()
+    finished_at = InstantField(null=True)

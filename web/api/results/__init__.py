@@ -1,0 +1,38 @@
+"""The shapes of answers, for the OpenAPI document; the answers themselves are written by `web.views`."""
+
+from __future__ import annotations
+
+from web.api.results.approvals import Approval, Rule
+from web.api.results.inventories import (
+    Costs,
+    Health,
+    Link,
+    Presets,
+    Runner,
+    Sessions,
+    Workspace,
+)
+from web.api.results.result import Problem
+from web.api.results.review import Diff, Landed
+from web.api.results.tasks import Attach, Deleting, Event, Logs, Reply, Task
+
+__all__ = [
+    "Approval",
+    "Attach",
+    "Costs",
+    "Deleting",
+    "Diff",
+    "Event",
+    "Health",
+    "Landed",
+    "Link",
+    "Logs",
+    "Presets",
+    "Problem",
+    "Reply",
+    "Rule",
+    "Runner",
+    "Sessions",
+    "Task",
+    "Workspace",
+]

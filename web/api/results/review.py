@@ -1,0 +1,28 @@
+"""Diffs and landings."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from web.api.results.result import Result
+from web.api.results.tasks import Task
+
+
+class Landed(Result):
+    task: Task
+    message: str
+
+
+class Diff(Result):
+    task_id: str
+    isolated: bool
+    worktree_path: str | None
+    runner_session_id: str | None
+    base_commit: str | None
+    stat: str
+    patch: str
+    files: list[dict[str, Any]]
+    head_oid: str | None
+    base_oid: str | None
+    captured_at: str | None
+    truncated: bool

@@ -1,0 +1,61 @@
+"""The shapes of requests: what is checked before any value is looked at."""
+
+from __future__ import annotations
+
+from web.api.schemas.fields import (
+    PROMPT_BYTES,
+    ById,
+    NothingNeeded,
+    Page,
+    Reference,
+)
+from web.api.schemas.inventories import SESSIONS_AT_ONCE, CostList, SessionList
+from web.api.schemas.places import Browse, ByWorkspace, Defaults, Register
+from web.api.schemas.policy import ToolRule
+from web.api.schemas.review import Cleanup, DiffQuery, Merge
+from web.api.schemas.steering import (
+    ApprovalList,
+    Approve,
+    ByReply,
+    ByRequest,
+    ByRule,
+    Decision,
+    Mode,
+    Reply,
+    Start,
+)
+from web.api.schemas.tasks import Archive, EventPage, NewTask, OneTask, TaskList, count
+
+__all__ = [
+    "PROMPT_BYTES",
+    "SESSIONS_AT_ONCE",
+    "ApprovalList",
+    "Approve",
+    "Archive",
+    "Browse",
+    "ById",
+    "ByReply",
+    "ByRequest",
+    "ByRule",
+    "ByWorkspace",
+    "Cleanup",
+    "CostList",
+    "Decision",
+    "Defaults",
+    "DiffQuery",
+    "EventPage",
+    "Merge",
+    "Mode",
+    "NewTask",
+    "NothingNeeded",
+    "OneTask",
+    "Page",
+    "Reference",
+    "Register",
+    "Reply",
+    "SessionList",
+    "Start",
+    "TaskList",
+    "ToolRule",
+    "count",
+]

@@ -1,0 +1,36 @@
+"""Workspaces."""
+
+from __future__ import annotations
+
+from typing import Annotated
+
+from pydantic import BaseModel, Field
+
+from web.api.schemas.fields import Body, Command, Line, Lines, Plain, Query, Variable
+from web.api.schemas.policy import Preset, ToolRule
+
+
+class Register(Body):
+    path: Line
+
+
+class Defaults(Body):
+    """What tasks in a workspace begin with; null removes a key."""
+
+    preset: Preset | None = None
+    verify: Command | None = None
+    setup: Command | None = None
+    env: Annotated[list[Variable], Field(max_length=100)] | None = None
+    home_paths: Lines | None = None
+    network_hosts: Lines | None = None
+    tool_rules: Annotated[list[ToolRule], Field(max_length=200)] | None = None
+
+
+class ByWorkspace(BaseModel):
+    id: str = Field(description="The workspace's id.")
+
+
+class Browse(Query):
+    path: Annotated[str, Field(max_length=4096), Plain] | None = Field(
+        None, description="A folder; the home folder unless given."
+    )

@@ -1,0 +1,28 @@
+"""Diffs, merges and cleanups."""
+
+from __future__ import annotations
+
+from typing import Annotated, Literal
+
+from pydantic import Field
+
+from web.api.schemas.fields import Body, ObjectId, Plain, Query
+
+
+class Merge(Body):
+    strategy: Literal["squash", "merge", "rebase", "apply"] | None = None
+    message: Annotated[str, Field(max_length=20_000), Plain] | None = None
+    head_oid: ObjectId | None = Field(
+        None, description="The capture that was reviewed; 409 when there is a newer one."
+    )
+    target_oid: ObjectId | None = Field(None, description="Where the target stood; 409 when it has moved.")
+    cleanup: bool | None = Field(None, description="Remove the worktree after the landing.")
+
+
+class Cleanup(Body):
+    force: bool | None = Field(None, description="Also when unmerged work goes.")
+
+
+class DiffQuery(Query):
+    path: Annotated[str, Field(max_length=4096)] | None = Field(None, description="Only this file's patch.")
+    refresh: bool = Field(False, description="Capture now, and wait up to two seconds for it.")

@@ -1,0 +1,106 @@
+"""Creating and reading tasks and their events."""
+
+from __future__ import annotations
+
+from typing import Annotated, Any, Literal
+
+from pydantic import Field
+
+from shared.errors import BadRequest
+from shared.lifecycle import Status
+from web.api.schemas.fields import (
+    SEQ,
+    Body,
+    Command,
+    Line,
+    Long,
+    Plain,
+    Query,
+    Reference,
+    Unsigned,
+    Variable,
+    Word,
+)
+from web.api.schemas.policy import Policy, Preset
+
+
+class NewTask(Body):
+    """A task as it is asked for."""
+
+    title: Annotated[str, Field(max_length=1000), Plain]
+    prompt: Long
+    runner: Annotated[str, Field(max_length=100)]
+    command: Command | None = None
+    workspace: Line | None = None
+    budget_minutes: Unsigned | None = None
+    policy: Policy | None = None
+    preset: Preset | None = None
+    priority: Annotated[int, Field(ge=-1000, le=1000)] | None = None
+    labels: Annotated[list[Annotated[Word, Field(min_length=1)]], Field(max_length=20)] | None = None
+    base_ref: Reference | None = None
+    target_branch: Reference | None = None
+    verify: Command | None = None
+    env: Annotated[list[Variable], Field(max_length=100)] | None = None
+    depends_on: Annotated[list[str], Field(max_length=50)] | None = None
+    pty: bool | None = None
+    mode: Literal["live", "plan", "oneshot"] | None = Field(
+        None,
+        description="`live` talks both ways, `plan` begins with a plan, `oneshot` runs one turn and asks nothing.",
+    )
+    model: Word | None = None
+    effort: Word | None = None
+    arguments: Annotated[list[Line], Field(max_length=20)] | None = Field(
+        None, description="Further flags, from the list in the runner's capabilities."
+    )
+    mcp_servers: Annotated[dict[str, dict[str, Any]], Field(max_length=20)] | None = None
+    resume_after_limit: bool | None = Field(
+        None,
+        description="Go on by itself when the usage limit that stopped it is lifted; budgets still hold.",
+    )
+
+
+class Archive(Body):
+    archived: bool | None = Field(None, description="True unless said otherwise.")
+
+
+class TaskList(Query):
+    status: str | None = Field(None, description="One or more statuses, separated by commas.")
+    q: Annotated[str, Field(max_length=500)] | None = Field(
+        None, description="Words in title or prompt, or the beginning of an id."
+    )
+    workspace: str | None = Field(None, description="The workspace's path.")
+    runner: str | None = None
+    archived: bool = False
+    limit: Annotated[int, Field(ge=1)] = 100
+    cursor: str | None = Field(None, description="From the Link header of the page before.")
+    events: Annotated[str, Field(pattern=r"^([0-9]{1,9}|all)$")] = Field(
+        "20", description="How many of each task's newest events, or all."
+    )
+
+    def statuses(self) -> list[Status]:
+        """The statuses asked for; raises BadRequest for an unknown one."""
+        try:
+            return [Status(word.strip()) for word in (self.status or "").split(",") if word.strip()]
+        except ValueError as error:
+            raise BadRequest(f"The status filter is unusable: {error}.") from None
+
+
+class OneTask(Query):
+    events: Annotated[str, Field(pattern=r"^([0-9]{1,9}|all)$")] = "500"
+
+
+class EventPage(Query):
+    after: Annotated[int, Field(ge=0, le=SEQ)] = 0
+    before: Annotated[int, Field(ge=0, le=SEQ)] | None = Field(
+        None, description="The last `limit` below this seq."
+    )
+    limit: Annotated[int, Field(ge=1)] = 500
+    kind: Literal["lifecycle", "stdout", "stderr", "diff", "input", "error"] | None = None
+    category: Annotated[str, Field(max_length=100)] | None = None
+    q: Annotated[str, Field(max_length=500)] | None = Field(None, description="Text in the message.")
+    wait: Annotated[float, Field(ge=0, le=20)] = Field(0, description="Seconds to wait for a first event.")
+
+
+def count(text: str) -> int | None:
+    """`events=`: a number, or None for all."""
+    return None if text == "all" else int(text)
