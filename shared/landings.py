@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 from uuid import uuid4
@@ -107,8 +107,18 @@ def latest_capture(task: Task) -> Capture | None:
     return Capture.select().where(Capture.task == task.number).order_by(INSERTED.desc()).first()
 
 
-def begin_landing(task: Task, capture: Capture, strategy: str, target: str | None, intent: str) -> Landing:
-    """Record the intent before the first ref moves, so that a crash can be completed (P17)."""
+def begin_landing(
+    task: Task,
+    capture: Capture,
+    strategy: str,
+    target: str | None,
+    intent: str,
+    overridden: Sequence[Mapping[str, Any]] = (),
+) -> Landing:
+    """Record the intent before the first ref moves, so that a crash can be completed (P17).
+
+    `overridden` are the objections of gates that a person lets pass (`shared.landing_gates`).
+    """
     with transaction():
         return Landing.create(
             id=str(uuid4()),
@@ -118,6 +128,7 @@ def begin_landing(task: Task, capture: Capture, strategy: str, target: str | Non
             target_branch=target,
             state="prepared",
             intent=intent,
+            overridden=[dict(one) for one in overridden],
             created_at=now(),
         )
 

@@ -27,12 +27,6 @@ STRATEGIES = {
 LISTED = 50
 
 
-class Wished(schemas.Merge):
-    """A merge as a page asks for it: the branch may be another one than the task's."""
-
-    target_branch: schemas.Reference | None = None
-
-
 def install(app: Flask) -> None:
     app.add_url_rule("/ui/tasks/<id>/merge", "merge_page", merge_page)
     app.add_url_rule("/ui/tasks/<id>/merge", "merge_form", merge, methods=["POST"])
@@ -117,7 +111,7 @@ def _wished(**given: str) -> dict[str, Any]:
     """The body of a landing's command, with what is empty left out; raises WrongShape for unusable values."""
     said = {name: value.replace("\r\n", "\n") for name, value in given.items() if value}
     try:
-        return Wished.model_validate(said).model_dump(exclude_none=True)
+        return schemas.Merge.model_validate(said).model_dump(exclude_none=True)
     except ValidationError as error:
         raise problems.shape(error) from None
 

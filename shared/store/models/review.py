@@ -37,5 +37,6 @@ class Landing(Table):
     commit_oid = peewee.TextField(null=True)
     previous_oid = peewee.TextField(null=True)
     backup_ref = peewee.TextField(null=True)
+    overridden = JSONText(default=list)
     created_at = InstantField()
     finished_at = InstantField(null=True)

@@ -4,9 +4,16 @@ from __future__ import annotations
 
 from typing import Annotated, Literal
 
-from pydantic import Field
+from pydantic import AfterValidator, Field
 
-from web.api.schemas.fields import Body, ObjectId, Plain, Query
+from shared.landing_gates import GateKind
+from web.api.schemas.fields import Body, ObjectId, Plain, Query, Reference
+
+
+def _gate(kind: str) -> str:
+    if kind not in list(GateKind):
+        raise ValueError(f"there is no gate {kind!r}")
+    return kind
 
 
 class Merge(Body):
@@ -17,6 +24,10 @@ class Merge(Body):
     )
     target_oid: ObjectId | None = Field(None, description="Where the target stood; 409 when it has moved.")
     cleanup: bool | None = Field(None, description="Remove the worktree after the landing.")
+    target_branch: Reference | None = Field(None, description="Another branch than the task's to land on.")
+    override: Annotated[list[Annotated[str, AfterValidator(_gate)]], Field(max_length=20)] | None = Field(
+        None, description="Kinds of objections in `blocking` to land in spite of; recorded with the landing."
+    )
 
 
 class Cleanup(Body):

@@ -1,0 +1,65 @@
+"""What is looked at before a task's work lands, beside conflicts and what of the user's is in the way.
+
+Adding one: a member of `GateKind` in `shared/landing_gates.py`, a function here, a line in `GATES`.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from shared.errors import LandingRefused
+from shared.landing_gates import GateKind, item, refusing
+from shared.store.models import Capture as CaptureRow
+from shared.store.models import Task
+from workers.repository.capture import Capture
+from workers.repository.discovery import Repository
+
+Item = dict[str, Any]
+
+
+@dataclass(frozen=True)
+class Candidate:
+    """What is about to land, as every gate sees it: `capture` as taken just now, `row` as it is stored (redacted)."""
+
+    task: Task
+    repository: Repository
+    capture: Capture
+    row: CaptureRow
+
+
+def _changed_configuration(candidate: Candidate) -> list[Item]:
+    if not (candidate.task.worktree or {}).get("tampered"):
+        return []
+    why = (
+        "Git's configuration or hooks changed during the last attempt: look at them, then start the task again"
+        " or take its branch yourself."
+    )
+    return [item(GateKind.CHANGED_CONFIGURATION, "", why)]
+
+
+GATES: Mapping[GateKind, Callable[[Candidate], list[Item]]] = {
+    GateKind.CHANGED_CONFIGURATION: _changed_configuration,
+}
+
+
+def look(candidate: Candidate) -> list[Item]:
+    """What the gates object to, in their order."""
+    return [found for gate in GATES.values() for found in gate(candidate)]
+
+
+def pass_through(candidate: Candidate, override: list[str]) -> list[Item]:
+    """The objections a person overrides, to be recorded with the landing; raises LandingRefused for the others."""
+    found = look(candidate)
+    left = refusing(found, override)
+    if left:
+        raise LandingRefused(_sentence(left), conflicts=[], blocking=left)
+    return found
+
+
+def _sentence(left: list[Item]) -> str:
+    first = left[0]
+    about = f"{first['path']}: " if first["path"] else ""
+    more = f" ({len(left)} objections in all)" if len(left) > 1 else ""
+    return f"{about}{first['why']}{more}"

@@ -1,0 +1,134 @@
+"""The commands `preview` and `merge`: gates first, then the engine; done twice, or after a crash, it lands once."""
+
+from __future__ import annotations
+
+import dataclasses
+from typing import Any
+
+from shared import commands, landings, tasks
+from shared.config import Config
+from shared.crashpoints import crashpoint
+from shared.errors import Conflict, GitFailed, LandingRefused, Refused
+from shared.landing_gates import CHECKOUT
+from shared.store.database import transaction
+from shared.store.models import Command, Landing, Task
+from workers.landing import cleanup, gates, site
+from workers.landing.gates import Candidate, Item
+from workers.repository import landing
+
+
+def preview(task: Task, command: Command, config: Config) -> dict[str, Any]:
+    """What a landing would meet now; nothing changes."""
+    candidate = site.candidate(task, config)
+    found = landing.preview(
+        candidate.repository,
+        candidate.capture,
+        target_branch=command.body.get("target_branch") or task.target_branch,
+        strategy=command.body.get("strategy") or "squash",
+    )
+    objections = gates.look(candidate)
+    return {
+        **dataclasses.asdict(found),
+        "clean": found.clean and not objections,
+        "blocking": [*objections, *_of_the_users(found.blocking)],
+    }
+
+
+def merge(task: Task, command: Command, config: Config) -> dict[str, Any]:
+    """Land the work, and clean up when asked."""
+    result = command.result or _merged(task, command, config)
+    if not command.body.get("cleanup"):
+        return dict(result)
+    try:
+        cleanup.remove(tasks.get(task.id), force=False, config=config)
+    except (Refused, GitFailed) as error:
+        return {**result, "cleanup_refused": str(error)}  # the merge stands, whatever becomes of its cleanup
+    return dict(result)
+
+
+def _merged(task: Task, command: Command, config: Config) -> dict[str, Any]:
+    if task.live_attempt is not None:
+        raise Conflict(f"The task is {task.status}; it can be merged once it has ended.")
+    done = _already_landed(task, command)
+    if done is not None:
+        return done
+    candidate = site.candidate(task, config)
+    if not candidate.capture.files:
+        raise Conflict("The task has no changes to merge.")
+    overridden = gates.pass_through(candidate, command.body.get("override") or [])
+    return _land(candidate, command, overridden)
+
+
+def _land(candidate: Candidate, command: Command, overridden: list[Item]) -> dict[str, Any]:
+    task, body = candidate.task, command.body
+    recorded: list[Landing] = []
+
+    def record(intent: landing.Intent) -> None:
+        recorded.append(
+            landings.begin_landing(
+                task, candidate.row, intent.strategy, intent.target_branch, intent.to_json(), overridden
+            )
+        )
+        crashpoint("merge.intent")
+
+    try:
+        landed = landing.land(
+            candidate.repository,
+            candidate.capture,
+            strategy=body.get("strategy") or "squash",
+            message=body.get("message") or landings.proposed_message(task),
+            target_branch=body.get("target_branch") or task.target_branch,
+            expected_head=body.get("head_oid"),
+            expected_target=body.get("target_oid"),
+            record=record,
+        )
+    except (Refused, GitFailed) as error:
+        for begun in recorded:
+            landings.end_landing(begun, "refused")
+        if isinstance(error, LandingRefused):
+            error.extra["blocking"] = _of_the_users(error.extra["blocking"])
+        raise
+    crashpoint("merge.moved")
+    for given_up in recorded[:-1]:
+        landings.end_landing(given_up, "refused")
+    return _landed(task, command, recorded[-1], landed)
+
+
+def _already_landed(task: Task, command: Command) -> dict[str, Any] | None:
+    """A merge delivered twice, or resumed after a crash: go on with the landing that was begun."""
+    begun = landings.unfinished_landing(task)
+    if begun is not None:
+        try:
+            return _landed(task, command, begun, landing.complete(landing.Intent.from_json(begun.intent)))
+        except (Refused, GitFailed):
+            landings.end_landing(begun, "refused")
+            raise
+    if task.worktree_merged_at is not None:
+        raise Conflict("The task's changes are already merged.")
+    return None
+
+
+def _landed(task: Task, command: Command, recorded: Landing, landed: landing.Landed) -> dict[str, Any]:
+    """Record a landing, its task and what the command answers in one transaction: all of it is so, or none."""
+    where = f"branch {landed.target_branch}" if landed.target_branch else "the checkout"
+    said = f"Merged into {where}" + (f" as {landed.commit_oid[:10]}" if landed.commit_oid else "")
+    kinds = sorted({item["kind"] for item in recorded.overridden})
+    said += f"; overridden: {', '.join(kinds)}" if kinds else ""
+    result = {"message": said, "commit_oid": landed.commit_oid, "target_branch": landed.target_branch}
+    with transaction():
+        landings.end_landing(
+            recorded,
+            "landed",
+            commit_oid=landed.commit_oid,
+            previous_oid=landed.previous_oid,
+            backup_ref=landed.backup_ref,
+        )
+        if tasks.get(task.id).worktree_merged_at is None:
+            landings.merged(task, said)
+        commands.keep_result(command.id, result)
+    crashpoint("merge.recorded")
+    return result
+
+
+def _of_the_users(found: Any) -> list[Item]:
+    return [{"kind": CHECKOUT, "overridable": False, **item} for item in found]

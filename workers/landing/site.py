@@ -1,0 +1,46 @@
+"""Where a task's work is and where it goes: its worktree, its repository, and its latest capture."""
+
+from __future__ import annotations
+
+from shared import landings
+from shared.config import Config
+from shared.errors import Conflict, NotReady
+from shared.store.models import Capture as CaptureRow
+from shared.store.models import Task
+from workers.attempts import closing
+from workers.attempts.place import worktree_of
+from workers.landing.gates import Candidate
+from workers.repository import capture as captures
+from workers.repository import discovery
+from workers.repository.discovery import Repository
+from workers.repository.worktree import Worktree
+
+
+def of(task: Task, config: Config) -> tuple[Worktree, Repository]:
+    """The task's worktree and the repository it belongs to. Raises Conflict or NotReady where one is gone."""
+    worktree = worktree_of(task, config)
+    if worktree is None or task.worktree_path is None:
+        raise Conflict("The task has no worktree; there is nothing to merge.")
+    if not worktree.path.is_dir():
+        raise NotReady(
+            "The task's worktree is gone; start the task again to bring it back from its last state."
+        )
+    repository = discovery.locate(task.workspace)
+    if repository is None:
+        raise NotReady(f"{task.workspace} is not in a git repository any more.")
+    return worktree, repository
+
+
+def candidate(task: Task, config: Config) -> Candidate:
+    """The work as it is now, captured and stored. Raises as `of` does."""
+    worktree, repository = of(task, config)
+    taken = captures.take(worktree)
+    row = landings.keep_capture(task, closing.record_of(taken, task))
+    return Candidate(task, repository, taken, row)
+
+
+def last_state(task: Task, worktree: Worktree) -> CaptureRow | None:
+    """The worktree as it is now, captured; as it was last captured when the folder is gone."""
+    if worktree.path.is_dir():
+        return closing.take(task, worktree)
+    return landings.latest_capture(task)
