@@ -23,6 +23,7 @@
     ├── AgentLost                the shim of an attempt died
     ├── SchemaRefused            the store was made by another program or a newer version
     ├── InstanceRunning          another instance holds this data directory
+    ├── BackupUnusable           a backup could not be written, or is none of ours
     └── ConfigError              a setting has an unusable value
 
 The API renders a Refused as problem+json from `title`, `status`, `slug` and its message; the CLI maps the
@@ -144,6 +145,10 @@ class SchemaRefused(OpenRuntimeError):
 
 class InstanceRunning(OpenRuntimeError):
     """Another instance already serves this data directory."""
+
+
+class BackupUnusable(OpenRuntimeError):
+    """A backup could not be written, or a file is not a whole backup of ours."""
 
 
 class ConfigError(OpenRuntimeError):

@@ -117,11 +117,14 @@ class Janitor(threading.Thread):
                     self._resume(taken)
 
     def _resume(self, attempt: Attempt) -> None:
-        """Go on with an attempt somebody had claimed: watch it, end it, or let it be started again."""
+        """Go on with an attempt somebody had claimed: watch it, end it, or let it be started again.
+
+        One whose agent may have run is never started again: not even where its directory is gone (a restored backup).
+        """
         directory = self._office.config.attempts / attempt.id
         try:
             match process.state(directory):
-                case "absent":
+                case "absent" if directory.is_dir() or attempt.identity is None:
                     attempts.release(attempt, "its worker died before the agent started")
                 case "starting":
                     return

@@ -36,6 +36,8 @@ MODULES = {
     "login": "access",
     "where": "access",
     "doctor": "doctor",
+    "backup": "backups",
+    "restore": "backups",
     "deploy": "deployment",
 }
 
