@@ -21,6 +21,7 @@ from shared.errors import BadRequest, Conflict, NotFound, NotReady, PolicyViolat
 from shared.events import Category, Draft, Kind
 from shared.lifecycle import ENDED, LIVE, Status, StopReason
 from shared.policy import Policy
+from shared.policy_report import unkept
 from shared.store.database import transaction
 from shared.store.models import Attempt, Command, Task
 
@@ -192,6 +193,8 @@ def _start_refusal(task: Task, resume: bool) -> Refused | None:
         return NotReady(
             f"The runner {task.runner} is not available: {known.detail or 'its program is missing'}."
         )
+    if weak := unkept(frozen, fleet.grounds().get(task.runner)):
+        return NotReady(weak)
     if resume and task.runner == "shell":
         return Conflict("A shell task has no session to resume; start it again without resume.")
     if resume and not task.runner_session_id:

@@ -7,11 +7,12 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
-from shared import agent_options, grants, tasks
+from shared import agent_options, fleet, grants, policy_report, tasks
 from shared.clock import rfc3339
 from shared.followups import FollowUp
 from shared.lifecycle import Status
 from shared.policy import Policy
+from shared.policy_report import Ground
 from shared.store.database import raw
 from shared.store.models import Approval, Attempt, Command, Task
 
@@ -24,12 +25,13 @@ DEFAULT_POLICY = Policy().to_json()
 
 @dataclass
 class Context:
-    """What the views of several tasks need besides their rows, read in four queries for all of them."""
+    """What the views of several tasks need besides their rows, read in five queries for all of them."""
 
     attempts: dict[int, list[Attempt]] = field(default_factory=dict)
     pending: dict[int, View] = field(default_factory=dict)
     asked: set[int] = field(default_factory=set)
     places: dict[str, int] = field(default_factory=dict)
+    grounds: dict[str, Ground] = field(default_factory=dict)
 
 
 def context(rows: Sequence[Task]) -> Context:
@@ -50,6 +52,8 @@ def context(rows: Sequence[Task]) -> Context:
         found.asked = {row.task_id for row in asked}
     if any(task.status is Status.QUEUED and task.live_attempt for task in rows):
         found.places = _places()
+    if any(not task.policy_report for task in rows):
+        found.grounds = fleet.grounds()
     return found
 
 
@@ -94,7 +98,8 @@ def task(row: Task, known: Context) -> View:
         "updated_at": rfc3339(row.updated_at),
         "attempts": attempts,
         "current_attempt": attempts[-1] if attempts else None,
-        "policy_report": row.policy_report,
+        "policy_report": row.policy_report
+        or policy_report.of(tasks.policy_of(row), known.grounds.get(row.runner)),
         "preset": row.preset,
         "priority": row.priority,
         "labels": row.labels,

@@ -6,13 +6,15 @@ import textwrap
 from datetime import timedelta
 from uuid import uuid4
 
-from shared import approvals, fleet, timeline
+from shared import approvals, fleet, policy_report, timeline
 from shared.approvals import Question
 from shared.clock import now
 from shared.config import from_env
 from shared.events import Category, Draft, Kind
 from shared.fleet import RunnerState
 from shared.lifecycle import Status
+from shared.policy import Policy
+from shared.policy_report import Ground
 from shared.store.database import close, open_store, transaction
 from shared.store.models import Attempt, Task
 from tests.browser.captured import WORDS, capture
@@ -28,6 +30,7 @@ PAYLOADS = (
     "\x1b]8;;http://evil.invalid\x1b\\click\x1b]8;;\x1b\\ \x1b[31mred\x1b[0m \x1b[2J\x07",
     "[x](javascript:window.__xss=1) ![p](http://evil.invalid/p.png) <b>bold</b>",
 )
+GROUND = Ground("bubblewrap", hosted=True, asks=True)
 TESTS = [f"\x1b[32mPASS\x1b[0m tests/test_hub.py::test_resume_{n} [{n * 2:3}%]" for n in range(1, 48)]
 
 
@@ -69,14 +72,7 @@ def task(title: str, runner: str = "claude-code", **more: object) -> tuple[Task,
                 "preset": "default",
                 "policy": {"budget_cents": 500},
                 "effective_policy": {"budget_cents": 500},
-                "policy_report": {
-                    "workspace_access": [
-                        "enforced",
-                        "Only the worktree and the agent's home can be written.",
-                    ],
-                    "network": ["advisory", "This agent must reach its model's API."],
-                    "secrets": ["off", "No secret was granted."],
-                },
+                "policy_report": policy_report.of(Policy(budget_cents=500), GROUND),
                 "branch": "openruntime/7f3c91aa-fix-flaky-hub-test",
                 "target_branch": "main",
                 "base_commit": "8fe6bd5" + "0" * 33,

@@ -23,6 +23,7 @@ PURE = {
     "lifecycle": set(),
     "events": set(),
     "policy": set(),
+    "policy_report": set(),
     "network_words": set(),
     "prices": set(),
     "redaction": {"re2"},

@@ -69,7 +69,6 @@ def policy(id: str) -> str:
             "task/policy.html",
             tab="policy",
             rules=task_details.rules(task),
-            boundaries=task_details.boundaries(task),
             granted=told(grants.of(task.number)),
             ruled=told(tasks.policy_of(task).tool_rules, "task rule"),
             trial=g.get("trial"),

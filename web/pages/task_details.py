@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any
 
-from shared import approvals, followups, tasks
+from shared import approvals, fleet, followups, policy_report, tasks
 from shared.clock import now
 from shared.followups import FollowUp
 from shared.lifecycle import ENDED, LIVE, Status
@@ -270,20 +270,6 @@ def siblings(task: Task) -> list[tuple[str, list[Card]]]:
     return found
 
 
-#: Which row of the report speaks of which field of the policy.
-REPORTED = {
-    "workspace_access": "workspace_access",
-    "allowed_workspaces": "workspace_access",
-    "allow_network": "network",
-    "network_mode": "network",
-    "network_hosts": "network",
-    "allow_secrets": "secrets",
-    "allow_git_write": "git_write",
-}
-#: Fields that the supervisor itself sees to, wherever it runs.
-KEPT = ("require_approval", "max_runtime_minutes", "enforcement", "approval_minutes")
-
-
 @dataclass(frozen=True)
 class Rule:
     """One field of the policy, its value in words, and how far it holds on this host."""
@@ -295,27 +281,15 @@ class Rule:
 
 
 def rules(task: Task) -> list[Rule]:
-    """The effective policy, field by field."""
-    report = task.policy_report or {}
+    """The effective policy, field by field: as it held when the latest attempt began, or would hold here now."""
+    wanted = tasks.policy_of(task)
+    report = task.policy_report or policy_report.of(wanted, fleet.grounds().get(task.runner))
     found = []
-    for name, value in tasks.policy_of(task).to_json().items():
-        if name == "tool_rules":
-            continue
-        said = report.get(REPORTED.get(name, ""))
-        if name in KEPT:
-            said = ("enforced", "The supervisor keeps it.") if value else None
-        level, reason = (str(said[0]), str(said[1])) if said else ("", "")
-        found.append(Rule(name.replace("_", " ").capitalize(), _value(value), level, reason))
+    for name, value in wanted.to_json().items():
+        level, reason = report.get(name) or ("", "")
+        shown = f"{len(value)}, see below" if name == "tool_rules" and value else _value(value)
+        found.append(Rule(name.replace("_", " ").capitalize(), shown, level, reason))
     return found
-
-
-def boundaries(task: Task) -> list[Rule]:
-    """What the sandbox said when the latest attempt began."""
-    report = task.policy_report or {}
-    return [
-        Rule(name.replace("_", " ").capitalize(), "", str(said[0]), str(said[1]))
-        for name, said in report.items()
-    ]
 
 
 def _value(value: Any) -> str:

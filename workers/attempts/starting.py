@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from shared import attempts, tasks
+from shared import attempts, policy_report, tasks
 from shared.config import Config
 from shared.crashpoints import crashpoint
 from shared.errors import AgentLost, GitFailed, NotReady, OpenRuntimeError, Refused, SandboxFailed
@@ -37,7 +37,7 @@ class Plan:
     context: Context
     start: Start
     launch: process.Launch
-    report: Mapping[str, tuple[str, str]]
+    report: policy_report.Report
 
 
 def start(attempt: Attempt, config: Config) -> Watch | None:
@@ -105,8 +105,6 @@ def _plan(task: Task, attempt: Attempt, place: Place, config: Config) -> Plan:
     runner = registry.get(attempt.runner)
     tier = sandbox.tier()
     contained = policy.contained and tier.works
-    if policy.enforcement == "required" and not contained:
-        raise NotReady(f"This policy requires containment, and there is none here: {tier.detail}")
     context = context_of(Task.get_by_id(task.number), attempt, contained)
     start = runner.start(context)
     program = programs.find(runner, config.environment.get("PATH"))
@@ -127,17 +125,11 @@ def _plan(task: Task, attempt: Attempt, place: Place, config: Config) -> Plan:
     env |= dict(home.environment)
     argv = [program, *start.argv[1:]]
     confined = None
-    report = dict.fromkeys(FIELDS, ("advisory", "No containment on this host."))
-    if not policy.contained:
-        report = dict.fromkeys(FIELDS, ("off", "This policy asks for no containment."))
     if contained:
         confined = sandbox.confine(argv, _bounds(policy, place, start, env, program, home, config))
-        report = dict(confined.report)
-        if start.hosted and policy.network is not NetworkMode.ENABLED:
-            report["network"] = (
-                "advisory",
-                "This agent must reach its model's API, and its tools share that network.",
-            )
+    ground = _ground(tier, runner, start)
+    if refusal := policy_report.unkept(policy, ground):
+        raise NotReady(refusal)
     launch = process.Launch(
         attempt_id=attempt.id,
         argv=argv,
@@ -155,7 +147,7 @@ def _plan(task: Task, attempt: Attempt, place: Place, config: Config) -> Plan:
         confinement=confined,
         log_head_bytes=PROTOCOL_BYTES if start.hosted else HEAD_BYTES,
     )
-    return Plan(runner, context, start, launch, report)
+    return Plan(runner, context, start, launch, policy_report.of(policy, ground))
 
 
 NETWORKS: dict[NetworkMode, Network] = {
@@ -163,8 +155,12 @@ NETWORKS: dict[NetworkMode, Network] = {
     NetworkMode.LOCALHOST: "localhost",
     NetworkMode.ENABLED: "enabled",
 }
-#: The policy fields an operating system can enforce; each task says which are.
-FIELDS = ("workspace_access", "network", "secrets", "processes", "git_write")
+
+
+def _ground(tier: sandbox.Tier, runner: Runner, start: Start) -> policy_report.Ground:
+    return policy_report.Ground(
+        tier.name, tier.detail, tuple(tier.fix), start.hosted, runner.capabilities.approvals
+    )
 
 
 def _bounds(

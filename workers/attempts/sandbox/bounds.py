@@ -8,7 +8,6 @@ from pathlib import Path
 from typing import Literal
 
 Network = Literal["disabled", "localhost", "enabled"]
-Strength = Literal["enforced", "advisory", "off"]
 
 
 @dataclass(frozen=True)
@@ -51,15 +50,13 @@ class Bounds:
 class Confined:
     """A wrapped command. `argv` holds placeholders for descriptors that the shim makes; `seccomp` is the filter.
 
-    `limits` are resource limits by their name without RLIMIT_. `report` says for each policy field how strong it
-    is here and why: {"workspace_access" | "network" | "secrets" | "processes" | "git_write": (strength, reason)}.
+    `limits` are resource limits by their name without RLIMIT_.
     """
 
     argv: Sequence[str]
     seccomp: bytes
     environment: Mapping[str, str] = field(default_factory=dict, repr=False)
     limits: Mapping[str, int] = field(default_factory=dict)
-    report: Mapping[str, tuple[Strength, str]] = field(default_factory=dict)
 
 
 @dataclass(frozen=True)

@@ -11,7 +11,7 @@ from pathlib import Path
 
 from shared.errors import SandboxFailed
 from workers.attempts.sandbox import seccomp, toolchains
-from workers.attempts.sandbox.bounds import Bounds, Confined, Strength
+from workers.attempts.sandbox.bounds import Bounds, Confined
 from workers.attempts.sandbox.mounts import MountTable
 from workers.shim.spawn import SECCOMP_FD, STATUS_FD
 
@@ -60,7 +60,6 @@ def confine(argv: Sequence[str], bounds: Bounds) -> Confined:
         seccomp=seccomp.program(),
         environment={**bounds.environment, "HOME": str(bounds.home), "TMPDIR": SCRATCH[0]},
         limits={"NOFILE": bounds.limits.open_files, "FSIZE": bounds.limits.file_bytes},
-        report=_report(bounds, limited=bool(limiter)),
     )
 
 
@@ -170,36 +169,3 @@ def _process_limiter(bounds: Bounds) -> list[str]:
     """Inside the sandbox the limit counts its own processes only; outside it would count the user's desktop."""
     found = shutil.which("prlimit", path="/usr/bin:/bin")
     return [found, f"--nproc={bounds.limits.processes}", "--"] if found else []
-
-
-def _report(bounds: Bounds, *, limited: bool) -> dict[str, tuple[Strength, str]]:
-    network: tuple[Strength, str] = (
-        "enforced",
-        "The agent has a network of its own, with nothing else in it.",
-    )
-    if bounds.network == "enabled":
-        network = ("off", "The agent shares this host's network, its abstract unix sockets among it.")
-    elif bounds.network == "localhost":
-        network = (
-            "enforced",
-            "The agent has a network of its own; ports of this host are not reachable yet.",
-        )
-    processes = "The agent sees and signals only its own processes, and all of them end with it."
-    if limited:
-        processes += f" It has at most {bounds.limits.processes}."
-    git: tuple[Strength, str] = (
-        "advisory",
-        "The worktree is no git worktree, or its git directory is the user's.",
-    )
-    if bounds.git_mount:
-        git = (
-            "enforced",
-            "The agent's git writes to a directory of its own; the user's objects are read-only.",
-        )
-    return {
-        "workspace_access": ("enforced", "Only the worktree and the agent's home can be written."),
-        "network": network,
-        "secrets": ("enforced", "HOME shows toolchains only; keys, other tasks and our data are not there."),
-        "processes": ("enforced", processes),
-        "git_write": git,
-    }

@@ -1,0 +1,78 @@
+"""How strong each field of a policy is said to be, in each tier and for each kind of runner."""
+
+from __future__ import annotations
+
+import dataclasses
+
+import pytest
+
+from shared import policy_report
+from shared.policy import FULL_ACCESS, Policy
+from shared.policy_report import Ground
+
+FIELDS = [field.name for field in dataclasses.fields(Policy)]
+CONTAINED = Ground("bubblewrap")
+NOWHERE = Ground("none", "there is no program bwrap on PATH.", ("sudo apt install bubblewrap",))
+
+
+@pytest.mark.parametrize("tier", policy_report.TIERS)
+@pytest.mark.parametrize("hosted", [False, True])
+def test_every_field_has_a_strength_and_a_reason(tier: str, hosted: bool) -> None:
+    found = policy_report.of(Policy(), Ground(tier, "because.", hosted=hosted))
+    assert list(found) == FIELDS
+    assert {strength for strength, _ in found.values()} <= {"enforced", "advisory", "off"}
+    assert all(reason.endswith((".", ")")) and reason[0].isupper() for _, reason in found.values())
+
+
+def test_the_default_policy_s_boundaries_hold_for_a_contained_shell() -> None:
+    found = policy_report.of(Policy(), CONTAINED)
+    boundaries = ("workspace_access", "network_mode", "allow_secrets", "allow_git_write")
+    assert {found[name][0] for name in boundaries} == {"enforced"}
+    assert found["enforcement"][0] == "off"
+
+
+def test_without_containment_boundaries_are_advice_and_the_reason_says_why() -> None:
+    found = policy_report.of(Policy(), NOWHERE)
+    assert found["workspace_access"] == (
+        "advisory",
+        "Nothing contains the agent here: there is no program bwrap on PATH.",
+    )
+    assert found["network_mode"][0] == found["allow_secrets"][0] == "advisory"
+
+
+def test_full_access_asks_for_no_boundary() -> None:
+    found = policy_report.of(FULL_ACCESS, CONTAINED)
+    assert {found[name][0] for name in policy_report.BOUNDARIES} == {"off"}
+
+
+def test_what_the_words_of_a_command_say_is_never_more_than_advice() -> None:
+    for ground in (CONTAINED, NOWHERE):
+        assert policy_report.of(Policy(), ground)["blocked_commands"][0] == "advisory"
+
+
+def test_rules_for_tools_hold_where_the_agent_asks() -> None:
+    wanted = Policy(tool_rules=({"tool": "*", "action": "ask"},))
+    asking = Ground("none", "x.", hosted=True, asks=True)
+    assert policy_report.of(wanted, asking)["tool_rules"][0] == "enforced"
+    assert policy_report.of(wanted, CONTAINED)["tool_rules"][0] == "advisory"
+
+
+def test_what_is_required_and_only_advice_is_named_with_its_fix() -> None:
+    required = Policy(enforcement="required")
+    refusal = policy_report.unkept(required, NOWHERE)
+    assert refusal
+    assert "workspace_access" in refusal
+    assert "no program bwrap" in refusal
+    assert "sudo apt install bubblewrap" in refusal
+    assert policy_report.unkept(required, CONTAINED) is None
+    assert policy_report.unkept(Policy(), NOWHERE) is None
+    assert policy_report.unkept(required, None) is None
+
+
+def test_a_ground_is_read_from_what_a_worker_published() -> None:
+    published = {
+        "sessions": True,
+        "approvals": True,
+        "containment": {"name": "none", "works": False, "detail": "no bwrap.", "fix": ["do this"]},
+    }
+    assert policy_report.on(published) == Ground("none", "no bwrap.", ("do this",), hosted=True, asks=True)
