@@ -80,6 +80,18 @@ def sign_out(cookie: str) -> None:
         Login.delete().where(Login.hash == digest(cookie)).execute()
 
 
+def logins() -> list[Login]:
+    """The browsers that are signed in, newest first."""
+    return list(Login.select().where(Login.expires_at > now()).order_by(Login.created_at.desc()))
+
+
+def sign_out_others(kept: Login | None) -> int:
+    """End every login but one; how many there were."""
+    with transaction():
+        others = Login.delete() if kept is None else Login.delete().where(Login.hash != kept.hash)
+        return int(others.execute())
+
+
 def digest(token: str) -> str:
     """SHA-256: enough for secrets of 256 random bits."""
     return hashlib.sha256(token.encode("utf-8", "surrogatepass")).hexdigest()

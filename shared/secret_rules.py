@@ -10,6 +10,7 @@ from collections.abc import Iterator
 
 # Tokens that identify themselves. `\b` keeps "task-…" from being read as "sk-…".
 TOKENS: tuple[bytes, ...] = (
+    rb"\bor_(?:owner|token)_[A-Za-z0-9_-]{20,}",
     rb"gh[pousr]_[A-Za-z0-9]{20,}",
     rb"github_pat_[A-Za-z0-9_]{22,}",
     rb"gl(?:pat|dt|rt|cbt|ptt|soat)-[A-Za-z0-9_-]{16,}",

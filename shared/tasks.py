@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import Any
 from uuid import UUID, uuid4
 
-from shared import agent_options, approvals, commands, costs, fleet, policy, timeline, workspaces
+from shared import agent_options, approvals, bounds, commands, costs, fleet, policy, timeline, workspaces
 from shared.clock import now
 from shared.commands import CommandKind
 from shared.doorbell import Bell, ring
@@ -47,6 +47,8 @@ class NewTask:
     target_branch: str | None = None
     #: verify, env, depends_on, pty, mode, model …: what the runner and the worker read
     options: Mapping[str, Any] = field(default_factory=dict)
+    #: a minted token asks: nothing beyond the workspace's own policy
+    within_workspace: bool = False
 
 
 def get(task_id: str) -> Task:
@@ -73,6 +75,8 @@ def create(new: NewTask, home: Path) -> Task:
     if preset not in policy.PRESETS and preset != "custom":
         raise WrongShape(f"There is no preset {preset!r}.", field="preset")
     wanted = policy.from_json(new.policy or {}, policy.PRESETS.get(preset))
+    if new.within_workspace:
+        bounds.require(wanted, new.options, workspace)
     _refuse(policy.evaluate(wanted, command=command if new.runner == "shell" else None, workspace=workspace))
     minutes = DEFAULT_BUDGET_MINUTES if new.budget_minutes is None else new.budget_minutes
     with transaction():

@@ -108,7 +108,7 @@ def route_class() -> str:
 
 
 @api.get("/metrics", responses={200: {"description": "Prometheus text.", "content": {"text/plain": {}}}})
-@authority(Authority.OWNER)
+@authority(Authority.CLIENT)
 def metrics() -> Response:
     """Figures in Prometheus' text form."""
     found: Metrics = current_app.extensions[KEY]

@@ -11,11 +11,11 @@ from typing import Any, TypeVar
 from flask import Flask, Response, g, redirect, request
 from werkzeug.wrappers import Response as BaseResponse
 
-from shared import accounts
+from shared import accounts, api_tokens, bounds
 from shared.config import Config
 from shared.errors import Forbidden, TooManyRequests, Unauthenticated
 from shared.store.database import database
-from shared.store.models import Login
+from shared.store.models import ApiToken, Login, Task
 from web import hosts, reading
 from web.services import services
 
@@ -44,27 +44,41 @@ EXPOSED = "Link, Retry-After"
 
 
 class Authority(StrEnum):
-    """What a route asks for: nothing but a listed Host, the owner, or the owner with a way to sign in."""
+    """What a route asks for: a listed Host, the owner or a token they minted, the owner, the owner's browser."""
 
     PUBLIC = "public"
+    CLIENT = "client"
     OWNER = "owner"
     PAGE = "page"
 
 
 @dataclass(frozen=True)
 class Credential:
-    """Who speaks: the owner, by token or by a browser's login."""
+    """Who speaks: the owner, by their token or a browser's login, or a program with a minted token."""
 
     config: Config
-    token: str | None = None
-    cookie: str | None = None
+    secret: str
     login: Login | None = None
+    api_token: ApiToken | None = None
+
+    @property
+    def is_person(self) -> bool:
+        return self.api_token is None
+
+    @property
+    def key(self) -> str:
+        """What its requests are counted under; no secret."""
+        if self.api_token is not None:
+            return f"token:{self.api_token.id}"
+        return "owner" if self.login is None else f"login:{self.login.hash}"
 
     def stands(self) -> bool:
         """Whether it would still be accepted."""
-        if self.token is not None:
-            return accounts.is_owner(self.config, self.token)
-        return self.cookie is not None and accounts.login(self.cookie) is not None
+        if self.api_token is not None:
+            return api_tokens.find(self.secret) is not None
+        if self.login is not None:
+            return accounts.login(self.secret) is not None
+        return accounts.is_owner(self.config, self.secret)
 
 
 def authority(level: Authority) -> Callable[[Handler], Handler]:
@@ -81,6 +95,12 @@ def writes(view: Handler) -> Handler:
     """Declare that a GET view may record something (a capture asked for)."""
     view.writes = True  # type: ignore[attr-defined]
     return view
+
+
+def require_within(task: Task) -> None:
+    """Before words or a start reach `task`: a minted token acts only within the workspace's own policy."""
+    if not credential().is_person:
+        bounds.require_task(task)
 
 
 def credential() -> Credential:
@@ -119,6 +139,8 @@ def install(app: Flask, config: Config) -> None:
                 _require_own_page(found.login, names, host, origin)
             if request.endpoint and level is None:
                 raise Forbidden("This address has no declared authority.")
+            if not found.is_person and request.endpoint and level is not Authority.CLIENT:
+                raise Forbidden("An API token cannot do this; only the owner can.")
         reading.allow_writes(request.method not in SAFE_METHODS or getattr(view, "writes", False))
         return None
 
@@ -154,15 +176,25 @@ def _credential(config: Config, names: hosts.Names, origin: str | None) -> Crede
     """
     scheme, _, token = request.headers.get("Authorization", "").partition(" ")
     if scheme:
-        if scheme.lower() == "bearer" and accounts.is_owner(config, token.strip()):
-            return Credential(config, token=token.strip())
-        count_failure()
-        return None
+        found = _bearer(config, token.strip()) if scheme.lower() == "bearer" else None
+        if found is None:
+            count_failure()
+        return found
     cookie = request.cookies.get(cookie_name(config))
     if not cookie or (origin is not None and origin not in names.own_origins):
         return None
     login = accounts.login(cookie)
-    return None if login is None else Credential(config, cookie=cookie, login=login)
+    return None if login is None else Credential(config, cookie, login=login)
+
+
+def _bearer(config: Config, secret: str) -> Credential | None:
+    if accounts.is_owner(config, secret):
+        return Credential(config, secret)
+    row = api_tokens.find(secret)
+    if row is None:
+        return None
+    api_tokens.note_use(row)
+    return Credential(config, secret, api_token=row)
 
 
 def count_failure() -> None:

@@ -80,7 +80,7 @@ def install(app: Flask, threads: int) -> None:
             services().hub.leave(member)
 
     @sock.route(PATH, endpoint=ENDPOINT)
-    @authority(Authority.OWNER)
+    @authority(Authority.CLIENT)
     def live(ws: Server) -> None:
         """Subscribe to tasks and the board."""
         Connection(ws, places.member, services().hub, credential()).serve()

@@ -18,6 +18,7 @@ from web.api import (
     sessions,
     steering,
     tasks,
+    tokens,
     workspaces,
 )
 
@@ -34,6 +35,7 @@ RESOURCES = (
     review,
     costs,
     access,
+    tokens,
     metrics,
 )
 

@@ -14,7 +14,7 @@ api = APIBlueprint("approvals", __name__)
 
 
 @api.get("/tasks/<id>/approvals", responses={200: results.Approval})
-@authority(Authority.OWNER)
+@authority(Authority.CLIENT)
 def list_approvals(path: schemas.ById, query: schemas.ApprovalList) -> Response:
     """A task's requests, oldest first."""
     task = tasks.get(path.id)
@@ -39,7 +39,7 @@ def decide(path: schemas.ByRequest, body: schemas.Decision) -> Response:
 
 
 @api.get("/tasks/<id>/rules", responses={200: results.Rule})
-@authority(Authority.OWNER)
+@authority(Authority.CLIENT)
 def list_rules(path: schemas.ById, query: schemas.Page) -> Response:
     """The task's own rules, which stand before its policy's: what was allowed for this task."""
     return answers.part([dict(rule) for rule in grants.of(tasks.get(path.id).number)], query)

@@ -17,7 +17,7 @@ api = APIBlueprint("costs", __name__)
 
 
 @api.get("/costs", responses={200: results.Costs})
-@authority(Authority.OWNER)
+@authority(Authority.CLIENT)
 def list_costs(query: schemas.CostList) -> Response:
     """Tokens, time and money by attempt, task, workspace, runner, model or day (UTC)."""
     since, until = day(query.since), day(query.until)

@@ -20,7 +20,7 @@ def install(app: OpenAPI) -> None:
     app.openapi_version = VERSION
 
     @app.route("/openapi.json")
-    @authority(Authority.OWNER)
+    @authority(Authority.CLIENT)
     def document() -> Response:
         return answers.value(spec(app))
 

@@ -30,7 +30,7 @@ HOMES = {"claude-code": "CLAUDE_CONFIG_DIR", "codex": "CODEX_HOME"}
 
 
 @api.get("/tasks/<id>/events", responses={200: results.Event})
-@authority(Authority.OWNER)
+@authority(Authority.CLIENT)
 def list_events(path: schemas.ById, query: schemas.EventPage) -> Response:
     """Events ascending by seq; `wait` answers as soon as there is one."""
     task = tasks.get(path.id)
@@ -73,7 +73,7 @@ def _within(found: list[tuple[int, str]], *, from_end: bool) -> list[tuple[int, 
 
 
 @api.get("/tasks/<id>/runner/logs", responses={200: results.Logs})
-@authority(Authority.OWNER)
+@authority(Authority.CLIENT)
 def logs(path: schemas.ById) -> Response:
     """All output, and what was said about runner and session."""
     task = tasks.get(path.id)
@@ -88,7 +88,7 @@ def logs(path: schemas.ById) -> Response:
 
 
 @api.post("/tasks/<id>/runner/attach", responses={200: results.Attach})
-@authority(Authority.OWNER)
+@authority(Authority.CLIENT)
 @body_optional
 def attach(path: schemas.ById, body: schemas.NothingNeeded) -> Response:
     """The terminal command that opens the agent's session, and where to type it."""

@@ -14,7 +14,7 @@ api = APIBlueprint("presets", __name__)
 
 
 @api.get("/presets", responses={200: results.Presets})
-@authority(Authority.OWNER)
+@authority(Authority.CLIENT)
 def presets() -> Response:
     """Each preset's name and the whole policy it stands for; `custom` is every other policy."""
     return answers.value({name: policy.to_json() for name, policy in PRESETS.items()})

@@ -26,7 +26,7 @@ HEADER = re.compile(rb"^diff --git ", re.MULTILINE)
 
 
 @api.get("/tasks/<id>/diff", responses={200: results.Diff})
-@authority(Authority.OWNER)
+@authority(Authority.CLIENT)
 @writes
 def diff(path: schemas.ById, query: schemas.DiffQuery) -> Response:
     """The latest capture; `refresh` takes a new one first."""
@@ -90,7 +90,7 @@ def _only(files: list[dict[str, Any]], patch: bytes, path: str) -> tuple[list[di
 
 
 @api.post("/tasks/<id>/worktree/preview")
-@authority(Authority.OWNER)
+@authority(Authority.CLIENT)
 @body_optional
 def preview(path: schemas.ById, body: schemas.Merge) -> Response:
     """Whether the task's changes would land, and what stands in the way."""

@@ -14,7 +14,7 @@ api = APIBlueprint("runners", __name__)
 
 
 @api.get("/runners", responses={200: results.Runner})
-@authority(Authority.OWNER)
+@authority(Authority.CLIENT)
 def runners(query: schemas.Page) -> Response:
     """codex, claude-code and shell, then third-party runners by name."""
     return answers.part(

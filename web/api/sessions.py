@@ -34,7 +34,7 @@ HOMES = {
 
 
 @api.get("/runner-sessions", responses={200: results.Sessions})
-@authority(Authority.OWNER)
+@authority(Authority.CLIENT)
 @writes
 def list_sessions(query: schemas.SessionList) -> Response:
     """Sessions of Codex and Claude by last change, newest first; all of them unless `limit` says otherwise."""

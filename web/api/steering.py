@@ -13,17 +13,18 @@ from shared.store.models import Attempt
 from web import answers, effects, views
 from web.api import results, schemas
 from web.bodies import body_optional
-from web.security import Authority, authority
+from web.security import Authority, authority, require_within
 
 api = APIBlueprint("steering", __name__, abp_responses={200: results.Task, 202: results.Task})
 
 
 @api.post("/tasks/<id>/start")
-@authority(Authority.OWNER)
+@authority(Authority.CLIENT)
 @body_optional
 def start(path: schemas.ById, body: schemas.Start) -> Response:
     """A new attempt: `running` with 200, or `queued` with 202."""
     task = tasks.get(path.id)
+    require_within(task)
     return effects.started(task, tasks.request_start(task, resume=bool(body.resume)))
 
 
@@ -38,12 +39,13 @@ def approve(path: schemas.ById, body: schemas.Approve) -> Response:
 
 
 @api.post("/tasks/<id>/reply")
-@authority(Authority.OWNER)
+@authority(Authority.CLIENT)
 def reply(path: schemas.ById, body: schemas.Reply) -> Response:
     """Text for the live agent; after its end its session is resumed with it."""
     if not body.message.strip():
         raise BadRequest("A reply needs a message.")
     task = tasks.get(path.id)
+    require_within(task)
     accepted = tasks.request_reply(task, body.message, body.mode)
     if isinstance(accepted, Attempt):
         return effects.started(task, accepted, delivery="session-resume")
@@ -53,21 +55,21 @@ def reply(path: schemas.ById, body: schemas.Reply) -> Response:
 
 
 @api.get("/tasks/<id>/replies", responses={200: results.Reply})
-@authority(Authority.OWNER)
+@authority(Authority.CLIENT)
 def replies(path: schemas.ById) -> Response:
     """The task's newest replies, oldest first: queued, delivered, answered, failed or withdrawn."""
     return answers.value([views.followup(row) for row in followups.of(tasks.get(path.id))])
 
 
 @api.delete("/tasks/<id>/replies/<reply_id>", responses={200: results.Reply})
-@authority(Authority.OWNER)
+@authority(Authority.CLIENT)
 def withdraw(path: schemas.ByReply) -> Response:
     """Take back a reply that has not gone out; 409 once the agent has it."""
     return answers.value(views.followup(followups.withdraw(tasks.get(path.id), path.reply_id)))
 
 
 @api.post("/tasks/<id>/interrupt")
-@authority(Authority.OWNER)
+@authority(Authority.CLIENT)
 @body_optional
 def interrupt(path: schemas.ById, body: schemas.NothingNeeded) -> Response:
     """End the agent's turn; the attempt lives on."""
@@ -84,7 +86,7 @@ def set_mode(path: schemas.ById, body: schemas.Mode) -> Response:
 
 
 @api.post("/tasks/<id>/input/close")
-@authority(Authority.OWNER)
+@authority(Authority.CLIENT)
 @body_optional
 def close_input(path: schemas.ById, body: schemas.NothingNeeded) -> Response:
     """End of input for the agent."""
@@ -93,7 +95,7 @@ def close_input(path: schemas.ById, body: schemas.NothingNeeded) -> Response:
 
 
 @api.post("/tasks/<id>/stop")
-@authority(Authority.OWNER)
+@authority(Authority.CLIENT)
 @body_optional
 def stop(path: schemas.ById, body: schemas.NothingNeeded) -> Response:
     """Stop the task; a stopped one stays as it is."""

@@ -20,7 +20,7 @@ from web import answers, effects, event_text, idempotency, views
 from web.api import results, schemas
 from web.bodies import body_optional
 from web.reading import snapshot
-from web.security import Authority, authority
+from web.security import Authority, authority, credential
 from web.services import services
 
 api = APIBlueprint("tasks", __name__)
@@ -31,7 +31,7 @@ CURSOR = re.compile(r"([0-9]{1,18}):([0-9]{1,18})")
 
 
 @api.get("/tasks", responses={200: results.Task})
-@authority(Authority.OWNER)
+@authority(Authority.CLIENT)
 def list_tasks(query: schemas.TaskList) -> Response:
     """Tasks by last change, newest first; `Link: rel=next` leads on."""
     limit = min(query.limit, MOST_TASKS)
@@ -103,7 +103,7 @@ def _position(cursor: str) -> tuple[int, int]:
 
 
 @api.get("/tasks/<id>", responses={200: results.Task})
-@authority(Authority.OWNER)
+@authority(Authority.CLIENT)
 def show(path: schemas.ById, query: schemas.OneTask) -> Response:
     """One task with its newest events and all its attempts."""
     task = tasks.get(path.id)
@@ -111,7 +111,7 @@ def show(path: schemas.ById, query: schemas.OneTask) -> Response:
 
 
 @api.post("/tasks", responses={200: results.Task})
-@authority(Authority.OWNER)
+@authority(Authority.CLIENT)
 def create(body: schemas.NewTask) -> Response:
     """Record a task; `Idempotency-Key` makes a repeated request give the same one."""
     if fleet.runner(body.runner) is None:
@@ -143,6 +143,7 @@ def _new(body: schemas.NewTask) -> tasks.NewTask:
         base_ref=body.base_ref or None,
         target_branch=body.target_branch or None,
         options=options,
+        within_workspace=not credential().is_person,
     )
 
 

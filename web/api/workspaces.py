@@ -25,7 +25,7 @@ ENTRIES = 1000
 
 
 @api.get("/workspaces", responses={200: results.Workspace})
-@authority(Authority.OWNER)
+@authority(Authority.CLIENT)
 def list_workspaces(query: schemas.Page) -> Response:
     """The server's folder, then those of tasks by last use, then registered ones."""
     found = workspaces.listed(services().home)
@@ -74,7 +74,7 @@ def folders_in(path: str) -> dict[str, Any]:
 
 
 @api.get("/workspaces/<id>", responses={200: results.Workspace})
-@authority(Authority.OWNER)
+@authority(Authority.CLIENT)
 def show(path: schemas.ByWorkspace) -> Response:
     """A registered workspace with its defaults."""
     return answers.value(_view(workspaces.get(path.id)))

@@ -21,6 +21,7 @@ from web.pages import (
     rules,
     runners,
     sessions,
+    settings,
     steering,
     task,
     timeline,
@@ -46,6 +47,7 @@ def install(app: Flask) -> None:
         runners,
         sessions,
         costs,
+        settings,
     ):
         page.install(app)
     for page in (task, timeline, changes, landing, decisions, rules):

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from shared.store.models.access import Idempotency, Login, LoginLink
+from shared.store.models.access import ApiToken, Idempotency, Login, LoginLink
 from shared.store.models.columns import INSERTED, Table, json_text
 from shared.store.models.fleet import AgentSession, AgentStore, Runner, Worker
 from shared.store.models.places import Inspection, Workspace
@@ -26,6 +26,7 @@ TABLES = (
     Idempotency,
     LoginLink,
     Login,
+    ApiToken,
 )
 
 __all__ = [
@@ -33,6 +34,7 @@ __all__ = [
     "TABLES",
     "AgentSession",
     "AgentStore",
+    "ApiToken",
     "Approval",
     "Attempt",
     "Capture",

@@ -14,6 +14,15 @@ class Idempotency(Table):
     created_at = InstantField()
 
 
+class ApiToken(Table):
+    id = peewee.TextField(primary_key=True)
+    name = peewee.TextField()
+    hash = peewee.TextField(unique=True)
+    created_at = InstantField()
+    expires_at = InstantField(null=True)
+    last_used_at = InstantField(null=True)
+
+
 class LoginLink(Table):
     hash = peewee.TextField(primary_key=True)
     expires_at = InstantField()

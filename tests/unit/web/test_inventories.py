@@ -19,50 +19,6 @@ from tests.unit.web.conftest import HOST, Api
 from web.app import Application
 from web.reading import allow_writes, snapshot
 
-SERVED = """
-GET /costs
-GET /health
-GET /metrics
-GET /openapi.json
-GET /presets
-GET /runner-sessions
-GET /runners
-GET /tasks
-GET /tasks/{id}
-GET /tasks/{id}/approvals
-GET /tasks/{id}/diff
-GET /tasks/{id}/events
-GET /tasks/{id}/replies
-GET /tasks/{id}/rules
-GET /tasks/{id}/runner/logs
-GET /workspaces
-GET /workspaces/browse
-GET /workspaces/{id}
-PATCH /workspaces/{id}
-DELETE /workspaces/{id}
-DELETE /tasks/{id}
-DELETE /tasks/{id}/replies/{reply_id}
-DELETE /tasks/{id}/rules/{rule_id}
-POST /login/links
-POST /tasks
-POST /tasks/{id}/approvals/{request_id}
-POST /tasks/{id}/approve
-POST /tasks/{id}/archive
-POST /tasks/{id}/input/close
-POST /tasks/{id}/interrupt
-POST /tasks/{id}/mode
-POST /tasks/{id}/reply
-POST /tasks/{id}/rules
-POST /tasks/{id}/runner/attach
-POST /tasks/{id}/start
-POST /tasks/{id}/stop
-POST /tasks/{id}/worktree/cleanup
-POST /tasks/{id}/worktree/merge
-POST /tasks/{id}/worktree/preview
-POST /workspaces/pick
-POST /workspaces/register
-""".split("\n")
-
 
 def test_health_is_degraded_until_a_worker_lives(api: Api) -> None:
     answer = api.client.get("/health", headers={"Host": HOST})
@@ -222,10 +178,9 @@ def test_attach_gives_the_command_that_opens_the_session(
     assert found["cwd"] == "/e"
 
 
-def test_the_served_paths_are_these(api: Api, app: Application) -> None:
+def test_the_document_describes_every_route_of_the_api(api: Api, app: Application) -> None:
     document = api.get("/openapi.json").json
     listed = {f"{method.upper()} {path}" for path, item in document["paths"].items() for method in item}
-    assert listed | {"GET /openapi.json"} == set(filter(None, SERVED))
     pages = {"/", "/login", "/logout", "/ws", "/static/<path:filename>", "/openapi.json"}
     routed = {
         f"{method} {rule.rule.replace('<', '{').replace('>', '}')}"

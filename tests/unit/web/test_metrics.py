@@ -7,7 +7,6 @@ from prometheus_client.parser import text_string_to_metric_families
 from shared import fleet
 from shared.policy import PRESETS
 from tests.unit.web.conftest import HOST, Api
-from web.security import Authority
 
 
 def samples(api: Api) -> dict[tuple[str, tuple[tuple[str, str], ...]], float]:
@@ -49,13 +48,6 @@ def test_requests_are_counted_by_kind_of_address_not_by_id(api: Api) -> None:
     assert found[name, (("method", "GET"), ("route", "api"), ("status", "401"))] == 1
     assert [labels for kind, labels in found if kind == name and ("method", "other") in labels]
     assert found["openruntime_http_request_seconds_count", (("route", "api"),)] == 7
-
-
-def test_figures_are_for_the_owner_only(api: Api) -> None:
-    assert api.client.get("/metrics", headers={"Host": HOST}).status_code == 401
-    from web import metrics
-
-    assert metrics.metrics.authority is Authority.OWNER  # type: ignore[attr-defined]
 
 
 def test_presets_are_whole_policies(api: Api) -> None:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import dataclasses
-import re
 from pathlib import Path
 from typing import Any
 
@@ -12,10 +11,9 @@ from flask.testing import FlaskClient
 
 from shared import accounts, doorbell
 from shared.config import Config
-from shared.store.models import LoginLink, Task
+from shared.store.models import Task
 from tests.unit.web.conftest import HOST, PORT, Api
-from web.app import Application, create_app
-from web.security import Authority, authority
+from web.app import create_app
 from web.throttle import LIMIT
 
 GOOD_HOSTS = ["127.0.0.1:8080", "localhost:8080", "LOCALHOST:8080", "[::1]:8080"]
@@ -167,42 +165,6 @@ def test_wrong_tokens_are_throttled_and_the_right_one_still_works(api: Api, clie
     assert statuses == [401] * LIMIT + [429] * 2
     assert int(client.get("/tasks", headers=wrong).headers["Retry-After"]) > 0
     assert api.get("/tasks").status_code == 200
-
-
-def test_every_route_declares_its_authority_and_only_these_are_public(app: Application) -> None:
-    levels = {
-        rule.rule: getattr(app.view_functions[rule.endpoint], "authority", None)
-        for rule in app.url_map.iter_rules()
-    }
-    assert [rule for rule, level in levels.items() if level is None] == []
-    assert {rule for rule, level in levels.items() if level is Authority.PUBLIC} == {
-        "/health", "/login", "/static/<path:filename>",
-    }  # fmt: skip
-
-
-def test_every_closed_route_refuses_whoever_brings_nothing(app: Application, client: FlaskClient) -> None:
-    for rule in app.url_map.iter_rules():
-        level = getattr(app.view_functions[rule.endpoint], "authority", None)
-        if level is Authority.PUBLIC or rule.websocket:
-            continue
-        path = re.sub("<[^>]+>", "00000000-0000-4000-8000-000000000000", rule.rule)
-        for method in sorted((rule.methods or set()) - {"OPTIONS", "HEAD"}):
-            answer = client.open(path, method=method, headers={"Host": HOST})
-            if level is Authority.PAGE and answer.status_code == 303:
-                assert answer.headers["Location"].startswith("/login"), (method, path)
-            else:
-                assert answer.status_code == 401, (method, path)
-
-
-def test_a_route_without_authority_is_closed_even_to_the_owner(app: Application, api: Api) -> None:
-    app.add_url_rule("/undeclared", "undeclared", lambda: "seen")
-    assert api.get("/undeclared").status_code == 403
-
-
-def test_no_get_handler_can_write(app: Application, api: Api) -> None:
-    app.add_url_rule("/writes", "writes", authority(Authority.OWNER)(lambda: accounts.mint_link()))
-    assert api.get("/writes").status_code == 503
-    assert LoginLink.select().count() == 0
 
 
 def test_every_answer_carries_the_browsers_fences(api: Api, client: FlaskClient) -> None:

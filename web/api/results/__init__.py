@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
+from web.api.results.access import Link, NewToken, Token
 from web.api.results.approvals import Approval, Rule
 from web.api.results.inventories import (
     Costs,
     Health,
-    Link,
     Presets,
     Runner,
     Sessions,
@@ -27,6 +27,7 @@ __all__ = [
     "Landed",
     "Link",
     "Logs",
+    "NewToken",
     "Presets",
     "Problem",
     "Reply",
@@ -34,5 +35,6 @@ __all__ = [
     "Runner",
     "Sessions",
     "Task",
+    "Token",
     "Workspace",
 ]

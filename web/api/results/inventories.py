@@ -79,8 +79,3 @@ class Health(Result):
     version: str
     workers: list[dict[str, Any]]
     broker: str
-
-
-class Link(Result):
-    url: str
-    expires_at: str

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from web.api.schemas.access import ByToken, NewToken
 from web.api.schemas.fields import (
     PROMPT_BYTES,
     ById,
@@ -37,6 +38,7 @@ __all__ = [
     "ByReply",
     "ByRequest",
     "ByRule",
+    "ByToken",
     "ByWorkspace",
     "Cleanup",
     "CostList",
@@ -47,6 +49,7 @@ __all__ = [
     "Merge",
     "Mode",
     "NewTask",
+    "NewToken",
     "NothingNeeded",
     "OneTask",
     "Page",
