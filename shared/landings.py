@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from typing import Any
 from uuid import uuid4
 
-from shared import commands, timeline
+from shared import commands, timeline, workspaces
 from shared.clock import now
 from shared.commands import EXCLUSIVE, CommandKind, State
 from shared.errors import Conflict
@@ -17,6 +17,11 @@ from shared.store.database import transaction
 from shared.store.models import INSERTED, Capture, Command, Landing, Task
 from shared.tasks import get
 
+#: As the programs sign themselves in commits they make on their own.
+CO_AUTHORS = {
+    "claude-code": "Claude <noreply@anthropic.com>",
+    "codex": "Codex <noreply@openai.com>",
+}
 DONE = {CommandKind.MERGE: "merged", CommandKind.CLEANUP: "cleaned up", CommandKind.DELETE: "deleted"}
 
 
@@ -51,10 +56,17 @@ def _require_at_rest(task: Task, kind: CommandKind) -> None:
 
 
 def proposed_message(task: Task) -> str:
-    """The proposal for the landing commit: the title, the goal when it says more, and where it came from."""
+    """The proposal for the landing commit: the title, the goal when it says more, and where it came from.
+
+    The agent is named as an author beside the person only where the workspace's defaults ask for it.
+    """
     goal = task.prompt if task.prompt and task.prompt != task.title else ""
     body = f"\n\n{goal[:2000]}" if goal else ""
-    return f"{task.title}{body}\n\nOpenRuntime-Task: {task.id}\n"
+    trailers = f"OpenRuntime-Task: {task.id}\n"
+    if workspaces.defaults_for(task.workspace).get("co_authored_by"):
+        agent = CO_AUTHORS.get(task.runner, f"{task.runner} <{task.runner}@openruntime.invalid>")
+        trailers += f"Co-Authored-By: {agent}\n"
+    return f"{task.title}{body}\n\n{trailers}"
 
 
 def merged(task: Task, message: str) -> None:

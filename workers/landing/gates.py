@@ -21,12 +21,17 @@ Item = dict[str, Any]
 
 @dataclass(frozen=True)
 class Candidate:
-    """What is about to land, as every gate sees it: `capture` as taken just now, `row` as it is stored (redacted)."""
+    """What is about to land, as every gate sees it: `capture` as taken just now, `row` as it is stored (redacted).
+
+    `history` is the tip of the agent's own commits, where they land as they are.
+    """
 
     task: Task
     repository: Repository
     capture: Capture
     row: CaptureRow
+    strategy: str
+    history: str | None
 
 
 def _changed_configuration(candidate: Candidate) -> list[Item]:

@@ -15,16 +15,18 @@ from shared.store.models import Command, Landing, Task
 from workers.landing import cleanup, gates, site
 from workers.landing.gates import Candidate, Item
 from workers.repository import landing
+from workers.repository.strategies import Recipe
 
 
 def preview(task: Task, command: Command, config: Config) -> dict[str, Any]:
     """What a landing would meet now; nothing changes."""
-    candidate = site.candidate(task, config)
+    candidate = site.candidate(task, command, config)
     found = landing.preview(
         candidate.repository,
         candidate.capture,
         target_branch=command.body.get("target_branch") or task.target_branch,
-        strategy=command.body.get("strategy") or "squash",
+        strategy=candidate.strategy,
+        history=candidate.history,
     )
     objections = gates.look(candidate)
     return {
@@ -52,7 +54,7 @@ def _merged(task: Task, command: Command, config: Config) -> dict[str, Any]:
     done = _already_landed(task, command)
     if done is not None:
         return done
-    candidate = site.candidate(task, config)
+    candidate = site.candidate(task, command, config)
     if not candidate.capture.files:
         raise Conflict("The task has no changes to merge.")
     overridden = gates.pass_through(candidate, command.body.get("override") or [])
@@ -75,8 +77,11 @@ def _land(candidate: Candidate, command: Command, overridden: list[Item]) -> dic
         landed = landing.land(
             candidate.repository,
             candidate.capture,
-            strategy=body.get("strategy") or "squash",
-            message=body.get("message") or landings.proposed_message(task),
+            recipe=Recipe(
+                candidate.strategy,
+                body.get("message") or landings.proposed_message(task),
+                history=candidate.history,
+            ),
             target_branch=body.get("target_branch") or task.target_branch,
             expected_head=body.get("head_oid"),
             expected_target=body.get("target_oid"),

@@ -2,18 +2,21 @@
 
 from __future__ import annotations
 
-from shared import landings
+from shared import landings, tasks
 from shared.config import Config
 from shared.errors import Conflict, NotReady
 from shared.store.models import Capture as CaptureRow
-from shared.store.models import Task
+from shared.store.models import Command, Task
 from workers.attempts import closing
 from workers.attempts.place import worktree_of
 from workers.landing.gates import Candidate
 from workers.repository import capture as captures
-from workers.repository import discovery
+from workers.repository import discovery, history
 from workers.repository.discovery import Repository
 from workers.repository.worktree import Worktree
+
+#: Strategies that land the agent's own commits where its policy lets it write to git; the others make one of ours.
+KEEP_COMMITS = ("merge", "rebase")
 
 
 def of(task: Task, config: Config) -> tuple[Worktree, Repository]:
@@ -31,12 +34,19 @@ def of(task: Task, config: Config) -> tuple[Worktree, Repository]:
     return worktree, repository
 
 
-def candidate(task: Task, config: Config) -> Candidate:
-    """The work as it is now, captured and stored. Raises as `of` does."""
+def candidate(task: Task, command: Command, config: Config) -> Candidate:
+    """The work as it is now, captured and stored, to land as the command says.
+
+    Raises as `of` does, and LandingRefused where the agent's own commits cannot be trusted.
+    """
     worktree, repository = of(task, config)
     taken = captures.take(worktree)
     row = landings.keep_capture(task, closing.record_of(taken, task))
-    return Candidate(task, repository, taken, row)
+    strategy = command.body.get("strategy") or "squash"
+    keeps = strategy in KEEP_COMMITS and tasks.policy_of(task).allow_git_write
+    return Candidate(
+        task, repository, taken, row, strategy, history.bring(worktree, repository) if keeps else None
+    )
 
 
 def last_state(task: Task, worktree: Worktree) -> CaptureRow | None:

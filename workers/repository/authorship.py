@@ -2,17 +2,19 @@
 
 from __future__ import annotations
 
+import os
+import re
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Protocol
 
 from shared.errors import BadRequest
-from workers.repository import merging
 from workers.repository.discovery import Repository
-from workers.repository.target import Target
 
 MAX_MESSAGE_BYTES = 64 * 1024
+_IDENT = re.compile(rb"([^<>]*)<([^<>]*)> (\d+) ([-+]\d{4})")
+_TRAILER = re.compile(r"[A-Za-z][A-Za-z0-9-]*: \S")
 
 
 class Change(Protocol):
@@ -38,20 +40,11 @@ class Author:
     email: str
 
 
-def make_commit(
-    repository: Repository,
-    own: Path,
-    change: Change,
-    target: Target,
-    tree: str,
-    strategy: str,
-    message: str,
-    author: Author | None,
-) -> str:
-    """Make the commit to land in `own`: on the target, or with it and the work as parents for a merge."""
+def signature(repository: Repository, author: Author | None) -> dict[str, str]:
+    """The environment that makes a commit by `author` (None: the repository's person), now."""
     person = author or _author(repository)
     moment = f"@{int(datetime.now(UTC).timestamp())} +0000"
-    env = {
+    return {
         "GIT_AUTHOR_NAME": person.name,
         "GIT_AUTHOR_EMAIL": person.email,
         "GIT_COMMITTER_NAME": person.name,
@@ -59,12 +52,44 @@ def make_commit(
         "GIT_AUTHOR_DATE": moment,
         "GIT_COMMITTER_DATE": moment,
     }
-    parents = [target.oid] if target.oid else []
-    if strategy == "merge" and target.oid:
-        work = merging.commit(own, merging.tree_of(own, change.head_oid), [change.base_oid], message, env)
-        subject = message.split("\n", 1)[0]
-        return merging.commit(own, tree, [*parents, work], f"Merge: {subject}\n", env)
-    return merging.commit(own, tree, parents, message, env)
+
+
+def again(raw: bytes, task_id: str, env: dict[str, str]) -> tuple[str, dict[str, str]]:
+    """The message of a commit, with the task's trailer, and the environment that keeps its author and date.
+
+    `raw` is the commit as git stores it; the committer is the one of `env`.
+    """
+    head, _, body = raw.partition(b"\n\n")
+    lines = dict(line.split(b" ", 1) for line in head.split(b"\n") if b" " in line)
+    message = trailed(_decoded(body, lines.get(b"encoding", b"utf-8")), task_id)
+    found = _IDENT.fullmatch(lines.get(b"author", b""))
+    if found is None:
+        return message, env
+    name, email, seconds, zone = (os.fsdecode(part) for part in found.groups())
+    kept = {
+        "GIT_AUTHOR_NAME": name.strip() or env["GIT_AUTHOR_NAME"],
+        "GIT_AUTHOR_EMAIL": email.strip() or env["GIT_AUTHOR_EMAIL"],
+        "GIT_AUTHOR_DATE": f"@{seconds} {zone}",
+    }
+    return message, {**env, **kept}
+
+
+def trailed(message: str, task_id: str) -> str:
+    """The message with the trailer that names its task."""
+    text = message.replace("\0", "").strip()
+    trailer = f"OpenRuntime-Task: {task_id}"
+    if trailer in text.splitlines():
+        return f"{text}\n"
+    last = text.split("\n\n")[-1].splitlines() if "\n\n" in text else []
+    joined = "\n" if last and all(_TRAILER.match(line) for line in last) else "\n\n"
+    return f"{text}{joined}{trailer}\n"
+
+
+def _decoded(text: bytes, encoding: bytes) -> str:
+    try:
+        return text.decode(encoding.decode("ascii"))
+    except (LookupError, UnicodeDecodeError):
+        return text.decode("utf-8", "surrogateescape")
 
 
 def _author(repository: Repository) -> Author:

@@ -44,7 +44,12 @@ def write(
 def borrow(path: Path, alternates: Iterable[Path]) -> None:
     """Let the git directory at `path` read the objects in these folders too."""
     (path / "objects/info").mkdir(parents=True, exist_ok=True)
-    (path / "objects/info/alternates").write_bytes(b"".join(_alternate(place) for place in alternates))
+    (path / "objects/info/alternates").write_bytes(alternates_file(alternates))
+
+
+def alternates_file(places: Iterable[Path]) -> bytes:
+    """The content of `objects/info/alternates` that borrows from these folders."""
+    return b"".join(_alternate(place) for place in places)
 
 
 def object_directories(objects: Path) -> tuple[Path, ...]:

@@ -6,19 +6,20 @@ import json
 import shutil
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import Any
 
 from shared.errors import Conflict, GitFailed, LandingRefused
-from workers.repository import blocking, checkout, discovery, merging, references
-from workers.repository.authorship import Author, Change, clean_message, make_commit
+from workers.repository import blocking, checkout, discovery, references
+from workers.repository.authorship import Change, clean_message
 from workers.repository.difference import Touched, touched
 from workers.repository.discovery import Checkout, Repository, checkouts, resolve_commit
 from workers.repository.git import git
 from workers.repository.locks import held
 from workers.repository.shadow import empty_tree, shadow
 from workers.repository.snapshot import display
+from workers.repository.strategies import Recipe, make
 from workers.repository.target import Target, choose
 from workers.repository.transfer import has, send
 
@@ -80,20 +81,25 @@ class Landed:
 
 
 def preview(
-    repository: Repository, change: Change, *, target_branch: str | None, strategy: str = "squash"
+    repository: Repository,
+    change: Change,
+    *,
+    target_branch: str | None,
+    strategy: str = "squash",
+    history: str | None = None,
 ) -> Preview:
     """What landing `change` would meet, without writing anything to the user's repository.
 
-    Raises NotReady when a target branch must be chosen first.
+    `history` is as for `land`. Raises NotReady when a target branch must be chosen first.
     """
     target = choose(repository, target_branch, strategy)
     with _workshop(repository, change) as own:
-        merged = _merged(own, change, target, strategy)
-        paths = () if merged.conflicts else _touched(own, target, merged.tree)
+        made = make(repository, own, change, target, Recipe(strategy, "Preview\n", history=history))
+        paths = () if made.conflicts else _touched(own, target, made.tree)
         waiting = _blocking(repository, target, paths)
         return Preview(
-            clean=not merged.conflicts and not waiting,
-            conflicts=merged.conflicts,
+            clean=not made.conflicts and not waiting,
+            conflicts=made.conflicts,
             blocking=tuple(waiting),
             head_oid=change.head_oid,
             target_oid=target.oid,
@@ -107,10 +113,8 @@ def land(
     repository: Repository,
     change: Change,
     *,
-    strategy: str = "squash",
-    message: str,
+    recipe: Recipe,
     target_branch: str | None,
-    author: Author | None = None,
     expected_head: str | None = None,
     expected_target: str | None = None,
     record: Callable[[Intent], None] | None = None,
@@ -126,10 +130,8 @@ def land(
             intent = prepare(
                 repository,
                 change,
-                strategy=strategy,
-                message=message,
+                recipe=recipe,
                 target_branch=target_branch,
-                author=author,
                 expected_head=expected_head,
                 expected_target=expected_target,
             )
@@ -149,10 +151,8 @@ def prepare(
     repository: Repository,
     change: Change,
     *,
-    strategy: str = "squash",
-    message: str,
+    recipe: Recipe,
     target_branch: str | None,
-    author: Author | None = None,
     expected_head: str | None = None,
     expected_target: str | None = None,
 ) -> Intent:
@@ -160,8 +160,8 @@ def prepare(
 
     Raises as `land` does.
     """
-    text = clean_message(message)
-    target = choose(repository, target_branch, strategy)
+    recipe = replace(recipe, message=clean_message(recipe.message))
+    target = choose(repository, target_branch, recipe.strategy)
     if expected_head is not None and expected_head != change.head_oid:
         raise Conflict(
             "The task's work has changed since it was shown: review it again.", head_oid=change.head_oid
@@ -171,15 +171,15 @@ def prepare(
             "The target branch has moved since it was shown: review it again.", target_oid=target.oid
         )
     with _workshop(repository, change) as own:
-        merged = _merged(own, change, target, strategy)
-        if merged.conflicts:
-            names = ", ".join(item["path"] for item in merged.conflicts[:3])
+        made = make(repository, own, change, target, recipe)
+        if made.conflicts:
+            names = ", ".join(item["path"] for item in made.conflicts[:3])
             raise LandingRefused(
                 f"The change conflicts with the target in {names}.",
-                conflicts=list(merged.conflicts),
+                conflicts=list(made.conflicts),
                 blocking=[],
             )
-        paths = _touched(own, target, merged.tree)
+        paths = _touched(own, target, made.tree)
         if not paths:
             raise Conflict("There are no changes to land: the target has them already.")
         waiting = _blocking(repository, target, paths)
@@ -188,16 +188,15 @@ def prepare(
             raise LandingRefused(
                 f"Something of yours is in the way: {names}.", conflicts=[], blocking=waiting
             )
-        commit = make_commit(repository, own, change, target, merged.tree, strategy, text, author)
         known = tuple(oid for oid in (target.oid, change.base_oid) if oid and has(repository.git_dir, oid))
-        send(commit, own, repository.common_dir, known=known)
-    references.update(repository.common_dir, references.landing_ref(change.task_id), commit)
+        send(made.commit, own, repository.common_dir, known=known)
+    references.update(repository.common_dir, references.landing_ref(change.task_id), made.commit)
     return Intent(
         task_id=change.task_id,
-        strategy=strategy,
+        strategy=recipe.strategy,
         target_branch=target.branch,
         previous_oid=target.oid,
-        commit_oid=commit,
+        commit_oid=made.commit,
         head_oid=change.head_oid,
         repository_directory=str(repository.common_dir),
         home=str(change.git_directory.parent),
@@ -270,18 +269,6 @@ def _place(repository: Repository, intent: Intent) -> Checkout:
         if str(place.path) == intent.checkout_path:
             return place
     raise Conflict(f"The checkout {intent.checkout_path} is gone: look at the landing again.")
-
-
-def _merged(own: Path, change: Change, target: Target, strategy: str) -> merging.Merged:
-    if not has(own, change.head_oid):
-        raise Conflict("The work of this task is no longer stored.")
-    if strategy == "merge" and target.oid:
-        return merging.merge(own, target.oid, change.head_oid)
-    base, theirs, *rest = merging.trees_of(
-        own, change.base_oid, change.head_oid, *([target.oid] if target.oid else [])
-    )
-    ours = rest[0] if rest else empty_tree(own)
-    return merging.replay(own, base=base, ours=ours, theirs=theirs)
 
 
 def _touched(own: Path, target: Target, tree: str) -> tuple[Touched, ...]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from workers.repository import landing
+from workers.repository.strategies import Recipe
 
 TASK = "0123abcd-task"
 WORK = (
@@ -11,9 +12,13 @@ WORK = (
 
 
 def land(desk, taken, **words):
-    words.setdefault("message", "Land the work")
     words.setdefault("target_branch", "main")
-    return landing.land(desk.repository(), taken, **words)
+    recipe = Recipe(
+        words.pop("strategy", "squash"),
+        words.pop("message", "Land the work"),
+        history=words.pop("history", None),
+    )
+    return landing.land(desk.repository(), taken, recipe=recipe, **words)
 
 
 def look(desk, taken, **words):

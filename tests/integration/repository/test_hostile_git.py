@@ -7,7 +7,8 @@ import subprocess
 
 import pytest
 
-from workers.repository import capture, fingerprint, landing, removal, worktrees
+from tests.integration.repository.desk_landing import land, look
+from workers.repository import capture, fingerprint, removal, worktrees
 from workers.repository.inspect import branches, inspect
 
 TASK = "0123abcd-task"
@@ -93,13 +94,13 @@ def everything(desk, made) -> None:
     capture.patch_of(live, "a.txt")
     desk.create()
     taken = capture.take(made)
-    landing.preview(desk.repository(), taken, target_branch="main")
-    landing.preview(desk.repository(), taken, target_branch="side", strategy="merge")
-    landing.land(desk.repository(), taken, message="m", target_branch="side", strategy="merge")
-    landing.land(desk.repository(), taken, message="m", target_branch="main")
+    look(desk, taken)
+    look(desk, taken, target_branch="side", strategy="merge")
+    land(desk, taken, target_branch="side", strategy="merge")
+    land(desk, taken)
     (made.path / "more.txt").write_text("more\n")
     again = capture.take(made)
-    landing.land(desk.repository(), again, message="m", target_branch=None, strategy="apply")
+    land(desk, again, target_branch=None, strategy="apply")
     removal.remove(made, keep=again.head_oid)
     worktrees.restore(
         desk.repository(), task_id=TASK, title="x", worktrees=desk.worktrees, repositories=desk.repositories
@@ -154,7 +155,7 @@ def test_a_forged_object_in_the_agents_directory_never_reaches_the_user(desk) ->
     place.write_bytes(b"not an object")
     (made.path / "new.txt").write_text("new\n")
     taken = capture.take(made)
-    landing.land(desk.repository(), taken, message="m", target_branch="main")
+    land(desk, taken)
     assert desk.sh("git fsck --full --strict 2>&1 | grep -v dangling || true") == ""
 
 
@@ -162,7 +163,7 @@ def test_a_harmful_submodule_file_is_refused_on_arrival(desk) -> None:
     taken = desk.change("printf '[submodule \"x\"]\\n\\tpath = x\\n\\turl = -uevil\\n' > .gitmodules")
     before = desk.state()
     with pytest.raises(Exception, match=r"gitmodules|strict|fsck|disallowed"):
-        landing.land(desk.repository(), taken, message="m", target_branch="main")
+        land(desk, taken)
     assert desk.state() == before
 
 

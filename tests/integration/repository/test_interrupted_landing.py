@@ -16,6 +16,7 @@ import pytest
 from shared.errors import Conflict, LandingRefused
 from workers.repository import landing, shadow
 from workers.repository.landing import Intent
+from workers.repository.strategies import Recipe
 
 ROOT = Path(__file__).parents[3]
 WORK = "seq 5000 > a.txt; echo new > new.txt; mkdir -p made/deep; echo m > made/deep/m.txt; rm -r gone; mv d.txt moved.txt"
@@ -88,7 +89,7 @@ def start(desk, intent: Intent, point: str) -> subprocess.Popen:
 def prepared(desk, strategy: str = "squash") -> Intent:
     taken = desk.change(WORK)
     desk.sh(USER)
-    return landing.prepare(desk.repository(), taken, strategy=strategy, message="Land", target_branch="main")
+    return landing.prepare(desk.repository(), taken, recipe=Recipe(strategy, "Land"), target_branch="main")
 
 
 def assert_landed(desk, intent: Intent, strategy: str = "squash") -> None:

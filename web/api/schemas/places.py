@@ -24,6 +24,9 @@ class Defaults(Body):
     home_paths: Lines | None = None
     network_hosts: Lines | None = None
     tool_rules: Annotated[list[ToolRule], Field(max_length=200)] | None = None
+    co_authored_by: bool | None = Field(
+        None, description="Name the agent in the commit message of a landing."
+    )
 
 
 class ByWorkspace(BaseModel):
