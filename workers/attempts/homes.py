@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from shared.errors import NotReady
+from workers import beneath
 from workers.runners import Context, Home, Start
 from workers.sessions import carry
 
@@ -46,11 +47,14 @@ def prepare(start: Start, env: Mapping[str, str], *, private: Path | None, copie
     folder.mkdir(parents=True, exist_ok=True)
     _make_guarded(start.home, folder)
     above = folder if env.get(start.home.variable) else Path(env["HOME"])
-    beside = [above / name for name in start.home.copied]
-    shown = [(_copy(path, copies), path) for path in beside if path.is_file()]
+    copies.mkdir(mode=PRIVATE_MODE, parents=True, exist_ok=True)
+    shown: list[tuple[Path, Path]] = []
+    for name in start.home.copied:
+        shown += _copied(above / name, copies / name, is_agents=above == folder)
     for name in start.home.rewritten:
         (folder / name).mkdir(mode=PRIVATE_MODE, exist_ok=True)
-        shown.append((_copy(folder / name, copies), folder / name))
+        shutil.copytree(folder / name, copies / name, symlinks=True, dirs_exist_ok=True)
+        shown.append((copies / name, folder / name))
     guarded = [(folder / name, folder / name) for name in start.home.read_only]
     return Prepared(((folder, folder), *shown), tuple(guarded))
 
@@ -79,11 +83,17 @@ def _make_guarded(home: Home, folder: Path) -> None:
             path.write_text(text)
 
 
-def _copy(path: Path, copies: Path) -> Path:
-    copies.mkdir(mode=PRIVATE_MODE, parents=True, exist_ok=True)
-    if path.is_dir():
-        return Path(shutil.copytree(path, copies / path.name, symlinks=True, dirs_exist_ok=True))
-    return Path(shutil.copy2(path, copies / path.name))
+def _copied(path: Path, copy: Path, *, is_agents: bool) -> list[tuple[Path, Path]]:
+    """The copy with the path it is shown at, where there is such a file.
+
+    In the folder an agent writes, a link may be its own: it would be shown what the link leads to, and is not.
+    """
+    copy.unlink(missing_ok=True)
+    real = path if is_agents else Path(os.path.realpath(path))
+    try:
+        return [(beneath.copy(real.parent, real.name, copy), path)]
+    except OSError:
+        return []
 
 
 def _private(home: Home, env: Mapping[str, str], folder: Path) -> Prepared:

@@ -7,6 +7,7 @@ import stat
 from collections.abc import Sequence
 from pathlib import Path
 
+from workers import beneath
 from workers.repository.difference import Touched
 from workers.repository.discovery import Checkout, Repository
 from workers.repository.git import Completed, git
@@ -14,6 +15,7 @@ from workers.repository.shadow import copied_index, empty_tree, line_endings
 from workers.repository.snapshot import display
 
 MAX_ITEMS = 500
+MAX_NAME_BYTES = 4096
 UNDER_WAY = {
     "MERGE_HEAD": "a merge is in progress",
     "CHERRY_PICK_HEAD": "a cherry-pick is in progress",
@@ -51,7 +53,7 @@ def rebasing(repository: Repository, branch: str) -> list[Item]:
     for place in places:
         for name in ("rebase-merge/head-name", "rebase-apply/head-name", "BISECT_START"):
             try:
-                text = (place / name).read_bytes().strip()
+                text = beneath.read_regular(place / name, MAX_NAME_BYTES).strip()
             except OSError:
                 continue
             if os.fsdecode(text).removeprefix("refs/heads/") == branch:

@@ -67,7 +67,7 @@ def take(worktree: Worktree, *, refresh: bool = False) -> Capture:
             tree = git("rev-parse", f"{worktree.base_commit}^{{tree}}", git_dir=own).text
             found = snapshot.Snapshot(tree, (Flag("worktree-missing"),))
         else:
-            found = snapshot.take(own, worktree.path, own / "index", repair=not refresh)
+            found = snapshot.take(own, worktree.path, own / "index", repair=not refresh, live=refresh)
         files, text, truncated = difference.compare(own, worktree.base_commit, found.tree)
         return Capture(
             task_id=worktree.task_id,

@@ -6,7 +6,10 @@ import os
 from collections.abc import Iterable, Mapping
 from pathlib import Path
 
+from workers import beneath
+
 MAX_ALTERNATES = 32
+MAX_ALTERNATES_BYTES = 1 << 20
 MAX_EXCLUDE_BYTES = 1 << 20
 
 # Attributes as they come from a tree may name filters, hide changes or recode text; `!` takes each back.
@@ -67,7 +70,7 @@ def object_directories(objects: Path) -> tuple[Path, ...]:
 
 def _borrowed(objects: Path) -> list[Path]:
     try:
-        lines = (objects / "info/alternates").read_bytes().split(b"\n")
+        lines = beneath.read_regular(objects / "info/alternates", MAX_ALTERNATES_BYTES).split(b"\n")
     except OSError:
         return []
     return [objects / os.fsdecode(line) for line in lines if line and not line.startswith((b"#", b'"'))]

@@ -10,9 +10,12 @@ from functools import cached_property
 from pathlib import Path
 
 from shared.errors import BadRequest, GitFailed
+from workers import beneath
 from workers.repository import git as program
 from workers.repository.git import git
 
+#: Of a file that names a folder or a branch.
+MAX_POINTER_BYTES = 64 << 10
 DISCOVERY = {"safe.bareRepository": "all"}
 #: Everything `locate` wants to know, asked at once: a process each would be a quarter of a task's start.
 AT_ONCE = (
@@ -210,7 +213,9 @@ def checkouts(repository: Repository) -> tuple[Checkout, ...]:
         found.append(Checkout(main, repository.common_dir, _branch_in(repository.common_dir)))
     for admin in sorted(_listed(repository.common_dir / "worktrees")):
         try:
-            pointer = os.fsdecode((admin / "gitdir").read_bytes().removesuffix(b"\n"))
+            pointer = os.fsdecode(
+                beneath.read_regular(admin / "gitdir", MAX_POINTER_BYTES).removesuffix(b"\n")
+            )
         except OSError:
             continue
         folder = (admin / pointer).parent
@@ -279,7 +284,7 @@ def _listed(folder: Path) -> list[Path]:
 
 def _branch_in(git_dir: Path) -> str | None:
     try:
-        head = os.fsdecode((git_dir / "HEAD").read_bytes().strip())
+        head = os.fsdecode(beneath.read_regular(git_dir / "HEAD", MAX_POINTER_BYTES).strip())
     except OSError:
         return None
     if head == "ref: refs/heads/.invalid":  # the reftable backend keeps HEAD elsewhere

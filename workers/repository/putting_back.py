@@ -8,6 +8,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from shared.errors import Conflict
+from workers import beneath
 from workers.repository.difference import Touched
 from workers.repository.discovery import Checkout, Repository
 from workers.repository.git import git
@@ -31,7 +32,7 @@ def put_back(repository: Repository, checkout: Checkout, own: Path, paths: Seque
         if item.path not in not_old:
             continue
         present = _present(root, item.path)
-        if present and item.path in not_new and not _is_part(own, os.path.join(root, item.path), item):
+        if present and item.path in not_new and not _is_part(own, root, item):
             strange.append(item.path)
         elif item.old_blob is not None:
             restored.append(item)
@@ -97,15 +98,16 @@ def _present(root: bytes, path: bytes) -> bool:
     return True
 
 
-def _is_part(own: Path, full: bytes, item: Touched) -> bool:
+def _is_part(own: Path, root: bytes, item: Touched) -> bool:
     """Whether a file holds the beginning of the new content: git was killed while it wrote."""
-    if item.new_blob is None or os.path.islink(full) or not os.path.isfile(full):
+    if item.new_blob is None:
         return False
-    if os.path.getsize(full) > MAX_PARTIAL_BYTES:
+    try:
+        written = beneath.read(root, item.path, MAX_PARTIAL_BYTES)
+    except OSError:
         return False
     content = git("cat-file", "blob", item.new_blob, git_dir=own, max_bytes=MAX_PARTIAL_BYTES).stdout
-    with open(full, "rb") as opened:
-        return content.startswith(opened.read())
+    return content.startswith(written)
 
 
 def _write(repository: Repository, checkout: Checkout, own: Path, items: Sequence[Touched]) -> None:

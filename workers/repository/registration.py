@@ -8,6 +8,7 @@ import time
 from pathlib import Path
 
 from shared.errors import Conflict, GitFailed, NotReady
+from workers import beneath
 from workers.repository import references
 from workers.repository.discovery import Repository, checkouts, resolve_commit
 from workers.repository.git import git
@@ -16,6 +17,7 @@ from workers.repository.worktree import Worktree, replace_file
 
 ATTEMPTS = 5
 RETRY_SECONDS = 0.05
+MAX_GITFILE_BYTES = 64 << 10
 #: What git says when another one works in the same repository: it reads all entries, also one only half written.
 LOCK_WORDS = ("lock", "File exists", "could not create", "failed to read")
 
@@ -123,7 +125,9 @@ def remove_branch(repository: Repository, worktree: Worktree) -> None:
 
 def admin_directory(path: Path) -> Path:
     """The repository's entry a worktree's `.git` file names, for one that was just added."""
-    pointer = os.fsdecode((path / ".git").read_bytes()).removeprefix("gitdir: ").removesuffix("\n")
+    pointer = (
+        os.fsdecode(beneath.read(path, ".git", MAX_GITFILE_BYTES)).removeprefix("gitdir: ").removesuffix("\n")
+    )
     return Path(pointer)
 
 
@@ -146,10 +150,10 @@ def _points_to(admin: Path, path: Path) -> bool:
 
 
 def _is_other_file(gitfile: Path, wanted: bytes) -> bool:
-    if gitfile.is_symlink() or not gitfile.is_file():
+    try:
+        return beneath.read(gitfile.parent, gitfile.name, MAX_GITFILE_BYTES) != wanted
+    except OSError:
         return False
-    with gitfile.open("rb") as opened:
-        return opened.read(len(wanted) + 1) != wanted
 
 
 def remove_empty(folder: Path) -> None:

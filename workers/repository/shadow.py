@@ -10,6 +10,7 @@ from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
 
+from workers import beneath
 from workers.repository import directory
 from workers.repository.discovery import Repository, worktree_settings
 from workers.repository.git import git
@@ -126,9 +127,7 @@ def _copy_checkout_files(source: Path, target: Path) -> None:
 
 def _head(place: Path) -> bytes:
     try:
-        if not place.is_file():
-            return b""
-        with place.open("rb") as opened:
+        with os.fdopen(beneath.open_regular(place), "rb") as opened:
             return opened.read(directory.MAX_EXCLUDE_BYTES)
     except OSError:
         return b""

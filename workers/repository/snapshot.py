@@ -11,6 +11,7 @@ from pathlib import Path
 
 from shared.errors import GitFailed
 from workers.repository.git import git
+from workers.repository.live import copied
 
 MAX_FILE_BYTES = 50 << 20
 MAX_TOTAL_BYTES = 2 << 30
@@ -59,13 +60,15 @@ def take(
     index: Path,
     *,
     repair: bool = False,
+    live: bool = False,
     config: Mapping[str, str] | None = None,
 ) -> Snapshot:
     """Bring `index` up to date with `work_tree` and write its tree.
 
     Files over 50 MB (or beyond 2 GB in all), embedded repositories, moved submodules and unreadable files keep
     what the index had and are flagged; sockets, pipes and devices are not files to git. `repair` makes files
-    their owner cannot read readable: only when nobody works in the tree.
+    their owner cannot read readable: only when nobody works in the tree. `live`: an agent does, and may swap a file
+    for a link at any moment; what changed is then read from a private copy.
     Raises GitFailed when the tree keeps changing under it.
     """
     index.with_name(f"{index.name}.lock").unlink(missing_ok=True)  # the caller's lock makes a left one stale
@@ -76,7 +79,8 @@ def take(
             if repair and CLOSED_FOLDER in warnings and _open_folders(work_tree):
                 listed, warnings = _listed(git_dir, work_tree, index, config)
             plan = _plan(work_tree, listed, repair=repair)
-            ignored = _update(git_dir, work_tree, index, plan, config)
+            update = _update_live if live else _update
+            ignored = update(git_dir, work_tree, index, plan, config)
             tree = git("write-tree", git_dir=git_dir, work_tree=work_tree, index=index, config=config).text
             return Snapshot(tree, tuple((*plan.flags, *_warned(warnings, ignored))[:MAX_FLAGS]))
         except GitFailed as failure:
@@ -203,6 +207,19 @@ def _update(
     return [
         os.fsencode(line.removeprefix(prefix)) for line in done.stderr.splitlines() if line.startswith(prefix)
     ]
+
+
+def _update_live(
+    git_dir: Path, work_tree: Path, index: Path, plan: _Plan, config: Mapping[str, str] | None
+) -> list[bytes]:
+    if not (plan.leaving or plan.entering):
+        return []
+    with copied(work_tree, plan.entering, git_dir) as (folder, held):
+        ignored = _update(git_dir, folder, index, _Plan(plan.leaving, held, []), config)
+    # The index now knows the copies' times: compared once more, the files themselves count as unchanged next time.
+    refresh = ("update-index", "-q", "--refresh")
+    git(*refresh, git_dir=git_dir, work_tree=work_tree, index=index, config=config, check=False)
+    return ignored
 
 
 def _warned(warnings: str, ignored: list[bytes]) -> list[Flag]:

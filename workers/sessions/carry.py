@@ -2,11 +2,15 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 import re
 import shutil
+import tempfile
 from collections.abc import Iterable
 from pathlib import Path
+
+from workers import beneath
 
 PROJECTS = "projects"
 PLAIN = re.compile(r"[0-9A-Za-z-]{1,100}")
@@ -35,9 +39,22 @@ def bring(session_id: str, cwd: str, home: Path, others: Iterable[Path] = ()) ->
         return False
     source = max(held, key=lambda path: path.stat().st_mtime)
     place.mkdir(mode=0o700, parents=True, exist_ok=True)
-    draft = target.with_suffix(".part")
-    shutil.copy2(source, draft)
-    if source.with_suffix("").is_dir():
-        shutil.copytree(source.with_suffix(""), target.with_suffix(""), symlinks=True, dirs_exist_ok=True)
-    draft.replace(target)
+    if not place.resolve().is_relative_to(home.resolve()):
+        return False  # an agent that shares the home led its folder elsewhere
+    with tempfile.TemporaryDirectory(dir=place) as drafts:
+        draft = beneath.copy(source.parent, source.name, Path(drafts, "session"))
+        if source.with_suffix("").is_dir():
+            shutil.copytree(
+                source.with_suffix(""),
+                target.with_suffix(""),
+                symlinks=True,
+                dirs_exist_ok=True,
+                copy_function=_copy_new,
+            )
+        draft.replace(target)
     return True
+
+
+def _copy_new(source: str, target: str) -> None:
+    with contextlib.suppress(FileExistsError):
+        beneath.copy(os.path.dirname(source), os.path.basename(source), Path(target))

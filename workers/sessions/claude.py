@@ -8,6 +8,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
+from workers import beneath
 from workers.sessions import lines, text
 from workers.sessions.found import Found
 from workers.sessions.transcript import Transcript, word
@@ -100,7 +101,7 @@ def beside(path: str, seen: Transcript) -> None:
     if not is_subagent(path):
         return
     try:
-        file = lines.open_regular(f"{path.removesuffix('.jsonl')}.meta.json")
+        file = beneath.open_regular(f"{path.removesuffix('.jsonl')}.meta.json")
     except OSError:
         return
     with open(file, "rb") as stream:

@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import json
 import os
-import stat
 import zlib
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from typing import Any
+
+from workers import beneath
 
 CHUNK_BYTES = 256 * 1024
 #: A longer line (an embedded picture, a huge tool result) is skipped whole.
@@ -31,18 +32,9 @@ class Interrupted(Exception):
     """The reader was asked to stop."""
 
 
-def open_regular(path: str) -> int:
-    """A descriptor for reading; raises OSError for anything but a regular file (a pipe would block)."""
-    file = os.open(path, os.O_RDONLY | os.O_NONBLOCK | os.O_CLOEXEC)
-    if not stat.S_ISREG(os.fstat(file).st_mode):
-        os.close(file)
-        raise OSError(f"{path} is not a regular file")
-    return file
-
-
 def goes_on(path: str, place: Place) -> bool:
     """Whether the file still has what was read of it, so that reading may go on there."""
-    file = open_regular(path)
+    file = beneath.open_regular(path)
     try:
         return os.fstat(file).st_size >= place.offset and _check(file, place.offset) == place.check
     finally:
@@ -57,7 +49,7 @@ def read(
     A last line without its end counts once it is whole JSON. Other lines, and bytes that are not UTF-8, do no harm.
     Raises OSError, and Interrupted when `stopping` says so.
     """
-    file = open_regular(path)
+    file = beneath.open_regular(path)
     try:
         offset = place.offset
         for line, end, is_ended in _lines(file, offset, stopping):

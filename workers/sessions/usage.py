@@ -18,6 +18,7 @@ from uuid import UUID
 
 from shared.clock import from_micros
 from shared.spending import Use, added, by_model
+from workers import beneath
 from workers.runners.claude.tokens import SYNTHETIC
 from workers.runners.claude.tokens import use_of as claude_use
 from workers.runners.codex.tokens import use_of as codex_use
@@ -154,7 +155,7 @@ def _sub_agents(home: Path, session: str, since: datetime) -> Iterator[Path]:
 
 
 def _belongs(path: Path, session: str) -> bool:
-    with os.fdopen(lines.open_regular(str(path)), "rb") as file:
+    with os.fdopen(beneath.open_regular(str(path)), "rb") as file:
         first = lines.parsed(file.readline(lines.LINE_BYTES)) or {}
     meta = first.get("payload")
     return isinstance(meta, dict) and meta.get("id") != session and meta.get("session_id") == session
