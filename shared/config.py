@@ -40,12 +40,18 @@ class Config:
     public_hosts: tuple[str, ...] = ()
     cors_origins: tuple[str, ...] = ()
     behind_proxy: bool = False
+    secrets_key: Path | None = None
     environment: Mapping[str, str] = field(default_factory=dict, repr=False)
 
     @property
     def token_file(self) -> Path:
         """The owner's bearer token, 0600."""
         return self.data / "token"
+
+    @property
+    def secrets_key_file(self) -> Path:
+        """What the kept secrets are sealed with, 0600: in the data directory unless set otherwise."""
+        return self.secrets_key or self.data / "secrets.key"
 
     @property
     def broker_file(self) -> Path:
@@ -91,6 +97,7 @@ class Config:
             "OPENRUNTIME_MAX_ATTEMPTS": str(self.max_attempts),
             "OPENRUNTIME_OUTAGE_SECONDS": str(self.outage_seconds),
             "OPENRUNTIME_BEHIND_PROXY": "1" if self.behind_proxy else "",
+            "OPENRUNTIME_SECRETS_KEY": str(self.secrets_key or ""),
         }
         return {**self.environment, **{name: value for name, value in named.items() if value}}
 
@@ -114,6 +121,7 @@ def from_env(environ: Mapping[str, str] | None = None, *, data: str | Path | Non
         public_hosts=_listed(env.get("OPENRUNTIME_PUBLIC_HOSTS", "")),
         cors_origins=tuple(_origin(item) for item in _listed(env.get("OPENRUNTIME_CORS_ORIGINS", ""))),
         behind_proxy=env.get("OPENRUNTIME_BEHIND_PROXY", "") == "1",
+        secrets_key=_absolute(key) if (key := env.get("OPENRUNTIME_SECRETS_KEY")) else None,
         environment=env,
     )
 

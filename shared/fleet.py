@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 import socket
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import timedelta
 from typing import Any
@@ -44,11 +44,18 @@ def host() -> str:
     return socket.gethostname()
 
 
-def register_worker(id: str, version: str) -> None:
+def register_worker(id: str, version: str, variables: Sequence[str] = ()) -> None:
+    """Say that a worker is here; `variables` are the names of what it could hand to an agent."""
     with transaction():
         at = now()
         Worker.insert(
-            id=id, host=host(), pid=os.getpid(), version=version, started_at=at, seen_at=at
+            id=id,
+            host=host(),
+            pid=os.getpid(),
+            version=version,
+            started_at=at,
+            seen_at=at,
+            variables=list(variables),
         ).on_conflict_replace().execute()
 
 

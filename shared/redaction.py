@@ -7,32 +7,29 @@ encrypted is not found: keeping secrets away from it is the real control.
 
 from __future__ import annotations
 
-import binascii
 import functools
-import json
 import re
 from collections.abc import Mapping
 
 import re2
 
-from shared import secret_rules
+from shared import secret_forms, secret_rules
+from shared.secret_forms import MAX_SECRET_BYTES, MIN_SECRET_BYTES, check_secret
 
 MASK = "[redacted]"
-MIN_SECRET_BYTES = 6
-MAX_SECRET_BYTES = 64 << 10
 MAX_TAIL_BYTES = 64 << 10  # an unterminated line is not held beyond this
 HOLD_BYTES = 512  # of a longer line: what may be the beginning of a token
 _ENGINE_BYTES = 4 << 20  # the engine's limit for compiled rules and cached states
 _ENGINE_BYTES_PER_LITERAL = 16 << 10  # measured: with less, 300 literals run it out of states and 40 x slower
 _HEAD_BYTES = 16  # of a literal: what the engine looks for; the rest is compared
-_LINE_BYTES = 16  # a line of a secret of several lines is a secret by itself from here on
 _BEGINNING_BYTES = 4  # of a literal: from here on a tail that ends in it is kept back by a quiet flush
 _MASK = MASK.encode()
 _FILL = b"["  # stands for a found literal while the rules look; no rule's value begins with it
-_UNRESERVED = frozenset(b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-._~")
 _first_line = re.compile(rb"[^\r\n]*[\r\n]?")
 _token_rest = re.compile(rb"[^\s\"'`\\,;&<>(){}\[\]|]*")
 _quoted_rest = re.compile(rb"[^\"'\\\r\n]*")
+
+__all__ = ["MASK", "MAX_SECRET_BYTES", "MIN_SECRET_BYTES", "Redactor", "check_secret", "redact"]
 
 Span = tuple[int, int, int]  # where recognition began, then start and end of what is masked
 
@@ -47,7 +44,7 @@ class Redactor:
 
     def __init__(self, secrets: Mapping[str, str | bytes] | None = None, *, rules: bool = True) -> None:
         values = frozenset(check_secret(name, value) for name, value in (secrets or {}).items())
-        self._literals = _literals(values)
+        self._literals = secret_forms.of(values)
         self._several_lines = tuple(item for item in self._literals if b"\n" in item or b"\r" in item)
         self._finder = _finder(self._literals)
         self._rules = _rules() if rules else None
@@ -216,19 +213,6 @@ def redact(text: str) -> str:
     return _plain().redact(text)
 
 
-def check_secret(name: str, value: str | bytes) -> bytes:
-    """The value's bytes. Raises BadRequest when it is too short to be told from ordinary text, or too long."""
-    data = value.encode("utf-8", "surrogateescape") if isinstance(value, str) else bytes(value)
-    if MIN_SECRET_BYTES <= len(data) <= MAX_SECRET_BYTES:
-        return data
-    from shared.errors import BadRequest  # here, because the shim starts 3 ms sooner without it
-
-    raise BadRequest(
-        f"The secret {name} has {len(data)} bytes; it must have from {MIN_SECRET_BYTES} to "
-        f"{MAX_SECRET_BYTES}, or masking it would blank out ordinary text."
-    )
-
-
 @functools.cache
 def _plain() -> Redactor:
     return Redactor()
@@ -255,43 +239,6 @@ def _options(room_bytes: int = _ENGINE_BYTES) -> re2.Options:
     options.log_errors = False
     options.max_mem = room_bytes
     return options
-
-
-@functools.lru_cache(maxsize=32)
-def _literals(values: frozenset[bytes]) -> tuple[bytes, ...]:
-    """Every form the values may appear in, the longest first."""
-    forms: set[bytes] = set()
-    for value in values:
-        trimmed = value.strip()
-        for form in {value, trimmed if len(trimmed) >= MIN_SECRET_BYTES else value}:
-            forms |= _encodings(form)
-            forms.add(form.replace(b"\n", b"\r\n"))  # as a terminal shows it
-        forms |= {line for line in value.split() if len(line) >= _LINE_BYTES and line in value.splitlines()}
-    return tuple(sorted(forms, key=lambda form: (-len(form), form)))
-
-
-def _encodings(value: bytes) -> set[bytes]:
-    text = value.decode("utf-8", "surrogateescape")
-    quoted = b"".join(bytes((byte,)) if byte in _UNRESERVED else b"%%%02X" % byte for byte in value)
-    forms = {
-        value,
-        quoted,
-        re.sub(rb"%..", lambda found: found[0].lower(), quoted),
-        value.replace(b"/", rb"\/"),
-    }
-    for ascii_only in (True, False):
-        once = json.dumps(text, ensure_ascii=ascii_only)[1:-1]
-        twice = json.dumps(once, ensure_ascii=ascii_only)[1:-1]
-        forms |= {form.encode("utf-8", "surrogateescape") for form in (once, twice)}
-    forms |= {value.hex().encode(), value.hex().upper().encode()}
-    for shift in range(3):
-        # The characters at both ends share bits with their neighbours; only those in between are fixed.
-        encoded = binascii.b2a_base64(bytes(shift) + value, newline=False).rstrip(b"=")
-        loose = (len(value) + shift) % 3
-        inner = encoded[(0, 2, 3)[shift] : len(encoded) - (1 if loose else 0)]
-        if len(inner) >= MIN_SECRET_BYTES:
-            forms |= {inner, inner.replace(b"+", b"-").replace(b"/", b"_")}
-    return forms
 
 
 def _rule_spans(rules: re2._Regexp, text: bytes, in_pem: bool) -> tuple[list[Span], bool]:

@@ -89,6 +89,8 @@ _known_scheme = _Pattern(
 )
 _header_value = _Pattern(rb"[^\"'\\\r\n]+")
 _scheme = _Pattern(rb"(?i)(bearer|basic)[ \t]+")
+# A bare key right before a quote may be the end of a JSON string, `["TOKEN="]`: so it goes on then.
+_behind_a_string = _Pattern(rb"[ \t]*(?:[,:\]}]|$)")
 _quotes = _Pattern(rb"\\*[\"']|[\r\n]")
 # Stops where a shell, a URL or a JSON string would; an escape other than of white space belongs to the value.
 _bare = _Pattern(rb"(?:[^\s\"'`\\,;&<>(){}\[\]|]|\\[^nrtu\"'\s])+")
@@ -153,6 +155,8 @@ def pem_spans(text: bytes, at: int, *, heading: bool) -> tuple[list[tuple[int, i
 def _named_value(text: bytes, head: re.Match[bytes]) -> tuple[int, int]:
     at = head.end()
     if head["quote"]:
+        if not head["closing"] and _behind_a_string.match(text, at):
+            return at, at
         stop = _closing_quote(text, at, head["quote"], len(head["slashes"]))
         value = text[at : min(stop, at + LONGEST_JUDGED_BYTES)]
         return (at, at) if _reference.match(value) else (at, stop)
@@ -181,6 +185,8 @@ def _closing_quote(text: bytes, at: int, quote: bytes, slashes: int) -> int:
         if run in (b"\r", b"\n"):
             return found.start()
         escapes = len(run) - 1
+        if run[-1:] == b'"' and escapes < slashes:
+            return found.start()  # the end of the JSON string around it
         if run[-1:] == quote and escapes % (2 * (slashes + 1)) == slashes:
             return found.end() - 1 - slashes
     return len(text)

@@ -13,15 +13,25 @@ from pathlib import Path
 from typing import Any
 from uuid import UUID, uuid4
 
-from shared import agent_options, approvals, bounds, commands, costs, fleet, policy, timeline, workspaces
+from shared import (
+    agent_options,
+    approvals,
+    bounds,
+    commands,
+    fleet,
+    masking,
+    policy,
+    readiness,
+    timeline,
+    workspaces,
+)
 from shared.clock import now
 from shared.commands import CommandKind
 from shared.doorbell import Bell, ring
-from shared.errors import BadRequest, Conflict, NotFound, NotReady, PolicyViolation, Refused, WrongShape
+from shared.errors import BadRequest, Conflict, NotFound, PolicyViolation, Refused, WrongShape
 from shared.events import Category, Draft, Kind
 from shared.lifecycle import ENDED, LIVE, Status, StopReason
 from shared.policy import Policy
-from shared.policy_report import unkept
 from shared.store.database import transaction
 from shared.store.models import Attempt, Command, Task
 
@@ -112,6 +122,10 @@ def _command_of(new: NewTask) -> str:
         command = (new.command or "").strip()
         if not command:
             raise BadRequest("A shell task needs a command.")
+        if secret := masking.named_in(command):  # it would stand in the arguments of a process
+            raise BadRequest(
+                f"The command holds the secret {secret}: grant {secret}, and write ${secret} in it."
+            )
         return command
     if not new.prompt.strip():
         raise BadRequest(f"A {new.runner} task needs a goal in its prompt.")
@@ -164,7 +178,7 @@ def request_start(task: Task, *, resume: bool = False, message: str | None = Non
             if work.kind in commands.EXCLUSIVE:
                 raise Conflict(f"A {work.kind} of the task is under way; start it when that is done.")
         _freeze(task)
-        refusal = _start_refusal(task, resume)
+        refusal = readiness.objection(task, is_approved=is_approved(task), resume=resume)
         if refusal is None:
             return _queue_attempt(task, resume=resume, message=message)
         _record_refusal(task, refusal)
@@ -179,39 +193,6 @@ def _freeze(task: Task) -> None:
         )
         Task.update(effective_policy=task.effective_policy).where(Task.number == task.number).execute()
         timeline.append(task.number, [Draft(Kind.LIFECYCLE, "Effective policy frozen")])
-
-
-def _start_refusal(task: Task, resume: bool) -> Refused | None:
-    frozen = policy_of(task)
-    findings = policy.evaluate(
-        frozen, command=task.command if task.runner == "shell" else None, workspace=task.workspace
-    )
-    if findings:
-        return NotReady(findings[0].message)
-    if frozen.require_approval and not is_approved(task):
-        return NotReady("The task needs approval before it starts.")
-    if used_up := costs.over_budget(task):
-        return NotReady(f"{used_up[:-1]}; go on in a new task, or with a larger budget in one.")
-    known = fleet.runner(task.runner)
-    if known is not None and not known.available and fleet.live_workers():
-        return NotReady(
-            f"The runner {task.runner} is not available: {known.detail or 'its program is missing'}."
-        )
-    if weak := unkept(frozen, fleet.grounds().get(task.runner)):
-        return NotReady(weak)
-    if resume and task.runner == "shell":
-        return Conflict("A shell task has no session to resume; start it again without resume.")
-    if resume and not task.runner_session_id:
-        return Conflict("There is no agent session to resume; start the task again without resume.")
-    waiting = [id for id in task.options.get("depends_on", []) if not _is_done(id)]
-    if waiting:
-        return NotReady(f"The task depends on {waiting[0]}, which is not completed.")
-    return None
-
-
-def _is_done(task_id: str) -> bool:
-    found = Task.get_or_none(Task.id == task_id)
-    return found is not None and found.status in (Status.COMPLETED, Status.READY_FOR_REVIEW)
 
 
 def _record_refusal(task: Task, refusal: Refused) -> None:

@@ -6,13 +6,15 @@ from collections.abc import Sequence
 
 import peewee
 
+from shared import masking
 from shared.clock import now, to_micros
 from shared.doorbell import Bell, ring
 from shared.errors import NotFound
-from shared.events import MESSAGE_BYTES, Draft
+from shared.events import MESSAGE_BYTES, Draft, Kind
 from shared.store.database import raw
 from shared.store.models import Event, Task, json_text
 
+OUTPUT = (Kind.STDOUT, Kind.STDERR)
 INSERT = (
     "INSERT INTO event (task, seq, attempt, kind, message, metadata, created_at) VALUES (?, ?, ?, ?, ?, ?, ?)"
 )
@@ -25,6 +27,7 @@ def append(task_number: int, drafts: Sequence[Draft], attempt_id: str | None = N
     """
     if not drafts:
         return 0
+    drafts = [draft if draft.kind in OUTPUT else _without_secrets(draft) for draft in drafts]
     connection = raw()
     at = to_micros(now())
     row = connection.execute(
@@ -43,6 +46,12 @@ def append(task_number: int, drafts: Sequence[Draft], attempt_id: str | None = N
     )
     ring(Bell.CHANGE)
     return int(row[0])
+
+
+def _without_secrets(draft: Draft) -> Draft:
+    """What an agent printed was redacted by its shim; what is said about it may name a file or an error of its making."""
+    about = masking.throughout(draft.metadata, masking.masked)
+    return Draft(draft.kind, masking.masked(draft.message), about)
 
 
 def _text(message: str) -> str:

@@ -8,7 +8,7 @@ from pathlib import Path
 from flask_openapi import Info, OpenAPI
 
 from broker.wakeup import Wakeup
-from shared import costs, doorbell
+from shared import costs, doorbell, kept_secrets
 from shared.config import Config
 from shared.version import VERSION
 from web import api, metrics, pages, problems, security, sockets, strict_json
@@ -56,6 +56,7 @@ def create_app(
         PROPAGATE_EXCEPTIONS=False,
     )
     costs.use_prices(config.data)
+    kept_secrets.use_key(config)
     hub = Hub(listener or Wakeup(config.data / "bells" / "changes", watch=config.database).listener)
     folder = Path.cwd() if home is None else home
     app.extensions[KEY] = Services(config, folder.resolve(), hub, Throttle())

@@ -19,7 +19,7 @@ from gunicorn.app.base import BaseApplication
 from gunicorn.http.errors import ParseException
 from gunicorn.workers.gthread import ThreadWorker
 
-from shared import accounts, instance
+from shared import accounts, instance, masking
 from shared.config import Config, is_loopback
 from shared.errors import ConfigError, InstanceRunning
 from shared.store.database import database, open_store
@@ -50,7 +50,7 @@ def serve(config: Config, *, threads: int = THREADS) -> None:
             f"{config.host} is reachable from other machines, and this server does not encrypt: put a TLS proxy "
             "before it and add --behind-proxy, or keep 127.0.0.1."
         )
-    logging.basicConfig(level=logging.INFO, format="%(asctime)s %(levelname)s %(name)s: %(message)s")
+    masking.log_to_stderr("%(asctime)s %(levelname)s %(name)s: %(message)s")
     listening = _bind(config)
     with contextlib.closing(listening):
         config = dataclasses.replace(config, port=listening.getsockname()[1])

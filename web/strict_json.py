@@ -7,7 +7,9 @@ import math
 from typing import Any
 
 from flask import Request, current_app
+from werkzeug.datastructures import ImmutableMultiDict
 
+from shared import masking
 from shared.errors import BadRequest, TooLarge, UnsupportedMedia, WrongShape
 
 #: The largest body; a prompt may be 1 MiB, and JSON may double it.
@@ -96,7 +98,7 @@ def _whole(text: str) -> None:
 
 
 class StrictRequest(Request):
-    """A request whose JSON is read by `load`, whatever the caller asks for."""
+    """A request whose JSON is read by `load`, whatever the caller asks for, and whose words hold no kept secret."""
 
     def get_json(self, force: bool = False, silent: bool = False, cache: bool = True) -> Any:
         """The body's object. An absent body is `{}` where the endpoint says it is optional.
@@ -116,7 +118,16 @@ class StrictRequest(Request):
         value = load(data)
         if not isinstance(value, dict):
             raise WrongShape("The body must be a JSON object.", field="")
-        return value
+        return value if getattr(view, "verbatim", False) else masking.throughout(value, masking.hidden)
+
+    def _load_form_data(self) -> None:
+        """Where werkzeug fills `form` in: with the words of a form as they may be stored."""
+        if "form" in self.__dict__:
+            return
+        super()._load_form_data()
+        if not getattr(current_app.view_functions.get(self.endpoint or ""), "verbatim", False):
+            said = [(name, masking.hidden(text)) for name, text in self.form.items(multi=True)]
+            self.__dict__["form"] = ImmutableMultiDict(said)
 
     def _data(self) -> bytes:
         try:

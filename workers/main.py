@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import logging
 import signal
-import sys
 import threading
 import time
 from types import FrameType
@@ -18,11 +17,12 @@ import dramatiq
 import broker as carriers
 from broker import messages
 from broker.liveness import Owners
-from shared import costs, doorbell, fleet, tasks
+from shared import costs, doorbell, fleet, kept_secrets, masking, tasks
 from shared.config import Config
 from shared.store.database import close, open_store
 from shared.version import VERSION
 from workers import actors, capabilities
+from workers.attempts import granting
 from workers.inspection import Inspector
 from workers.inventory import Inventory
 from workers.janitor import Janitor
@@ -42,11 +42,12 @@ CLOSE_AT_ONCE_MILLIS = 1_000
 
 def main(config: Config) -> int:
     """Run a worker until SIGTERM (agents go on) or SIGINT (agents are stopped, resumable); returns 0."""
-    logging.basicConfig(level=logging.INFO, format="%(levelname)s %(name)s %(message)s", stream=sys.stderr)
+    masking.log_to_stderr("%(levelname)s %(name)s %(message)s")
     logging.getLogger("dramatiq").setLevel(logging.WARNING)
     signals = _Signals()
     open_store(config)
     costs.use_prices(config.data)
+    kept_secrets.use_key(config)
     owners = Owners(config.data / "workers")
     with_lock = owners.take()
     carrier = carriers.make(config, prefetch=PREFETCH)
@@ -55,7 +56,7 @@ def main(config: Config) -> int:
     actors.register(carrier, office)
     for queue in (*messages.QUEUES, messages.control_queue(office.worker)):
         carrier.declare_queue(queue)
-    fleet.register_worker(office.worker, VERSION)
+    fleet.register_worker(office.worker, VERSION, granting.variables(config.environment))
     office.supervision.start()
     janitor = Janitor(office, owners)
     janitor.start()

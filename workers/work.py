@@ -6,7 +6,7 @@ import logging
 import shutil
 from typing import Any
 
-from shared import archive, commands
+from shared import archive, commands, masking
 from shared.commands import CommandKind, State
 from shared.config import Config
 from shared.crashpoints import crashpoint
@@ -26,7 +26,7 @@ def carry_out(command: Command, config: Config) -> None:
     crashpoint("work.taken")
     try:
         result = WORK[CommandKind(command.kind)](task, command, config)
-        commands.finish(command.id, State.APPLIED, result)
+        commands.finish(command.id, State.APPLIED, masking.throughout(result, masking.masked))
         crashpoint("work.finished")
     except OpenRuntimeError as error:
         commands.finish(command.id, State.REFUSED, problem(error))
@@ -39,20 +39,21 @@ def problem(error: OpenRuntimeError) -> dict[str, Any]:
     """An error as the problem document the web process answers with."""
     if not isinstance(error, Refused):
         error = Conflict(str(error))
-    return {
+    told = {
         "status": error.status,
         "title": error.title,
         "slug": error.slug,
         "detail": error.detail,
         **error.extra,
     }
+    return dict(masking.throughout(told, masking.masked))
 
 
 def _capture(task: Task, command: Command, config: Config) -> dict[str, Any]:
     worktree = worktree_of(task, config)
     if worktree is None or not worktree.path.is_dir():
         return {"captured": False}
-    return {"captured": True, "capture": closing.take(task, worktree).id}
+    return {"captured": True, "capture": closing.take(task, worktree, config).id}
 
 
 def _delete(task: Task, command: Command, config: Config) -> dict[str, Any]:

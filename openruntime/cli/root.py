@@ -33,6 +33,7 @@ MODULES = {
     "runners": "inventory",
     "sessions": "inventory",
     "workspaces": "inventory",
+    "secret": "secret",
     "token": "tokens",
     "login": "access",
     "where": "access",

@@ -30,6 +30,7 @@ SUCCEEDED = ("completed", "ready-for-review")
 @click.option("-r", "--runner", help="Runner; the first available agent otherwise, else shell.")
 @click.option("--preset", type=click.Choice(PRESETS), help="Permission preset.")
 @click.option("--budget", metavar="MIN", type=click.IntRange(1, 240), help="Runtime budget in minutes.")
+@click.option("--env", "granted", metavar="NAME", multiple=True, help="Grant a secret or variable by name.")
 @click.option("--title", help="Title; the first line of the goal otherwise.")
 @click.option("--pty", is_flag=True, help="Give a shell task a terminal.")
 @click.option(
@@ -43,6 +44,7 @@ def run(
     runner: str | None,
     preset: str | None,
     budget: int | None,
+    granted: tuple[str, ...],
     title: str | None,
     pty: bool,
     following: bool,
@@ -68,6 +70,7 @@ def run(
             if value is not None
         },
         **({"pty": True} if pty else {}),
+        **({"env": list(granted)} if granted else {}),
     }
     task = client.post("/tasks", body).body
     task = _start(client, task)

@@ -27,6 +27,7 @@ PURE = {
     "network_words": set(),
     "prices": set(),
     "redaction": {"re2"},
+    "secret_forms": set(),
     "secret_rules": {"re2"},
     "shell_words": set(),
     "spending": set(),

@@ -8,10 +8,11 @@ import shutil
 import signal
 from collections.abc import Callable
 from datetime import UTC, datetime
+from functools import partial
 from pathlib import Path
 from typing import Any
 
-from shared import attempts, costs, lifecycle, tasks
+from shared import attempts, costs, lifecycle, masking
 from shared.attempts import Ending
 from shared.config import Config
 from shared.crashpoints import crashpoint
@@ -19,9 +20,8 @@ from shared.errors import GitFailed, NotReady, Refused
 from shared.events import Category, Draft, Kind
 from shared.landings import CaptureRecord, keep_capture, latest_capture
 from shared.lifecycle import Status, StopReason
-from shared.redaction import Redactor
 from shared.store.models import Attempt, Capture, Task
-from workers.attempts import process
+from workers.attempts import granting, process
 from workers.attempts.accounting import account
 from workers.attempts.place import was_tampered_with, worktree_of
 from workers.attempts.steering import OUTAGE, UNSAFE
@@ -63,7 +63,7 @@ def _capture(task: Task, attempt: Attempt, config: Config) -> tuple[list[Draft],
     if worktree is None or task.worktree_path is None:
         return [], False
     try:
-        kept = take(task, worktree, attempt.id)
+        kept = take(task, worktree, config, attempt.id)
     except (GitFailed, Refused, OSError) as error:
         log.warning("the capture of task %s failed", task.id, exc_info=True)
         last = latest_capture(task)
@@ -85,7 +85,7 @@ def _tampering(task: Task, attempt: Attempt) -> list[Draft]:
     ]
 
 
-def take(task: Task, worktree: Worktree, attempt_id: str | None = None) -> Capture:
+def take(task: Task, worktree: Worktree, config: Config, attempt_id: str | None = None) -> Capture:
     """Capture the worktree now and keep it in the store, redacted like everything else that is stored.
 
     Raises NotReady when the folder is gone: what was captured before stays the latest word.
@@ -93,21 +93,22 @@ def take(task: Task, worktree: Worktree, attempt_id: str | None = None) -> Captu
     taken = captures.take(worktree)
     if any(flag.kind == "worktree-missing" for flag in taken.flags):
         raise NotReady("The worktree's folder is gone; start the task again to bring back its last state.")
-    return keep_capture(task, record_of(taken, task), attempt_id)
+    return keep_capture(task, record_of(taken, task, config), attempt_id)
 
 
-def record_of(taken: captures.Capture, task: Task) -> CaptureRecord:
-    """A capture as the store keeps it."""
-    redactor = Redactor(rules=not tasks.policy_of(task).allow_secrets)
+def record_of(taken: captures.Capture, task: Task, config: Config) -> CaptureRecord:
+    """A capture as the store keeps it: without a secret in its patch, its names or its warnings."""
+    redactor = granting.redactor(task, config)
+    clean = partial(masking.throughout, change=redactor.redact)
     return CaptureRecord(
         base_oid=taken.base_oid,
         head_oid=taken.head_oid,
         tree_oid=taken.tree_oid,
-        stat=taken.stat,
-        files=[_file(file) for file in taken.files],
-        patch=redactor.feed(taken.patch) + redactor.flush(),
+        stat=redactor.redact(taken.stat),
+        files=[clean(_file(file)) for file in taken.files],
+        patch=redactor.feed(taken.patch) + redactor.flush(final=True),
         truncated=taken.truncated,
-        flags=[dataclasses.asdict(flag) for flag in taken.flags],
+        flags=[clean(dataclasses.asdict(flag)) for flag in taken.flags],
     )
 
 

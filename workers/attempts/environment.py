@@ -2,16 +2,13 @@
 
 from __future__ import annotations
 
-import fnmatch
 import os
 from collections.abc import Mapping, Sequence
 
 from shared.policy import Policy
 from shared.redaction import MIN_SECRET_BYTES
+from workers.attempts.granting import ALLOWED, matches
 
-#: Contract 3: nothing of the server's own ever reaches an agent.
-ALLOWED = "PATH HOME USER SHELL LANG LC_* TERM TZ TMPDIR".split()
-NEVER = "OPENRUNTIME_* GIT_* PYTHON* LD_* MANAGED_AGENTS_DB PORT".split()
 FALLBACK_PATH = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"
 
 
@@ -21,18 +18,16 @@ def build(
     policy: Policy,
     passes: Sequence[str],
     additions: Mapping[str, str],
-    granted: Sequence[str],
+    granted: Mapping[str, str],
     task_id: str,
     attempt_id: str,
 ) -> tuple[dict[str, str], dict[str, str]]:
-    """(the agent's environment, the granted values that must be redacted) from the worker's `own` environment."""
-    named = [name for name in granted if name in own and not _matches(name, NEVER)]
-    chosen = {name: value for name, value in own.items() if _matches(name, ALLOWED) or _matches(name, passes)}
-    secrets = {name: own[name] for name in named}
+    """(the agent's environment, the values in it that must be redacted) from the worker's `own` environment."""
+    chosen = {name: value for name, value in own.items() if matches(name, ALLOWED) or matches(name, passes)}
     path = chosen.get("PATH", FALLBACK_PATH)
     environment = {
         **chosen,
-        **secrets,
+        **granted,
         "PATH": path,
         "HOME": chosen.get("HOME") or os.path.expanduser("~"),
         "OPENRUNTIME_PATH": path,
@@ -43,7 +38,7 @@ def build(
     }
     keys = {name: value for name, value in chosen.items() if name.endswith(("_API_KEY", "_TOKEN", "_SECRET"))}
     maskable = {name: value for name, value in keys.items() if len(value.encode()) >= MIN_SECRET_BYTES}
-    return environment, {**maskable, **secrets}
+    return environment, {**maskable, **granted}
 
 
 def hints(policy: Policy) -> dict[str, str]:
@@ -62,7 +57,3 @@ def hints(policy: Policy) -> dict[str, str]:
     if not policy.allow_secrets:
         found["OPENRUNTIME_SECRET_ACCESS"] = "disabled"  # noqa: S105 — a hint of the reference system
     return found
-
-
-def _matches(name: str, patterns: Sequence[str]) -> bool:
-    return any(fnmatch.fnmatchcase(name, pattern) for pattern in patterns)

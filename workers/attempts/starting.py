@@ -9,14 +9,14 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from shared import attempts, policy_report, tasks
+from shared import attempts, kept_secrets, masking, policy_report, tasks
 from shared.config import Config
 from shared.crashpoints import crashpoint
 from shared.errors import AgentLost, GitFailed, NotReady, OpenRuntimeError, Refused, SandboxFailed
 from shared.events import Category, Draft, Kind
 from shared.policy import NetworkMode, Policy
 from shared.store.models import Attempt, Task
-from workers.attempts import environment, homes, process, programs, sandbox
+from workers.attempts import environment, granting, homes, process, programs, sandbox
 from workers.attempts.place import Place, prepare
 from workers.attempts.sandbox.bounds import Network
 from workers.attempts.watch import Watch
@@ -83,18 +83,18 @@ def attach(attempt: Attempt, config: Config) -> Watch:
 
 
 def context_of(task: Task, attempt: Attempt, contained: bool) -> Context:
-    """What the adapter may know of this attempt."""
+    """What the adapter may know of this attempt; a person's words as they were said."""
     return Context(
         task_id=task.id,
         attempt_id=attempt.id,
-        goal=task.prompt,
+        goal=masking.revealed(task.prompt),
         command=task.command,
         cwd=str(task.execution_workspace or task.workspace),
         policy=tasks.policy_of(task),
         options=task.options,
         resume=attempt.resume,
         session_id=attempt.runner_session_id,
-        message=attempt.message,
+        message=masking.revealed(attempt.message) if attempt.message else None,
         contained=contained,
         attempt_number=attempt.attempt_number,
     )
@@ -110,12 +110,13 @@ def _plan(task: Task, attempt: Attempt, place: Place, config: Config) -> Plan:
     program = programs.find(runner, config.environment.get("PATH"))
     if program is None:
         raise NotReady(f"{runner.label} is not installed here: {runner.install}")
+    granted = granting.resolve(kept_secrets.granted_names(task), config.environment)
     env, secrets = environment.build(
         config.environment,
         policy=policy,
         passes=start.passes,
         additions=start.environment,
-        granted=task.options.get("env", []),
+        granted=granted,
         task_id=task.id,
         attempt_id=attempt.id,
     )
@@ -140,7 +141,7 @@ def _plan(task: Task, attempt: Attempt, place: Place, config: Config) -> Plan:
         pty=start.pty,
         wall_seconds=_wall_seconds(task, policy),
         ladder=start.ladder,
-        secrets=secrets,
+        secrets={**granting.to_mask(config.environment, granted), **secrets},
         redact_rules=not policy.allow_secrets,
         requests=start.requests,
         detect_input=start.detect_input,

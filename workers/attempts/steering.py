@@ -8,7 +8,7 @@ from contextlib import suppress
 from functools import partial
 from typing import Any
 
-from shared import approvals, commands
+from shared import approvals, commands, masking
 from shared.commands import CommandKind, State
 from shared.crashpoints import crashpoint
 from shared.errors import AgentLost
@@ -103,7 +103,7 @@ def _reply(watch: Watch, command: Command) -> None:
     if command.body.get("mode") == "queue" and (watch.is_working or _is_behind(watch, command)):
         watch.in_hand.discard(command.id)  # it is looked for again when the turn has ended
         return
-    data = watch.runner.reply(str(command.body["message"]), watch.reader.state())
+    data = watch.runner.reply(masking.revealed(str(command.body["message"])), watch.reader.state())
     if data is None:
         #: An agent that takes no words while it works: its ending sets the reply aside, and its session is resumed.
         if watch.takes_replies:
@@ -151,15 +151,19 @@ def _stop(watch: Watch, command: Command) -> None:
 
 def _decide(watch: Watch, command: Command) -> None:
     row = approvals.get(command.body["approval"])
+    note = masking.revealed(row.note) if row.note else row.note
     reply = watch.runner.answer(
-        allowed=row.status == "allowed", note=row.note, updated_input=row.updated_input, question=row.input
+        allowed=row.status == "allowed",
+        note=note,
+        updated_input=masking.throughout(row.updated_input, masking.revealed),
+        question=row.input,
     )
     if reply is None:
         commands.finish(command.id, State.IGNORED, {"detail": "This runner takes no answers."})
         return
     denied = row.status == "denied"
-    if denied and row.note and not watch.runner.capabilities.reasons:
-        _remark(watch, f"{command.id}-note", f"{row.title} — denied: {row.note}")
+    if denied and note and not watch.runner.capabilities.reasons:
+        _remark(watch, f"{command.id}-note", f"{row.title} — denied: {note}")
     answer = _ask(watch, "answer", id=command.id, request_id=row.request, reply=reply)
     if answer.get("ok"):
         approvals.delivered(row.id)

@@ -29,7 +29,7 @@ def remove(task: Task, *, force: bool, config: Config) -> dict[str, Any]:
         raise Conflict("The task has no worktree; there is nothing to clean up.")
     ref = None
     if worktree is not None:
-        row = site.last_state(task, worktree) if task.worktree_path is not None else None
+        row = site.last_state(task, worktree, config) if task.worktree_path is not None else None
         if row is not None and row.files and not force and not _has_landed(task, row):
             raise UnmergedWork(
                 "The task's changes are not merged; merge them, or force the cleanup. They stay under a recovery ref.",

@@ -9,6 +9,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
+from shared.config import Config
 from shared.errors import LandingRefused
 from shared.landing_gates import GateKind, item, refusing
 from shared.store.models import Capture as CaptureRow
@@ -32,6 +33,7 @@ class Candidate:
     row: CaptureRow
     strategy: str
     history: str | None
+    config: Config
 
 
 def _changed_configuration(candidate: Candidate) -> list[Item]:

@@ -41,16 +41,22 @@ def candidate(task: Task, command: Command, config: Config) -> Candidate:
     """
     worktree, repository = of(task, config)
     taken = captures.take(worktree)
-    row = landings.keep_capture(task, closing.record_of(taken, task))
+    row = landings.keep_capture(task, closing.record_of(taken, task, config))
     strategy = command.body.get("strategy") or "squash"
     keeps = strategy in KEEP_COMMITS and tasks.policy_of(task).allow_git_write
     return Candidate(
-        task, repository, taken, row, strategy, history.bring(worktree, repository) if keeps else None
+        task,
+        repository,
+        taken,
+        row,
+        strategy,
+        history.bring(worktree, repository) if keeps else None,
+        config,
     )
 
 
-def last_state(task: Task, worktree: Worktree) -> CaptureRow | None:
+def last_state(task: Task, worktree: Worktree, config: Config) -> CaptureRow | None:
     """The worktree as it is now, captured; as it was last captured when the folder is gone."""
     if worktree.path.is_dir():
-        return closing.take(task, worktree)
+        return closing.take(task, worktree, config)
     return landings.latest_capture(task)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from shared.store.models.access import ApiToken, Idempotency, Login, LoginLink
+from shared.store.models.access import ApiToken, Idempotency, Login, LoginLink, Secret
 from shared.store.models.columns import INSERTED, Table, json_text
 from shared.store.models.fleet import AgentSession, AgentStore, Runner, Worker
 from shared.store.models.places import Inspection, Workspace
@@ -27,6 +27,7 @@ TABLES = (
     LoginLink,
     Login,
     ApiToken,
+    Secret,
 )
 
 __all__ = [
@@ -46,6 +47,7 @@ __all__ = [
     "Login",
     "LoginLink",
     "Runner",
+    "Secret",
     "Table",
     "Task",
     "Worker",

@@ -1,10 +1,17 @@
-"""Who is let in, and what was asked for once."""
+"""Who is let in, what was asked for once, and what is kept secret."""
 
 from __future__ import annotations
 
 import peewee
 
 from shared.store.models.columns import InstantField, Table
+
+
+class Secret(Table):
+    name = peewee.TextField(primary_key=True)
+    sealed = peewee.BlobField()
+    created_at = InstantField()
+    updated_at = InstantField()
 
 
 class Idempotency(Table):

@@ -14,6 +14,7 @@ class Worker(Table):
     version = peewee.TextField()
     started_at = InstantField()
     seen_at = InstantField()
+    variables = JSONText(default=list)
 
 
 class Runner(Table):

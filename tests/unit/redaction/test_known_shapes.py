@@ -59,6 +59,8 @@ def test_a_secret_s_value_is_masked_and_nothing_else(text: str, masked: str) -> 
         "task-0123456789abcdef0123456789abcdef",
         "git@github.com:me/x.git http://localhost:8080/@scope/pkg",
         "password=[redacted] \"token\":\"[redacted]\"",
+        r'"\"TOKEN=\""',
+        '["TOKEN="]',
         "-----BEGIN CERTIFICATE-----\nMIIabc\n-----END CERTIFICATE-----",
     ],
 )  # fmt: skip

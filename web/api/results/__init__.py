@@ -9,6 +9,7 @@ from web.api.results.inventories import (
     Health,
     Presets,
     Runner,
+    Secret,
     Sessions,
     Workspace,
 )
@@ -33,6 +34,7 @@ __all__ = [
     "Reply",
     "Rule",
     "Runner",
+    "Secret",
     "Sessions",
     "Task",
     "Token",

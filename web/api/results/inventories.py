@@ -1,4 +1,4 @@
-"""What there is: workspaces, runners, sessions, costs, health."""
+"""What there is: workspaces, runners, sessions, costs, secrets, health."""
 
 from __future__ import annotations
 
@@ -71,6 +71,13 @@ class Costs(Result):
 
 class Presets(Result):
     """Each preset's policy by its name."""
+
+
+class Secret(Result):
+    name: str
+    created_at: str
+    updated_at: str
+    readable: bool
 
 
 class Health(Result):

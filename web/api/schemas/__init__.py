@@ -11,7 +11,7 @@ from web.api.schemas.fields import (
     Reference,
 )
 from web.api.schemas.inventories import SESSIONS_AT_ONCE, CostList, SessionList
-from web.api.schemas.places import Browse, ByWorkspace, Defaults, Register
+from web.api.schemas.places import Browse, ByName, ByWorkspace, Defaults, NewSecret, Register
 from web.api.schemas.policy import ToolRule
 from web.api.schemas.review import Cleanup, DiffQuery, Merge
 from web.api.schemas.steering import (
@@ -35,6 +35,7 @@ __all__ = [
     "Archive",
     "Browse",
     "ById",
+    "ByName",
     "ByReply",
     "ByRequest",
     "ByRule",
@@ -48,6 +49,7 @@ __all__ = [
     "EventPage",
     "Merge",
     "Mode",
+    "NewSecret",
     "NewTask",
     "NewToken",
     "NothingNeeded",

@@ -1,4 +1,4 @@
-"""Workspaces."""
+"""Workspaces, and the secrets that are granted in them."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ from typing import Annotated
 
 from pydantic import BaseModel, Field
 
-from web.api.schemas.fields import Body, Command, Line, Lines, Plain, Query, Variable
+from web.api.schemas.fields import Body, Command, Line, Lines, Long, Plain, Query, Variable
 from web.api.schemas.policy import Preset, ToolRule
 
 
@@ -31,6 +31,15 @@ class Defaults(Body):
 
 class ByWorkspace(BaseModel):
     id: str = Field(description="The workspace's id.")
+
+
+class NewSecret(Body):
+    name: Variable
+    value: Long = Field(description="6 bytes to 64 KiB; it never comes back.")
+
+
+class ByName(BaseModel):
+    name: str = Field(description="The secret's name.")
 
 
 class Browse(Query):

@@ -1,0 +1,81 @@
+"""What may be stored and shown of a text: kept secrets are masked in it, whoever wrote it.
+
+A person's own words keep the place of a secret, `[secret NAME]`, so that the agent still gets what was said; the door
+of the web process hides, the worker reveals when it hands the words on. Everything else is masked for good.
+"""
+
+from __future__ import annotations
+
+import functools
+import logging
+import re
+from collections.abc import Callable
+from typing import Any
+
+from shared import kept_secrets
+from shared.redaction import Redactor
+
+PLACE = re.compile(r"\[secret ([A-Za-z_][A-Za-z0-9_]*)\]")
+
+
+def masked(text: str) -> str:
+    """`text` without any form of a kept secret."""
+    found = _redactor(tuple(kept_secrets.values().items()))
+    return text if found is None else found.redact(text)
+
+
+def hidden(text: str) -> str:
+    """A person's words as they are stored: each kept value as its place, a place they wrote themselves spelled apart."""
+    said = PLACE.sub(r"[secret-\1]", text) if "[secret " in text else text
+    for name, value in sorted(kept_secrets.values().items(), key=lambda item: -len(item[1])):
+        said = said.replace(value, f"[secret {name}]")
+    return said
+
+
+def revealed(text: str) -> str:
+    """Those words as they were said; the place of a secret that is kept no more stays."""
+    if "[secret " not in text:
+        return text
+    known = kept_secrets.values()
+    return PLACE.sub(lambda found: known.get(found[1], found[0]), text)
+
+
+def named_in(text: str) -> str | None:
+    """The first kept secret whose place stands in hidden words."""
+    known = kept_secrets.values()
+    return next((found[1] for found in PLACE.finditer(text) if found[1] in known), None)
+
+
+def throughout(value: Any, change: Callable[[str], str]) -> Any:
+    """A JSON value with `change` applied to every text in it, keys included."""
+    if isinstance(value, str):
+        return change(value)
+    if isinstance(value, dict):
+        return {change(name): throughout(item, change) for name, item in value.items()}
+    if isinstance(value, list | tuple):
+        return [throughout(item, change) for item in value]
+    return value
+
+
+def log_to_stderr(form: str) -> None:
+    """Set this process's log up, from INFO on, so that no line and no traceback holds a secret."""
+    handler = logging.StreamHandler()
+    handler.setFormatter(Formatter(form))
+    logging.basicConfig(level=logging.INFO, handlers=[handler])
+
+
+class Formatter(logging.Formatter):
+    """Without kept secrets, as they were last read: where a log line is due the store may not answer."""
+
+    def format(self, record: logging.LogRecord) -> str:
+        return _every(tuple(kept_secrets.last_read().items())).redact(super().format(record))
+
+
+@functools.lru_cache(maxsize=2)
+def _redactor(known: tuple[tuple[str, str], ...]) -> Redactor | None:
+    return Redactor(dict(known), rules=False) if known else None
+
+
+@functools.lru_cache(maxsize=2)
+def _every(known: tuple[tuple[str, str], ...]) -> Redactor:
+    return Redactor(dict(known))
