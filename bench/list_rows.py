@@ -10,7 +10,7 @@ from uuid import uuid4
 
 from bench.places import home
 from bench.samples import Row, percentile, row
-from shared import policy, tasks
+from shared import creation, policy
 from shared.clock import now, to_micros
 from shared.config import from_env
 from shared.store.database import close, connect, raw
@@ -56,11 +56,11 @@ def filled(site: Installation, count: int, long_events: int) -> tuple[str, int]:
     """Put `count` tasks of 100 events and one of `long_events` into a store; the long one's id, and its number."""
     config = from_env({"OPENRUNTIME_DATA": str(site.data)})
     connect(config.database)
-    new = tasks.NewTask(
+    new = creation.NewTask(
         title="Fix the flaky login test", prompt="Find out why it fails, and fix it. " * 5, runner="shell",
         command="make test",
     )  # fmt: skip
-    first = tasks.create(new, Path("/tmp"))
+    first = creation.create(new, Path("/tmp"))
     base = to_micros(now())
     copied = [name for name in Task._meta.columns if name not in ("number", "id", "updated_at", "last_seq")]
     names = ",".join(copied)

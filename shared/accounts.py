@@ -10,6 +10,8 @@ import tempfile
 from datetime import timedelta
 from pathlib import Path
 
+from shared import audit
+from shared.audit import Act, Actor
 from shared.clock import now
 from shared.config import Config
 from shared.store.database import prepare_folder, transaction
@@ -49,6 +51,7 @@ def mint_link() -> str:
     with transaction():
         LoginLink.delete().where(LoginLink.expires_at < now()).execute()
         LoginLink.create(hash=digest(token), expires_at=now() + timedelta(seconds=LINK_SECONDS))
+        audit.record(Act.SIGN_IN_LINK, "login")
     return token
 
 
@@ -67,6 +70,7 @@ def sign_in() -> tuple[str, str]:
         Login.create(
             hash=digest(cookie), csrf=csrf, created_at=now(), expires_at=now() + timedelta(days=LOGIN_DAYS)
         )
+        audit.record(Act.SIGN_IN, "login", shown(cookie), actor=Actor.BROWSER)
     return cookie, csrf
 
 
@@ -77,7 +81,13 @@ def login(cookie: str) -> Login | None:
 
 def sign_out(cookie: str) -> None:
     with transaction():
-        Login.delete().where(Login.hash == digest(cookie)).execute()
+        if Login.delete().where(Login.hash == digest(cookie)).execute():
+            audit.record(Act.SIGN_OUT, "login", shown(cookie))
+
+
+def shown(cookie: str) -> str:
+    """A login's name in the audit log: enough of its hash to tell it from others."""
+    return digest(cookie)[:8]
 
 
 def logins() -> list[Login]:

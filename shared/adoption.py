@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import os
 
-from shared import sessions
+from shared import audit, sessions
+from shared.audit import Act
 from shared.errors import BadRequest, Conflict
 from shared.sessions import Session
 from shared.store.database import transaction
@@ -40,6 +41,7 @@ def adopt(task: Task, session: Session) -> Task:
         if Attempt.select().where(Attempt.task == task.number).exists():
             raise Conflict("The task has run already, with a session of its own.")
         Task.update(runner_session_id=session.session_id).where(Task.number == task.number).execute()
+        audit.record(Act.ADOPT_SESSION, "task", task.id, session=session.session_id)
     return get(task.id)
 
 

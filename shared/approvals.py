@@ -10,7 +10,8 @@ from uuid import uuid4
 
 from peewee import fn
 
-from shared import commands, fleet, grants, policy, timeline
+from shared import audit, commands, fleet, grants, policy, timeline
+from shared.audit import Act, Actor
 from shared.clock import now, to_micros
 from shared.commands import CommandKind
 from shared.errors import Conflict, NotFound, WrongShape
@@ -23,6 +24,8 @@ from shared.tool_rules import Rule
 DECISIONS = {"allow": "allowed", "deny": "denied"}
 ANSWERED = ("allowed", "denied", "expired")
 SCOPES = ("once", "task")
+#: `decided_by` in the audit log's words, where no person decided.
+ACTORS = {"policy": Actor.RULE, "timeout": Actor.TIMEOUT}
 #: Requests that expire in one transaction; the rest a second later.
 MOST_AT_ONCE = 100
 
@@ -109,6 +112,21 @@ def _answer(task: Task, row: Approval, status: str, *, by: str, **fields: Any) -
         .execute()
     )
     if won:
+        audit.record(
+            Act.DECIDE,
+            "approval",
+            row.id,
+            task_id=task.id,
+            actor=ACTORS.get(by),
+            attempt=row.attempt,
+            decision=status,
+            tool=row.tool,
+            command=row.command,
+            rule=fields.get("rule"),
+            scope=fields.get("scope"),
+            note=fields.get("note"),
+            edited=True if fields.get("updated_input") else None,
+        )
         commands.accept(task, CommandKind.DECIDE, {"approval": row.id}, Attempt.get_by_id(row.attempt))
     return bool(won)
 

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from uuid import UUID
 
-from shared import commands
+from shared import audit, commands
+from shared.audit import Act
 from shared.clock import now
 from shared.commands import EXCLUSIVE, CommandKind
 from shared.doorbell import Bell, ring
@@ -33,6 +34,7 @@ def set_archived(task: Task, archived: bool) -> Task:
             Task.update(archived_at=at if archived else None, updated_at=at).where(
                 Task.number == task.number
             ).execute()
+            audit.record(Act.ARCHIVE if archived else Act.UNARCHIVE, "task", task.id)
             ring(Bell.CHANGE)
     return get(task.id)
 
@@ -65,5 +67,6 @@ def delete(task: Task) -> None:
     """Remove a task's rows with its events, attempts, captures and commands; the worker removed its files before."""
     with transaction():
         Idempotency.delete().where(Idempotency.task_id == task.id).execute()
-        Task.delete().where(Task.number == task.number, Task.live_attempt.is_null()).execute()
+        if Task.delete().where(Task.number == task.number, Task.live_attempt.is_null()).execute():
+            audit.record(Act.DELETED, "task", task.id)
         ring(Bell.CHANGE)

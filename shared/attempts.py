@@ -7,8 +7,9 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any
 
-from shared import approvals, commands, costs, followups, tasks, timeline
+from shared import approvals, audit, commands, costs, followups, tasks, timeline
 from shared.approvals import Question, Verdict
+from shared.audit import Act
 from shared.clock import now, to_micros
 from shared.commands import CommandKind
 from shared.doorbell import Bell, ring
@@ -285,6 +286,8 @@ def finish(attempt: Attempt, ending: Ending) -> bool:
         if not ended:
             return False
         timeline.append(attempt.task_id, ending.drafts, attempt.id)
+        if ending.stop_reason == StopReason.BUDGET:
+            _record_budget_stop(attempt, ending)
         if ending.status is not Status.STOPPED:
             followups.answered(attempt.id)
         Task.update(
@@ -304,6 +307,16 @@ def finish(attempt: Attempt, ending: Ending) -> bool:
         approvals.cancel_for(attempt.id)
         ring(Bell.ATTEMPT)
         return True
+
+
+def _record_budget_stop(attempt: Attempt, ending: Ending) -> None:
+    audit.record(
+        Act.BUDGET_STOP,
+        "attempt",
+        attempt.id,
+        task_id=Task.get_by_id(attempt.task_id).id,
+        runtime_millis=ending.runtime_millis,
+    )
 
 
 def start_failed(attempt: Attempt, reason: str) -> bool:

@@ -18,7 +18,8 @@ from contextlib import closing, suppress
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
-from shared import tasks
+from shared import audit, audit_chain, tasks
+from shared.audit import Act, Actor
 from shared.clock import now
 from shared.config import Config
 from shared.errors import BackupUnusable
@@ -90,6 +91,8 @@ def restore(config: Config, source: Path) -> tuple[Manifest, Path]:
         config.database.parent.mkdir(parents=True, exist_ok=True)
         shutil.move(unpacked / STORE, config.database)
     open_store(config)
+    audit.keep_heads(config.data)
+    audit.record(Act.RESTORE, "store", actor=Actor.TERMINAL, backup_of=manifest.created_at, kept=str(kept))
     tasks.interrupt_all()
     close()
     return manifest, kept
@@ -159,14 +162,14 @@ def _require_store(path: Path, source: Path) -> None:
 
 
 def _set_aside(config: Config, kept: Path) -> None:
-    """Move what is there now; the write-ahead log goes with its store, which it belongs to."""
+    """Move what is there now; the write-ahead log goes with its store, which it belongs to, as do the audit's heads."""
     for path in (
         config.database,
         *(config.database.with_name(config.database.name + end) for end in ("-wal", "-shm")),
     ):
         if path.exists():
             shutil.move(path, kept / path.name)
-    for path in (config.repositories, config.broker_file):
+    for path in (config.repositories, config.broker_file, audit_chain.heads_file(config.data)):
         if path.exists():
             shutil.move(path, kept / path.name)
 

@@ -8,6 +8,7 @@ from enum import StrEnum
 from typing import Any
 from uuid import uuid4
 
+from shared import audit
 from shared.clock import from_micros, now, to_micros
 from shared.doorbell import Bell, ring
 from shared.errors import NotFound
@@ -60,6 +61,8 @@ STEERING = frozenset(
 #: While one of these is open the worktree is its own: no attempt may start in it.
 EXCLUSIVE = frozenset({CommandKind.MERGE, CommandKind.CLEANUP, CommandKind.DELETE})
 OPEN = (State.ACCEPTED, State.TAKEN)
+#: These change nothing, or are recorded in the audit log by the decision they deliver.
+UNRECORDED = frozenset({CommandKind.CAPTURE, CommandKind.PREVIEW, CommandKind.DECIDE})
 
 
 def accept(
@@ -80,8 +83,18 @@ def accept(
         accepted_at=at,
         rung_at=at,
     )
+    if kind not in UNRECORDED:
+        audit.record(
+            kind, "task", task.id, command=command.id, attempt=command.attempt, **_told(command.body)
+        )
     ring(bell_of(kind), command.id, attempt.worker if attempt else None)
     return command
+
+
+def _told(body: Mapping[str, Any]) -> dict[str, Any]:
+    """What the audit log keeps of a command: of a message its length, because a deleted task's words must be gone."""
+    known = {name: value for name, value in body.items() if name != "message"}
+    return known if "message" not in body else {**known, "characters": len(body["message"] or "")}
 
 
 def bell_of(kind: str) -> Bell:

@@ -5,6 +5,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 from datetime import datetime
 
+from shared import audit
+from shared.audit import Act
 from shared.clock import now
 from shared.commands import OPEN, CommandKind, State
 from shared.doorbell import Bell, ring
@@ -59,6 +61,7 @@ def withdraw(task: Task, reply_id: str) -> FollowUp:
         if not taken_back:
             raise Conflict(f"The reply is already {_told(row).state}.")
         Task.update(updated_at=now()).where(Task.number == task.number).execute()
+        audit.record(Act.WITHDRAW_REPLY, "task", task.id, reply=reply_id)
         ring(Bell.CHANGE)
     return _told(Command.get_by_id(reply_id))
 

@@ -7,7 +7,8 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 from uuid import uuid4
 
-from shared import policy, timeline, tool_rules
+from shared import audit, policy, timeline, tool_rules
+from shared.audit import Act
 from shared.clock import now
 from shared.errors import Conflict, NotFound, WrongShape
 from shared.events import Category, Draft, Kind
@@ -56,6 +57,7 @@ def add(task: Task, rule: Mapping[str, Any]) -> Rule:
             raise Conflict(f"A task may have {MOST_RULES} rules of its own; remove one first.")
         made = {"id": str(uuid4())[:8], **wanted}
         _keep(task, [*rules, made], f"Rule for this task: {tool_rules.told(made)}")
+        audit.record(Act.GRANT_RULE, "task", task.id, **made)
         return made
 
 
@@ -68,6 +70,7 @@ def remove(task: Task, rule_id: str) -> None:
             raise NotFound("The task has no such rule.")
         rules.remove(gone)
         _keep(task, rules, f"Rule taken back: {tool_rules.told(gone)}")
+        audit.record(Act.REMOVE_RULE, "task", task.id, **gone)
 
 
 def _keep(task: Task, rules: Sequence[Rule], said: str) -> None:

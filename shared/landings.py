@@ -7,7 +7,8 @@ from dataclasses import dataclass
 from typing import Any
 from uuid import uuid4
 
-from shared import commands, timeline, workspaces
+from shared import audit, commands, timeline, workspaces
+from shared.audit import Act
 from shared.clock import now
 from shared.commands import EXCLUSIVE, CommandKind, State
 from shared.errors import Conflict
@@ -77,6 +78,7 @@ def merged(task: Task, message: str) -> None:
             Task.number == task.number, Task.live_attempt.is_null()
         ).execute()
         timeline.append(task.number, [Draft(Kind.LIFECYCLE, message)])
+        audit.record(Act.MERGED, "task", task.id, message=message)
 
 
 def cleaned(task: Task, message: str) -> None:
@@ -84,6 +86,7 @@ def cleaned(task: Task, message: str) -> None:
     with transaction():
         Task.update(worktree_cleaned_at=now()).where(Task.number == task.number).execute()
         timeline.append(task.number, [Draft(Kind.LIFECYCLE, message)])
+        audit.record(Act.CLEANED, "task", task.id, message=message)
 
 
 @dataclass(frozen=True)

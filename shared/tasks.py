@@ -1,4 +1,4 @@
-"""What a person does with a task: create, approve, start, steer, stop.
+"""What a person does with a task once it is created: approve, start, steer, stop.
 
 Each verb is one guarded UPDATE with its events and its command in one transaction (rule 2); what a worker does
 with an attempt stands in `shared.attempts`, landing and cleanup in `shared.landings`.
@@ -6,59 +6,20 @@ with an attempt stands in `shared.attempts`, landing and cleanup in `shared.land
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from contextlib import suppress
-from dataclasses import dataclass, field
-from pathlib import Path
-from typing import Any
 from uuid import UUID, uuid4
 
-from shared import (
-    agent_options,
-    approvals,
-    bounds,
-    commands,
-    fleet,
-    masking,
-    policy,
-    readiness,
-    timeline,
-    workspaces,
-)
+from shared import approvals, audit, commands, fleet, policy, readiness, timeline, workspaces
+from shared.audit import Act
 from shared.clock import now
 from shared.commands import CommandKind
 from shared.doorbell import Bell, ring
-from shared.errors import BadRequest, Conflict, NotFound, PolicyViolation, Refused, WrongShape
+from shared.errors import BadRequest, Conflict, NotFound, Refused
 from shared.events import Category, Draft, Kind
 from shared.lifecycle import ENDED, LIVE, Status, StopReason
 from shared.policy import Policy
 from shared.store.database import transaction
 from shared.store.models import Attempt, Command, Task
-
-DEFAULT_BUDGET_MINUTES = 15
-BUDGET_MINUTES = (1, 240)
-
-
-@dataclass(frozen=True)
-class NewTask:
-    """A task as a client asks for it; `policy` holds only the keys that override the preset."""
-
-    title: str
-    prompt: str
-    runner: str
-    command: str | None = None
-    workspace: str | None = None
-    budget_minutes: int | None = None
-    policy: Mapping[str, Any] | None = None
-    preset: str | None = None
-    priority: int = 0
-    labels: tuple[str, ...] = ()
-    base_ref: str | None = None
-    target_branch: str | None = None
-    #: verify, env, depends_on, pty, mode, model …: what the runner and the worker read
-    options: Mapping[str, Any] = field(default_factory=dict)
-    #: a minted token asks: nothing beyond the workspace's own policy
-    within_workspace: bool = False
 
 
 def get(task_id: str) -> Task:
@@ -71,72 +32,6 @@ def get(task_id: str) -> Task:
     if task is None:
         raise NotFound("Task not found.")
     return task
-
-
-def create(new: NewTask, home: Path) -> Task:
-    """Record a task; the checks stand in the reference system's order, and a refusal leaves nothing behind."""
-    title = new.title.strip()
-    if not title:
-        raise BadRequest("A task needs a title.")
-    workspace = str(workspaces.resolve(new.workspace, home))
-    command = _command_of(new)
-    defaults = workspaces.defaults_for(workspace)
-    preset = new.preset or defaults.get("preset") or "default"
-    if preset not in policy.PRESETS and preset != "custom":
-        raise WrongShape(f"There is no preset {preset!r}.", field="preset")
-    wanted = policy.from_json(new.policy or {}, policy.PRESETS.get(preset))
-    if new.within_workspace:
-        bounds.require(wanted, new.options, workspace)
-    _refuse(policy.evaluate(wanted, command=command if new.runner == "shell" else None, workspace=workspace))
-    minutes = DEFAULT_BUDGET_MINUTES if new.budget_minutes is None else new.budget_minutes
-    with transaction():
-        at = now()
-        task = Task.create(
-            id=str(uuid4()),
-            title=title,
-            prompt=new.prompt.strip(),
-            runner=new.runner,
-            command=command,
-            workspace=workspace,
-            status=Status.QUEUED,
-            budget_minutes=min(max(minutes, BUDGET_MINUTES[0]), BUDGET_MINUTES[1]),
-            preset=policy.preset_of(wanted),
-            policy=wanted.to_json(),
-            options=dict(new.options),
-            labels=list(new.labels),
-            priority=new.priority,
-            base_ref=new.base_ref,
-            target_branch=new.target_branch,
-            created_at=at,
-            updated_at=at,
-        )
-        timeline.append(task.number, [Draft(Kind.LIFECYCLE, "Task created")])
-    return get(task.id)
-
-
-def _command_of(new: NewTask) -> str:
-    known = fleet.runner(new.runner)
-    if known is None:
-        raise WrongShape(f"There is no runner {new.runner!r}.", field="runner")
-    if new.runner == "shell":
-        command = (new.command or "").strip()
-        if not command:
-            raise BadRequest("A shell task needs a command.")
-        if secret := masking.named_in(command):  # it would stand in the arguments of a process
-            raise BadRequest(
-                f"The command holds the secret {secret}: grant {secret}, and write ${secret} in it."
-            )
-        return command
-    if not new.prompt.strip():
-        raise BadRequest(f"A {new.runner} task needs a goal in its prompt.")
-    agent_options.check(new.options, known.capabilities or {}, new.runner)
-    shown = (known.capabilities or {}).get("display")
-    return str(shown) if shown else fleet.DISPLAY.get(new.runner, f"{known.command} <goal>")
-
-
-def _refuse(findings: list[policy.Finding]) -> None:
-    if findings:
-        raise PolicyViolation(findings[0].message, findings=[vars(found) for found in findings])
 
 
 def policy_of(task: Task) -> Policy:
@@ -164,6 +59,7 @@ def approve(task: Task, note: str | None) -> Task:
         Task.update(opened).where(Task.number == task.number).execute()
         said = f": {note.strip()}" if note and note.strip() else ""
         timeline.append(task.number, [Draft(Kind.INPUT, f"Approved to start{said}")])
+        audit.record(Act.APPROVE_START, "task", task.id, attempt_number=opened["approved_attempt"], note=note)
     return get(task.id)
 
 
@@ -198,6 +94,7 @@ def _freeze(task: Task) -> None:
 def _record_refusal(task: Task, refusal: Refused) -> None:
     """A task that waits for its gate says so; other refusals leave its state alone."""
     timeline.append(task.number, [Draft(Kind.ERROR, f"Start refused: {refusal.detail}")])
+    audit.record(Act.START_REFUSED, "task", task.id, reason=refusal.detail)
     if policy_of(task).require_approval and not is_approved(task):
         Task.update(status=Status.NEEDS_INPUT).where(
             Task.number == task.number, Task.live_attempt.is_null()
@@ -224,6 +121,16 @@ def _queue_attempt(task: Task, *, resume: bool, message: str | None) -> Attempt:
     )
     if not moved:
         raise Conflict("The task is already running or queued.")
+    audit.record(
+        Act.START,
+        "attempt",
+        attempt.id,
+        task_id=task.id,
+        attempt_number=attempt.attempt_number,
+        resume=resume,
+        characters=None if message is None else len(message),
+        policy_hash=policy_of(task).digest(),
+    )
     ring(Bell.ATTEMPT, attempt.id)
     return attempt
 
@@ -262,6 +169,7 @@ def _stop_unstarted(task: Task, reason: StopReason) -> None:
     ).execute()
     stopped = {"category": Category.ATTEMPT_STOPPED, "attempt_id": None, "reason": reason}
     timeline.append(task.number, [Draft(Kind.LIFECYCLE, "Stopped before it started", stopped)])
+    audit.record(Act.STOP, "task", task.id, reason=reason)
 
 
 def _stop_queued(task: Task, attempt: Attempt, reason: StopReason) -> None:
@@ -275,6 +183,7 @@ def _stop_queued(task: Task, attempt: Attempt, reason: StopReason) -> None:
     approvals.cancel_for(attempt.id)
     stopped = {"category": Category.ATTEMPT_STOPPED, "attempt_id": attempt.id, "reason": reason}
     timeline.append(task.number, [Draft(Kind.LIFECYCLE, "Stopped before it started", stopped)], attempt.id)
+    audit.record(Act.STOP, "task", task.id, attempt=attempt.id, reason=reason)
 
 
 def request_reply(task: Task, message: str, mode: str | None) -> Command | Attempt:

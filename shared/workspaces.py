@@ -11,6 +11,8 @@ from uuid import NAMESPACE_URL, uuid5
 
 import peewee
 
+from shared import audit
+from shared.audit import Act
 from shared.clock import from_micros, now, to_micros
 from shared.doorbell import Bell, ring
 from shared.errors import BadRequest, NotFound
@@ -56,7 +58,9 @@ def register(path: str, home: Path) -> Workspace:
         Workspace.insert(
             id=workspace_id(str(folder)), path=str(folder), name=folder.name, created_at=at, updated_at=at
         ).on_conflict(conflict_target=[Workspace.path], update={Workspace.updated_at: at}).execute()
-        return Workspace.get(Workspace.path == str(folder))
+        row = Workspace.get(Workspace.path == str(folder))
+        audit.record(Act.REGISTER_WORKSPACE, "workspace", row.id, path=row.path)
+        return row
 
 
 def listed(home: Path) -> list[tuple[str, str, str]]:
@@ -94,13 +98,16 @@ def change(id: str, defaults: dict[str, Any]) -> Workspace:
         row.defaults = {key: value for key, value in merged.items() if value is not None}
         row.updated_at = now()
         row.save()
+        audit.record(Act.CHANGE_WORKSPACE, "workspace", id, path=row.path, changed=defaults)
         return row
 
 
 def forget(id: str) -> None:
     """Take a workspace off the list; the folder itself is not touched."""
     with transaction():
-        get(id).delete_instance()
+        row = get(id)
+        row.delete_instance()
+        audit.record(Act.FORGET_WORKSPACE, "workspace", id, path=row.path)
 
 
 def defaults_for(path: str) -> dict[str, Any]:

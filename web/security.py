@@ -11,7 +11,8 @@ from typing import Any, TypeVar
 from flask import Flask, Response, g, redirect, request
 from werkzeug.wrappers import Response as BaseResponse
 
-from shared import accounts, api_tokens, bounds
+from shared import accounts, api_tokens, audit, bounds
+from shared.audit import Actor
 from shared.config import Config
 from shared.errors import Forbidden, TooManyRequests, Unauthenticated
 from shared.store.database import database
@@ -71,6 +72,13 @@ class Credential:
         if self.api_token is not None:
             return f"token:{self.api_token.id}"
         return "owner" if self.login is None else f"login:{self.login.hash}"
+
+    @property
+    def actor(self) -> str:
+        """Who acts, in the audit log's words."""
+        if self.api_token is not None:
+            return f"token:{self.api_token.name}"
+        return Actor.BEARER if self.login is None else Actor.BROWSER
 
     def stands(self) -> bool:
         """Whether it would still be accepted."""
@@ -135,6 +143,7 @@ def install(app: Flask, config: Config) -> None:
             if found is None:
                 return _signed_out(level)
             g.credential = found
+            audit.speak_as(found.actor)
             if found.login is not None:
                 _require_own_page(found.login, names, host, origin)
             if request.endpoint and level is None:
@@ -146,6 +155,7 @@ def install(app: Flask, config: Config) -> None:
 
     @app.teardown_request
     def reopen(error: BaseException | None) -> None:
+        audit.speak_as(Actor.SYSTEM)  # the thread serves others next
         if not database.is_closed():
             reading.allow_writes(True)
 

@@ -19,10 +19,10 @@ from gunicorn.app.base import BaseApplication
 from gunicorn.http.errors import ParseException
 from gunicorn.workers.gthread import ThreadWorker
 
-from shared import accounts, instance, masking
+from shared import accounts, audit, instance, masking
 from shared.config import Config, is_loopback
 from shared.errors import ConfigError, InstanceRunning
-from shared.store.database import database, open_store
+from shared.store.database import close, database, open_store
 from web import problems
 from web.app import THREADS, create_app
 from web.hosts import WILDCARDS
@@ -57,10 +57,13 @@ def serve(config: Config, *, threads: int = THREADS) -> None:
         with _held(config):
             open_store(config)
             accounts.owner_token(config)
+            audit.keep_heads(config.data)
+            close()  # connections are made after the fork
             instance.publish(config, _reachable(config).url)
             try:
                 _Server(config, listening.detach(), threads).run()
             finally:
+                audit.note_head()
                 instance.withdraw(config)
 
 

@@ -17,7 +17,7 @@ import dramatiq
 import broker as carriers
 from broker import messages
 from broker.liveness import Owners
-from shared import costs, doorbell, fleet, kept_secrets, masking, tasks
+from shared import audit, costs, doorbell, fleet, kept_secrets, masking, tasks
 from shared.config import Config
 from shared.store.database import close, open_store
 from shared.version import VERSION
@@ -48,6 +48,7 @@ def main(config: Config) -> int:
     open_store(config)
     costs.use_prices(config.data)
     kept_secrets.use_key(config)
+    audit.keep_heads(config.data)
     owners = Owners(config.data / "workers")
     with_lock = owners.take()
     carrier = carriers.make(config, prefetch=PREFETCH)
@@ -78,6 +79,7 @@ def main(config: Config) -> int:
     fleet.forget_worker(office.worker)
     doorbell.forget()
     carrier.close()
+    audit.note_head()
     with_lock.release()
     close()
     return 0

@@ -8,13 +8,13 @@ from pathlib import Path
 import pytest
 
 from broker import messages
-from shared import commands, tasks
+from shared import commands, creation, tasks
 from shared.commands import CommandKind, State
 from shared.config import Config, from_env
+from shared.creation import NewTask
 from shared.lifecycle import Status
 from shared.store.database import close, open_store, transaction
 from shared.store.models import Attempt, Command, Task
-from shared.tasks import NewTask
 from workers.office import Office
 
 
@@ -41,7 +41,7 @@ def office(config: Config) -> Iterator[Office]:
 @pytest.fixture
 def set_aside(config: Config, tmp_path: Path) -> Command:
     """A reply that an ended agent never took."""
-    task = tasks.create(NewTask("a task", "a goal", "claude-code", workspace=str(tmp_path)), tmp_path)
+    task = creation.create(NewTask("a task", "a goal", "claude-code", workspace=str(tmp_path)), tmp_path)
     with transaction():
         Task.update(status=Status.READY_FOR_REVIEW, runner_session_id="a session").where(
             Task.number == task.number

@@ -11,6 +11,8 @@ from pathlib import Path
 import pytest
 
 from shared import agent_options
+from shared.audit import Act
+from shared.commands import UNRECORDED, CommandKind
 from shared.config import Config
 from shared.policy import Policy
 from workers.runners import registry
@@ -68,6 +70,12 @@ def test_every_documented_setting_exists() -> None:
     rows = re.findall(r"^\| `(OPENRUNTIME_[A-Z_]+)`", read("docs/configuration.md"), re.MULTILINE)
     assert rows
     assert {name for name in rows if name not in known} == set()
+
+
+def test_every_kind_of_the_audit_log_is_documented_and_no_other() -> None:
+    table = read("docs/audit.md").split("| kind | recorded when |")[1].split("\n\n")[0]
+    named = re.findall(r"`([a-z-]+)`", " ".join(re.findall(r"^\| (`[^|]+)", table, re.MULTILINE)))
+    assert {*named} == {*Act} | ({*CommandKind} - UNRECORDED)
 
 
 def test_every_policy_field_is_documented() -> None:

@@ -12,7 +12,7 @@ from typing import Any
 from flask import Response, request
 from flask_openapi import APIBlueprint
 
-from shared import agent_options, archive, fleet, tasks, workspaces
+from shared import agent_options, archive, creation, fleet, tasks, workspaces
 from shared.clock import from_micros, to_micros
 from shared.errors import BadRequest, WrongShape
 from shared.store.models import Command, Task
@@ -120,16 +120,16 @@ def create(body: schemas.NewTask) -> Response:
     _require_tasks(new.options.get("depends_on", []))
     key = request.headers.get("Idempotency-Key")
     if key is None:
-        return answers.task(tasks.create(new, home))
+        return answers.task(creation.create(new, home))
     workspaces.resolve(new.workspace, home)  # a slow disk must not hold the store's write lock below
     digest = hashlib.sha256(json.dumps(request.get_json(), sort_keys=True).encode()).hexdigest()
-    return answers.task(idempotency.once(key, digest, lambda: tasks.create(new, home)))
+    return answers.task(idempotency.once(key, digest, lambda: creation.create(new, home)))
 
 
-def _new(body: schemas.NewTask) -> tasks.NewTask:
+def _new(body: schemas.NewTask) -> creation.NewTask:
     given = body.model_dump(exclude_unset=True)
     options = {name: given[name] for name in OPTIONS if given.get(name) is not None}
-    return tasks.NewTask(
+    return creation.NewTask(
         title=body.title,
         prompt=body.prompt,
         runner=body.runner,

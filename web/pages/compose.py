@@ -14,7 +14,7 @@ from flask import Flask, request
 from pydantic import ValidationError
 from werkzeug.wrappers import Response as BaseResponse
 
-from shared import adoption, fleet, sessions, tasks, workspaces
+from shared import adoption, creation, fleet, sessions, tasks, workspaces
 from shared.errors import BadRequest, NotFound, NotReady, Refused
 from shared.fleet import RunnerState
 from shared.lifecycle import Status
@@ -165,7 +165,7 @@ def compose() -> BaseResponse:
     session = sessions.find(wanted) if wanted else None
 
     def made() -> Task:
-        task = tasks.create(new, home)
+        task = creation.create(new, home)
         return adoption.adopt(task, session) if session is not None else task
 
     task = idempotency.once(forms.field("key", 64), digest, made)
@@ -182,7 +182,7 @@ def _choices() -> dict[str, str]:
     return {name: request.form.get(name, "") for name in ("workspace", "runner", "preset", "budget")}
 
 
-def _new() -> tasks.NewTask:
+def _new() -> creation.NewTask:
     goal = forms.field("goal", schemas.PROMPT_BYTES)
     runner = forms.field("runner", 100) or "shell"
     if not goal:
@@ -205,7 +205,7 @@ def _new() -> tasks.NewTask:
         body = schemas.NewTask.model_validate(given)
     except ValidationError as error:
         raise problems.shape(error) from None
-    return tasks.NewTask(
+    return creation.NewTask(
         title=body.title,
         prompt=body.prompt,
         runner=body.runner,

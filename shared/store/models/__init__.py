@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from shared.store.models.access import ApiToken, Idempotency, Login, LoginLink, Secret
+from shared.store.models.audit import AuditEntry
 from shared.store.models.columns import INSERTED, Table, json_text
 from shared.store.models.fleet import AgentSession, AgentStore, Runner, Worker
 from shared.store.models.places import Inspection, Workspace
@@ -28,6 +29,7 @@ TABLES = (
     Login,
     ApiToken,
     Secret,
+    AuditEntry,
 )
 
 __all__ = [
@@ -38,6 +40,7 @@ __all__ = [
     "ApiToken",
     "Approval",
     "Attempt",
+    "AuditEntry",
     "Capture",
     "Command",
     "Event",

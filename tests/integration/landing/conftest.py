@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from shared import attempts, commands, doorbell, landings, tasks
+from shared import attempts, commands, creation, doorbell, landings, tasks
 from shared.attempts import Ending
 from shared.commands import CommandKind, State
 from shared.config import Config, from_env
@@ -42,7 +42,7 @@ class Landing:
         """A task whose one attempt ran `script` in its worktree and ended."""
         wanted = {"title": "Fix it", "prompt": "", "runner": "shell", "command": "true", **fields}
         wanted.setdefault("workspace", str(self.folder))
-        return self.again(tasks.create(tasks.NewTask(**wanted), self.folder), script)
+        return self.again(creation.create(creation.NewTask(**wanted), self.folder), script)
 
     def again(self, task: Task, script: str) -> Task:
         """One more attempt of the task."""

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from shared import attempts, commands, tasks, timeline
+from shared import attempts, commands, creation, tasks, timeline
 from shared.approvals import Question
 from shared.attempts import Ending, Progress
 from shared.commands import State
@@ -33,7 +33,7 @@ def new(tmp_path: Path) -> Task:
 
 
 def make(home: Path) -> Task:
-    return tasks.create(tasks.NewTask("t", "", "shell", command="true"), home)
+    return creation.create(creation.NewTask("t", "", "shell", command="true"), home)
 
 
 def together(start: Start, calls: list[tuple[str, ...]]) -> list[str]:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Any
 
-from shared import attempts, fleet, tasks, timeline
+from shared import attempts, creation, fleet, tasks, timeline
 from shared.attempts import Ending, Progress
 from shared.commands import CommandKind
 from shared.lifecycle import Status
@@ -23,7 +23,7 @@ class Board:
 
     def new(self, **fields: Any) -> Task:
         wanted = {"title": "A task", "prompt": "", "runner": "shell", "command": "true", **fields}
-        return tasks.create(tasks.NewTask(**wanted), self.home)
+        return creation.create(creation.NewTask(**wanted), self.home)
 
     def agent(self, **fields: Any) -> Task:
         """A task of an agent whose session is known."""

@@ -1,0 +1,225 @@
+"""The audit log: who decided what, each entry in the transaction of its change and bound to the entry before it.
+
+What agents did is the timeline; this is what people, tokens and rules decided. Deleting a task leaves its entries.
+"""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Callable, Iterator, Mapping
+from contextvars import ContextVar
+from datetime import datetime
+from enum import StrEnum
+from pathlib import Path
+from typing import Any
+
+from shared import audit_chain
+from shared.audit_chain import GENESIS, SCRUB, Head
+from shared.clock import now, rfc3339, to_micros
+from shared.redaction import redact
+from shared.store.database import database, raw, transaction
+from shared.store.models import AuditEntry, json_text
+
+log = logging.getLogger(__name__)
+
+#: A text in an entry is cut here; the whole of it stands in the timeline, while its task does.
+TEXT_CHARACTERS = 1000
+#: PRAGMA synchronous: from here on a commit survives a power cut.
+FULL = 2
+
+
+class Actor(StrEnum):
+    """Who acts, as an entry names it; a minted token is `token:NAME`, as the door says."""
+
+    BEARER = "owner:token"
+    BROWSER = "owner:browser"
+    #: The person at the command line, without a server.
+    TERMINAL = "owner:terminal"
+    #: A rule of a policy, or one that a person granted.
+    RULE = "rule"
+    TIMEOUT = "timeout"
+    #: The program itself: a worker that carries out what was asked, a budget, a start after a lifted limit.
+    SYSTEM = "system"
+
+
+class Act(StrEnum):
+    """What is recorded besides accepted commands, which are recorded by their own kind."""
+
+    CREATE = "create"
+    CREATE_REFUSED = "create-refused"
+    START = "start"
+    START_REFUSED = "start-refused"
+    APPROVE_START = "approve-start"
+    STOP = "stop"
+    ADOPT_SESSION = "adopt-session"
+    WITHDRAW_REPLY = "withdraw-reply"
+    DECIDE = "decide"
+    GRANT_RULE = "grant-rule"
+    REMOVE_RULE = "remove-rule"
+    BUDGET_STOP = "budget-stop"
+    MERGED = "merged"
+    CLEANED = "cleaned"
+    ARCHIVE = "archive"
+    UNARCHIVE = "unarchive"
+    DELETED = "deleted"
+    REGISTER_WORKSPACE = "register-workspace"
+    CHANGE_WORKSPACE = "change-workspace"
+    FORGET_WORKSPACE = "forget-workspace"
+    SIGN_IN_LINK = "sign-in-link"
+    SIGN_IN = "sign-in"
+    SIGN_OUT = "sign-out"
+    RESTORE = "restore"
+    SCRUB = SCRUB
+
+
+_actor: ContextVar[str] = ContextVar("actor", default=Actor.SYSTEM)
+_heads: Path | None = None
+
+
+def speak_as(actor: str) -> None:
+    """Name who acts in this thread from here on: set once at the door, read by `record`."""
+    _actor.set(actor)
+
+
+def record(
+    kind: str,
+    object: str,
+    object_id: str | None = None,
+    *,
+    task_id: str | None = None,
+    actor: str | None = None,
+    **detail: Any,
+) -> int:
+    """Add an entry in the caller's transaction, or in one of its own; returns its seq.
+
+    `object` says what was acted on (task, attempt, approval, workspace, login …). Texts in `detail` are redacted
+    and cut; values of None are left out. Never give it a secret's value.
+    """
+    words = json_text(_clean({name: value for name, value in detail.items() if value is not None}))
+    owner = task_id or (object_id if object == "task" else None)
+    with transaction():
+        connection = raw()
+        last = connection.execute("SELECT seq, hash FROM audit_entry ORDER BY seq DESC LIMIT 1").fetchone()
+        seq, prev = (1, GENESIS) if last is None else (last[0] + 1, last[1])
+        at = to_micros(now())
+        fields = (
+            seq,
+            at,
+            actor or _actor.get(),
+            str(kind),
+            object,
+            object_id,
+            owner,
+            audit_chain.digest(words),
+            prev,
+        )
+        head = Head(seq, audit_chain.entry_hash(fields))
+        connection.execute(INSERT, (*fields, words, head.hash))
+        if _heads is not None and _survives_a_power_cut():
+            database.after_commit(lambda: _note_if_kept(head))
+    return seq
+
+
+INSERT = (
+    f"INSERT INTO audit_entry ({audit_chain.COLUMNS})"  # noqa: S608
+    f" VALUES ({', '.join('?' * len(audit_chain.COLUMNS.split(',')))})"
+)
+
+
+def _survives_a_power_cut() -> bool:
+    """A head that the store may lose again must not be in the file: the next one that is safe covers it."""
+    return int(raw().execute("PRAGMA synchronous").fetchone()[0]) >= FULL
+
+
+def _clean(value: Any) -> Any:
+    if isinstance(value, str):
+        text = redact(str(value))
+        return text if len(text) <= TEXT_CHARACTERS else text[:TEXT_CHARACTERS] + "…"
+    if isinstance(value, Mapping):
+        return {str(name): _clean(item) for name, item in value.items()}
+    if isinstance(value, list | tuple):
+        return [_clean(item) for item in value]
+    return value
+
+
+def keep_heads(data: Path) -> None:
+    """From here on this process appends every head to the file in `data`, the present one at once."""
+    global _heads
+    _heads = audit_chain.heads_file(data)
+    note_head()
+
+
+def note_head() -> None:
+    """Append the present head: at the start and at the end of a process."""
+    last = raw().execute("SELECT seq, hash FROM audit_entry ORDER BY seq DESC LIMIT 1").fetchone()
+    if last is not None:
+        log.info("the audit log ends at entry %d, %s", *last)
+        _note(Head(*last))
+
+
+def _note_if_kept(head: Head) -> None:
+    """A savepoint that was rolled back took its entries with it, though not what was to happen after the commit."""
+    if (
+        raw()
+        .execute("SELECT 1 FROM audit_entry WHERE seq = ? AND hash = ?", (head.seq, head.hash))
+        .fetchone()
+    ):
+        _note(head)
+
+
+def _note(head: Head) -> None:
+    if _heads is None:
+        return
+    try:
+        audit_chain.append_head(_heads, head, rfc3339(now()) or "")
+    except OSError:
+        #: The entry itself is committed; a later head covers it.
+        log.warning("the head of the audit log could not be noted in %s", _heads, exc_info=True)
+
+
+def scrub(holds: Callable[[str], bool]) -> int:
+    """Take away the words of every entry whose detail (JSON) `holds` says yes to; returns how many there were.
+
+    Their hashes stay, so the chain still stands, and one more entry says which were scrubbed.
+    """
+    with transaction():
+        rows = raw().execute("SELECT seq, detail FROM audit_entry WHERE detail IS NOT NULL ORDER BY seq")
+        found = [seq for seq, detail in rows if holds(detail)]
+        for seq in found:
+            raw().execute("UPDATE audit_entry SET detail = NULL WHERE seq = ?", (seq,))
+        if found:
+            record(SCRUB, "audit", entries=found)
+    return len(found)
+
+
+def selected(
+    *,
+    kind: str | None = None,
+    actor: str | None = None,
+    task_id: str | None = None,
+    since: datetime | None = None,
+    until: datetime | None = None,
+    below: int | None = None,
+) -> Any:
+    """A query for entries, in no order yet. `actor` is the whole name or what stands before its colon;
+    `since` is the first instant, `until` the first one after, `below` a seq."""
+    query = AuditEntry.select()
+    if kind:
+        query = query.where(AuditEntry.kind == kind)
+    if actor:
+        query = query.where((AuditEntry.actor == actor) | AuditEntry.actor.startswith(f"{actor}:"))
+    if task_id:
+        query = query.where(AuditEntry.task_id == task_id)
+    if since:
+        query = query.where(AuditEntry.at >= since)
+    if until:
+        query = query.where(AuditEntry.at < until)
+    if below is not None:
+        query = query.where(AuditEntry.seq < below)
+    return query
+
+
+def entries(query: Any) -> Iterator[dict[str, Any]]:
+    """The entries of a query as the outside sees them, one by one."""
+    for row in query.dicts().iterator():
+        yield {**row, "at": rfc3339(row["at"])}
