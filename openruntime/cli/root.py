@@ -40,6 +40,7 @@ MODULES = {
     "doctor": "doctor",
     "backup": "backups",
     "restore": "backups",
+    "mcp": "mcp",
     "deploy": "deployment",
 }
 
