@@ -34,6 +34,8 @@ class CommandKind(StrEnum):
     PREVIEW = "preview"
     MERGE = "merge"
     CLEANUP = "cleanup"
+    UNDO = "undo"
+    UNDO_PREVIEW = "undo-preview"
     DELETE = "delete"
 
 
@@ -59,7 +61,7 @@ STEERING = frozenset(
     }
 )
 #: While one of these is open the worktree is its own: no attempt may start in it.
-EXCLUSIVE = frozenset({CommandKind.MERGE, CommandKind.CLEANUP, CommandKind.DELETE})
+EXCLUSIVE = frozenset({CommandKind.MERGE, CommandKind.CLEANUP, CommandKind.UNDO, CommandKind.DELETE})
 OPEN = (State.ACCEPTED, State.TAKEN)
 #: These change nothing, or are recorded in the audit log by the decision they deliver.
 UNRECORDED = frozenset({CommandKind.CAPTURE, CommandKind.PREVIEW, CommandKind.DECIDE})

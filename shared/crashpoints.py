@@ -29,6 +29,9 @@ Point = Literal[
     "cleanup.preserved",
     "cleanup.removed",
     "cleanup.recorded",
+    "undo.intent",
+    "undo.moved",
+    "undo.restored",
 ]
 POINTS: tuple[Point, ...] = get_args(Point)
 VARIABLE = "OPENRUNTIME_CRASH"

@@ -23,11 +23,16 @@ CO_AUTHORS = {
     "claude-code": "Claude <noreply@anthropic.com>",
     "codex": "Codex <noreply@openai.com>",
 }
-DONE = {CommandKind.MERGE: "merged", CommandKind.CLEANUP: "cleaned up", CommandKind.DELETE: "deleted"}
+DONE = {
+    CommandKind.MERGE: "merged",
+    CommandKind.CLEANUP: "cleaned up",
+    CommandKind.UNDO: "undone",
+    CommandKind.DELETE: "deleted",
+}
 
 
 def request_work(task: Task, kind: CommandKind, body: Mapping[str, Any] | None = None) -> Command:
-    """Ask a worker for something that touches the task's repository: capture, preview, merge, cleanup.
+    """Ask a worker for something that touches the task's repository: capture, preview, merge, cleanup, undo.
 
     The same asked again while the first waits is one command. Raises Conflict for a merge or a cleanup of a task
     that has not ended, and beside another one.
@@ -154,6 +159,43 @@ def end_landing(landing: Landing, state: str, **fields: Any) -> None:
         Landing.update(state=state, finished_at=now(), **fields).where(Landing.id == landing.id).execute()
 
 
+def begin_undo(landing: Landing, intent: str) -> None:
+    """Record how a landing is about to be undone, before the first ref moves."""
+    with transaction():
+        Landing.update(state="undoing", undo=intent).where(
+            Landing.id == landing.id, Landing.state.in_(("landed", "undoing"))
+        ).execute()
+
+
+def drop_undo(landing: Landing) -> None:
+    """The undoing was refused: the landing stands."""
+    with transaction():
+        Landing.update(state="landed", undo=None).where(
+            Landing.id == landing.id, Landing.state == "undoing"
+        ).execute()
+
+
+def undone(task: Task, landing: Landing, message: str, oid: str | None) -> None:
+    """Record that a landing is undone: its work waits for a review again. `oid` is the commit that reverted it."""
+    with transaction():
+        at = now()
+        Landing.update(state="undone", undone_at=at, undo_oid=oid).where(Landing.id == landing.id).execute()
+        Task.update(worktree_merged_at=None, updated_at=at).where(Task.number == task.number).execute()
+        Task.update(status=Status.READY_FOR_REVIEW).where(
+            Task.number == task.number, Task.live_attempt.is_null(), Task.status == Status.COMPLETED
+        ).execute()
+        timeline.append(task.number, [Draft(Kind.LIFECYCLE, message)])
+
+
+def restored(task: Task, message: str, **place: Any) -> None:
+    """Record that a removed worktree is there again, at the `place` (fields of the task)."""
+    with transaction():
+        Task.update(worktree_cleaned_at=None, updated_at=now(), **place).where(
+            Task.number == task.number
+        ).execute()
+        timeline.append(task.number, [Draft(Kind.LIFECYCLE, message)])
+
+
 def unfinished_landing(task: Task) -> Landing | None:
     """A landing that was begun and neither went through nor was refused: a crash lies in between."""
     query = Landing.select().where(Landing.task == task.number, Landing.finished_at.is_null())
@@ -161,6 +203,6 @@ def unfinished_landing(task: Task) -> Landing | None:
 
 
 def last_landing(task: Task) -> Landing | None:
-    """The newest landing of a task that went through."""
-    query = Landing.select().where(Landing.task == task.number, Landing.state == "landed")
+    """The newest landing of a task that went through and stands, or is just being undone."""
+    query = Landing.select().where(Landing.task == task.number, Landing.state.in_(("landed", "undoing")))
     return query.order_by(INSERTED.desc()).first()

@@ -14,7 +14,7 @@ from shared.errors import Conflict, OpenRuntimeError, Refused
 from shared.store.models import Command, Task
 from workers.attempts import closing
 from workers.attempts.place import attempt_directories, worktree_of
-from workers.landing import cleanup, merge
+from workers.landing import cleanup, merge, undo
 from workers.repository import removal
 
 log = logging.getLogger(__name__)
@@ -75,5 +75,7 @@ WORK = {
     CommandKind.PREVIEW: merge.preview,
     CommandKind.MERGE: merge.merge,
     CommandKind.CLEANUP: cleanup.cleanup,
+    CommandKind.UNDO: undo.undo,
+    CommandKind.UNDO_PREVIEW: undo.preview,
     CommandKind.DELETE: _delete,
 }

@@ -1,4 +1,4 @@
-"""`diff`, `merge` and `cleanup`: review a task's changes and land them."""
+"""`diff`, `merge`, `cleanup` and `undo`: review a task's changes, land them, and take that back."""
 
 from __future__ import annotations
 
@@ -65,14 +65,27 @@ def _coloured(row: str) -> str:
 @click.command(cls=Command)
 @click.option("--strategy", type=click.Choice(STRATEGIES), help="How to land; squash otherwise.")
 @click.option("--message", help="Commit message.")
+@click.option("--onto", metavar="BRANCH", help="Another branch than the task's.")
+@click.option("--override", multiple=True, metavar="KIND", help="Land in spite of objections of this kind.")
 @click.argument("task_id", metavar="ID")
 @click.pass_obj
-def merge(invocation: Invocation, task_id: str, strategy: str | None, message: str | None) -> None:
+def merge(
+    invocation: Invocation,
+    task_id: str,
+    strategy: str | None,
+    message: str | None,
+    onto: str | None,
+    override: tuple[str, ...],
+) -> None:
     """Land a task's changes on its target branch."""
     whole = ids.task(invocation.client, task_id)
-    body = {
-        name: value for name, value in (("strategy", strategy), ("message", message)) if value is not None
+    given = {
+        "strategy": strategy,
+        "message": message,
+        "target_branch": onto,
+        "override": list(override) or None,
     }
+    body = {name: value for name, value in given.items() if value is not None}
     with output.progress(f"Landing {ids.short(whole)}"):
         answer = invocation.client.post(task_path(whole, "worktree", "merge"), body)
     _landed(invocation, whole, "merge", answer)
@@ -92,6 +105,32 @@ def cleanup(invocation: Invocation, task_id: str, force: bool) -> None:
             task_path(whole, "worktree", "cleanup"), {"force": True} if force else {}
         )
     _landed(invocation, whole, "cleanup", answer)
+
+
+@click.command(cls=Command)
+@click.option("--dry-run", is_flag=True, help="Only say what it would do.")
+@click.argument("task_id", metavar="ID")
+@click.pass_obj
+def undo(invocation: Invocation, task_id: str, dry_run: bool) -> None:
+    """Take a task's last landing back, and bring its removed worktree back."""
+    whole = ids.task(invocation.client, task_id)
+    if dry_run:
+        _foretold(invocation, invocation.client.post(task_path(whole, "undo", "preview")).body)
+        return
+    with output.progress(f"Undoing {ids.short(whole)}"):
+        answer = invocation.client.post(task_path(whole, "undo"))
+    _landed(invocation, whole, "undo", answer)
+
+
+def _foretold(invocation: Invocation, found: dict[str, Any]) -> None:
+    if invocation.as_json:
+        output.as_json(found)
+        return
+    output.line(found.get("says") or "No worker has looked at this yet; try again in a moment.")
+    for item in [*found.get("conflicts", []), *found.get("blocking", [])]:
+        output.line(f"in the way: {item['path']} ({item['why']})")
+    for path in found.get("files", []):
+        output.line(f"  {path}")
 
 
 def _landed(invocation: Invocation, task_id: str, verb: str, answer: Answer) -> None:

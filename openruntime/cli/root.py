@@ -30,6 +30,7 @@ MODULES = {
     "interrupt": "steering",
     "merge": "review",
     "cleanup": "review",
+    "undo": "review",
     "runners": "inventory",
     "sessions": "inventory",
     "workspaces": "inventory",

@@ -139,6 +139,7 @@ def _acknowledged(world: World, facts: Facts) -> Iterator[str]:
     tasks = {row["id"]: row for row in world.query("SELECT * FROM task")}
     keys: dict[str, set[str]] = defaultdict(set)
     starts: Counter[str] = Counter()
+    undone = {line["task"] for line in lines if line["op"] == "undo" and "asked" in line}
     for line in acked:
         task = tasks.get(line["task"])
         if task is None:
@@ -147,6 +148,10 @@ def _acknowledged(world: World, facts: Facts) -> Iterator[str]:
         if line["op"] == "create":
             keys[line["key"]].add(line["task"])
         starts[line["task"]] += line["op"] == "start"
+        if line["op"] == "undo" and line["status"] == 200 and task["worktree_merged_at"] is not None:
+            yield f"the undo of task {line['task']} was acknowledged and is lost"
+        if line["task"] in undone:
+            continue
         if line["op"] == "merge" and line["status"] == 200 and task["worktree_merged_at"] is None:
             yield f"the merge of task {line['task']} was acknowledged and is lost"
         if line["op"] == "cleanup" and line["status"] == 200 and task["worktree_cleaned_at"] is None:
@@ -192,7 +197,7 @@ def _commands(world: World) -> Iterator[str]:
     for row in world.query("SELECT id, kind, state, finished_at FROM command"):
         if row["finished_at"] is None or row["state"] in ("accepted", "taken"):
             yield f"command {row['id']} ({row['kind']}) is {row['state']} for ever"
-    for row in world.query("SELECT id, state FROM landing WHERE finished_at IS NULL"):
+    for row in world.query("SELECT id, state FROM landing WHERE finished_at IS NULL OR state = 'undoing'"):
         yield f"landing {row['id']} is {row['state']} for ever"
     sql = (
         "SELECT t.id FROM landing l JOIN task t ON t.number = l.task WHERE l.state = 'landed'"

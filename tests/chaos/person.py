@@ -96,13 +96,15 @@ class Person:
 
     def merge(self, task: str, **body: Any) -> Answer:
         """Merge, and wait until the command behind a 202 has ended."""
-        return self._work("merge", task, body)
+        return self._work("merge", f"/tasks/{task}/worktree/merge", task, body)
 
     def cleanup(self, task: str, *, force: bool = False) -> Answer:
-        return self._work("cleanup", task, {"force": force})
+        return self._work("cleanup", f"/tasks/{task}/worktree/cleanup", task, {"force": force})
 
-    def _work(self, op: str, task: str, body: Any) -> Answer:
-        path = f"/tasks/{task}/worktree/{op}"
+    def undo(self, task: str) -> Answer:
+        return self._work("undo", f"/tasks/{task}/undo", task, {})
+
+    def _work(self, op: str, path: str, task: str, body: Any) -> Answer:
         answer = self._insist(lambda: self.ask(op, path, body, task=task), 200, 202, 409)
         if answer.status == 202:
             self.until(task, lambda found: found["pending_command"] is None)

@@ -76,6 +76,14 @@ def landed_life(person: Person, label: str, shift: Shift) -> None:
     person.cleanup(task)
 
 
+def undone_life(person: Person, label: str, shift: Shift) -> None:
+    """Landed and cleaned up, and all of it undone."""
+    task = person.run(label, 5)
+    person.until_ended(task)
+    person.merge(task, cleanup=True)
+    person.undo(task)
+
+
 def stopped_life(person: Person, label: str, shift: Shift) -> None:
     """Stopped while its agent waits for an answer."""
     task = person.run(label, asks=True)
@@ -122,6 +130,9 @@ PASSES: list[tuple[Point, int, Life]] = [
     ("cleanup.preserved", 1, landed_life),
     ("cleanup.removed", 1, landed_life),
     ("cleanup.recorded", 1, landed_life),
+    ("undo.intent", 1, undone_life),
+    ("undo.moved", 1, undone_life),
+    ("undo.restored", 1, undone_life),
 ]
 NAMES = [f"{point}:{count} {life.__name__}" for point, count, life in PASSES]
 

@@ -94,12 +94,7 @@ def _only(files: list[dict[str, Any]], patch: bytes, path: str) -> tuple[list[di
 @body_optional
 def preview(path: schemas.ById, body: schemas.Merge) -> Response:
     """Whether the task's changes would land, and what stands in the way."""
-    task = tasks.get(path.id)
-    wished = body.model_dump(exclude_none=True)
-    command = _done(landings.request_work(task, CommandKind.PREVIEW, wished))
-    if command.finished_at is None:
-        return answers.value({"task_id": task.id, "pending_command": views.command(command)}, 202)
-    return answers.value(command.result)
+    return _looked(tasks.get(path.id), CommandKind.PREVIEW, body.model_dump(exclude_none=True))
 
 
 @api.post("/tasks/<id>/worktree/merge", responses={200: results.Landed, 202: results.Landed})
@@ -120,6 +115,30 @@ def cleanup(path: schemas.ById, body: schemas.Cleanup) -> Response:
     task = tasks.get(path.id)
     wished = {"force": bool(body.force)}
     return _landed(task, _done(landings.request_work(task, CommandKind.CLEANUP, wished)), "The cleanup")
+
+
+@api.post("/tasks/<id>/undo/preview")
+@authority(Authority.CLIENT)
+@body_optional
+def undo_preview(path: schemas.ById, body: schemas.NothingNeeded) -> Response:
+    """What an undo would do now, and what stands in the way."""
+    return _looked(tasks.get(path.id), CommandKind.UNDO_PREVIEW, {})
+
+
+@api.post("/tasks/<id>/undo", responses={200: results.Landed, 202: results.Landed})
+@authority(Authority.OWNER)
+@body_optional
+def undo(path: schemas.ById, body: schemas.NothingNeeded) -> Response:
+    """Take the last landing back, and bring a removed worktree back."""
+    task = tasks.get(path.id)
+    return _landed(task, _done(landings.request_work(task, CommandKind.UNDO)), "The undo")
+
+
+def _looked(task: Task, kind: CommandKind, wished: dict[str, Any]) -> Response:
+    command = _done(landings.request_work(task, kind, wished))
+    if command.finished_at is None:
+        return answers.value({"task_id": task.id, "pending_command": views.command(command)}, 202)
+    return answers.value(command.result)
 
 
 def _done(command: Command) -> Command:

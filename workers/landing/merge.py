@@ -14,7 +14,7 @@ from shared.store.database import transaction
 from shared.store.models import Command, Landing, Task
 from workers.landing import cleanup, gates, site
 from workers.landing.gates import Candidate, Item
-from workers.repository import landing
+from workers.repository import completion, landing
 from workers.repository.strategies import Recipe
 
 
@@ -65,7 +65,7 @@ def _land(candidate: Candidate, command: Command, overridden: list[Item]) -> dic
     task, body = candidate.task, command.body
     recorded: list[Landing] = []
 
-    def record(intent: landing.Intent) -> None:
+    def record(intent: completion.Intent) -> None:
         recorded.append(
             landings.begin_landing(
                 task, candidate.row, intent.strategy, intent.target_branch, intent.to_json(), overridden
@@ -104,7 +104,9 @@ def _already_landed(task: Task, command: Command) -> dict[str, Any] | None:
     begun = landings.unfinished_landing(task)
     if begun is not None:
         try:
-            return _landed(task, command, begun, landing.complete(landing.Intent.from_json(begun.intent)))
+            return _landed(
+                task, command, begun, completion.complete(completion.Intent.from_json(begun.intent))
+            )
         except (Refused, GitFailed):
             landings.end_landing(begun, "refused")
             raise
@@ -113,7 +115,7 @@ def _already_landed(task: Task, command: Command) -> dict[str, Any] | None:
     return None
 
 
-def _landed(task: Task, command: Command, recorded: Landing, landed: landing.Landed) -> dict[str, Any]:
+def _landed(task: Task, command: Command, recorded: Landing, landed: completion.Landed) -> dict[str, Any]:
     """Record a landing, its task and what the command answers in one transaction: all of it is so, or none."""
     where = f"branch {landed.target_branch}" if landed.target_branch else "the checkout"
     said = f"Merged into {where}" + (f" as {landed.commit_oid[:10]}" if landed.commit_oid else "")

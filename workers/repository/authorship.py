@@ -11,6 +11,7 @@ from typing import Protocol
 
 from shared.errors import BadRequest
 from workers.repository.discovery import Repository
+from workers.repository.git import git
 
 MAX_MESSAGE_BYTES = 64 * 1024
 _IDENT = re.compile(rb"([^<>]*)<([^<>]*)> (\d+) ([-+]\d{4})")
@@ -83,6 +84,12 @@ def trailed(message: str, task_id: str) -> str:
     last = text.split("\n\n")[-1].splitlines() if "\n\n" in text else []
     joined = "\n" if last and all(_TRAILER.match(line) for line in last) else "\n\n"
     return f"{text}{joined}{trailer}\n"
+
+
+def reverting(git_dir: Path, oid: str, task_id: str) -> str:
+    """The message of a commit that reverts another, as git words it."""
+    subject = git("log", "-1", "--format=%s", oid, git_dir=git_dir).text
+    return trailed(f'Revert "{subject}"\n\nThis reverts commit {oid}.', task_id)
 
 
 def _decoded(text: bytes, encoding: bytes) -> str:

@@ -11,6 +11,7 @@ from workers import beneath
 from workers.repository.difference import Touched
 from workers.repository.discovery import Checkout, Repository
 from workers.repository.git import Completed, git
+from workers.repository.putting_back import differing
 from workers.repository.shadow import copied_index, empty_tree, line_endings
 from workers.repository.snapshot import display
 
@@ -94,6 +95,18 @@ def find(
     ignored = reader.ignored(loose)
     for path in loose:
         found.setdefault(path, "ignored" if path in ignored else "untracked")
+    return [{"path": display(path), "why": why} for path, why in sorted(found.items())][:MAX_ITEMS]
+
+
+def find_after_apply(
+    repository: Repository, checkout: Checkout, own: Path, head: str | None, touched: Sequence[Touched]
+) -> list[Item]:
+    """Why edits that were applied to `touched` paths cannot be taken back: staged, or modified since."""
+    reader = _Reader(repository, checkout, own)
+    words = ("--cached", "--name-only", "-z", "--no-renames", "--ignore-submodules=dirty")
+    staged = reader.records("diff-index", *words, head or empty_tree(own))
+    found = dict.fromkeys(differing(repository, checkout, own, touched, old=False), "modified")
+    found.update(dict.fromkeys(_overlapping(staged, touched), "staged"))
     return [{"path": display(path), "why": why} for path, why in sorted(found.items())][:MAX_ITEMS]
 
 

@@ -18,7 +18,7 @@ from workers.repository import blocking, merging, references, snapshot
 from workers.repository.difference import Touched, touched
 from workers.repository.discovery import Checkout, Repository, head_branch, resolve_commit
 from workers.repository.git import git
-from workers.repository.putting_back import matches, put_back
+from workers.repository.putting_back import differing, matches, put_back
 from workers.repository.shadow import empty_tree, line_endings, shadow
 from workers.repository.transfer import send
 
@@ -29,8 +29,8 @@ UPDATE_SECONDS = 600
 class Update:
     """What to do to one checkout: bring it from `old` (None: no commit yet) to `new`.
 
-    `branch` is moved along; None leaves HEAD and index alone, so that the difference stays uncommitted.
-    `scratch` is a folder of ours that survives a crash.
+    `branch` is moved along; None leaves HEAD and index alone, so that the difference stays uncommitted. `tip` is where
+    it goes when that is not `new` ("": away). `scratch` is a folder of ours that survives a crash.
     """
 
     task_id: str
@@ -38,6 +38,7 @@ class Update:
     new: str
     branch: str | None
     scratch: Path
+    tip: str | None = None
 
     @property
     def index(self) -> Path:
@@ -82,6 +83,39 @@ def perform(repository: Repository, checkout: Checkout, update: Update, lock: in
     return _kept(repository, update)
 
 
+def take_back(repository: Repository, checkout: Checkout, update: Update) -> str | None:
+    """Undo an update that moved no branch: the files it changed get their old content; returns as `perform` does.
+
+    Repeatable after a crash. Raises LandingRefused when any of them was staged or edited since, Conflict when HEAD moved.
+    """
+    with shadow(repository, checkout.git_dir) as own:
+        paths = touched(own, update.old or empty_tree(own), update.new)
+        marker = _marker(checkout, update)
+        if not _is_ours(checkout, marker):
+            marker.unlink(missing_ok=True)
+            if not differing(repository, checkout, own, paths, old=True):
+                return _kept(repository, update)
+            _lock(checkout, marker)
+            try:
+                _refuse_if_moved(checkout, update)
+                in_the_way = blocking.find_after_apply(repository, checkout, own, update.old, paths)
+                if in_the_way:
+                    raise LandingRefused(
+                        "The applied edits were changed since: they cannot be taken back.",
+                        conflicts=[],
+                        blocking=in_the_way,
+                    )
+                _back_up(repository, checkout, update, own)
+            except BaseException:
+                _unlock(checkout, marker)
+                raise
+        try:
+            put_back(repository, checkout, own, paths)
+        finally:
+            _unlock(checkout, marker)
+    return _kept(repository, update)
+
+
 def _kept(repository: Repository, update: Update) -> str | None:
     backup = references.backup_ref(update.task_id)
     return backup if resolve_commit(repository.git_dir, backup) else None
@@ -92,7 +126,7 @@ def _recover(
 ) -> bool:
     """Finish or take back what a crash interrupted; True when the landing turns out to be complete."""
     marker = _marker(checkout, update)
-    if update.branch and resolve_commit(checkout.git_dir, f"refs/heads/{update.branch}") == update.new:
+    if update.branch and _tip(checkout, update) == (update.new if update.tip is None else update.tip):
         _install(checkout, update, marker)
         return True
     try:
@@ -109,11 +143,11 @@ def _is_done(
 ) -> bool:
     if update.branch is None:
         return matches(repository, checkout, own, paths)
-    tip = resolve_commit(checkout.git_dir, f"refs/heads/{update.branch}")
-    if tip is None:
-        return False
-    words = ("merge-base", "--is-ancestor", update.new, tip)
-    return tip == update.new or git(*words, git_dir=checkout.git_dir, check=False).code == 0
+    return references.has_arrived(checkout.git_dir, _tip(checkout, update) or None, update.new, update.tip)
+
+
+def _tip(checkout: Checkout, update: Update) -> str:
+    return resolve_commit(checkout.git_dir, f"refs/heads/{update.branch}") or ""
 
 
 def _marker(checkout: Checkout, update: Update) -> Path:
@@ -217,13 +251,12 @@ def _move_branch(
 ) -> None:
     if update.branch is None:
         return
-    nothing = "0" * len(update.new)
     try:
-        references.update(
+        references.move(
             checkout.git_dir,
             f"refs/heads/{update.branch}",
-            update.new,
-            update.old or nothing,
+            update.new if update.tip is None else update.tip,
+            update.old or "",
             reason=f"openruntime: landed task {update.task_id}",
         )
     except GitFailed as failure:

@@ -2,21 +2,18 @@
 
 from __future__ import annotations
 
-import json
-import shutil
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from dataclasses import asdict, dataclass, replace
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
-from shared.errors import Conflict, GitFailed, LandingRefused
-from workers.repository import blocking, checkout, discovery, references
+from shared.errors import Conflict, LandingRefused
+from workers.repository import blocking, references
 from workers.repository.authorship import Change, clean_message
+from workers.repository.completion import Intent, Landed, alone, complete_held
 from workers.repository.difference import Touched, touched
-from workers.repository.discovery import Checkout, Repository, checkouts, resolve_commit
-from workers.repository.git import git
-from workers.repository.locks import held
+from workers.repository.discovery import Repository
 from workers.repository.shadow import empty_tree, shadow
 from workers.repository.snapshot import display
 from workers.repository.strategies import Recipe, make
@@ -24,7 +21,6 @@ from workers.repository.target import Target, choose
 from workers.repository.transfer import has, send
 
 ATTEMPTS = 5
-LOCK_SECONDS = 120
 
 
 @dataclass(frozen=True)
@@ -39,44 +35,6 @@ class Preview:
     target_oid: str
     target_branch: str | None
     checked_out_at: str | None
-    files: tuple[str, ...]
-
-
-@dataclass(frozen=True)
-class Intent:
-    """A prepared landing: everything `complete` needs, JSON-able. `commit_oid` lands where `previous_oid` ("": no
-    commit yet) is now; for `apply` only its files do."""
-
-    task_id: str
-    strategy: str
-    target_branch: str | None
-    previous_oid: str
-    commit_oid: str
-    head_oid: str
-    repository_directory: str
-    home: str
-    checkout_path: str | None
-    files: tuple[str, ...]
-
-    def to_json(self) -> str:
-        """As text that `from_json` reads back."""
-        return json.dumps(asdict(self))
-
-    @classmethod
-    def from_json(cls, text: str) -> Intent:
-        values = json.loads(text)
-        return cls(**{**values, "files": tuple(values["files"])})
-
-
-@dataclass(frozen=True)
-class Landed:
-    """A finished landing. `commit_oid` is None for `apply`; `backup_ref` keeps the checkout as it was, when there
-    was one to update."""
-
-    commit_oid: str | None
-    target_branch: str | None
-    previous_oid: str
-    backup_ref: str | None
     files: tuple[str, ...]
 
 
@@ -96,7 +54,7 @@ def preview(
     with _workshop(repository, change) as own:
         made = make(repository, own, change, target, Recipe(strategy, "Preview\n", history=history))
         paths = () if made.conflicts else _touched(own, target, made.tree)
-        waiting = _blocking(repository, target, paths)
+        waiting = in_the_way(repository, target, paths)
         return Preview(
             clean=not made.conflicts and not waiting,
             conflicts=made.conflicts,
@@ -125,7 +83,7 @@ def land(
     Raises LandingRefused with `conflicts` and `blocking`, Conflict for a moved head or target or when nothing
     would change, NotReady when a target must be chosen, BadRequest for an unusable strategy or message.
     """
-    with _alone(change.git_directory.parent, repository.common_dir) as lock:
+    with alone(change.git_directory.parent, repository.common_dir) as lock:
         for attempt in range(1, ATTEMPTS + 1):
             intent = prepare(
                 repository,
@@ -138,7 +96,7 @@ def land(
             if record is not None:
                 record(intent)
             try:
-                return _complete(intent, lock)
+                return complete_held(intent, lock)
             except LandingRefused:
                 raise
             except Conflict:
@@ -182,7 +140,7 @@ def prepare(
         paths = _touched(own, target, made.tree)
         if not paths:
             raise Conflict("There are no changes to land: the target has them already.")
-        waiting = _blocking(repository, target, paths)
+        waiting = in_the_way(repository, target, paths)
         if waiting:
             names = ", ".join(item["path"] for item in waiting[:3])
             raise LandingRefused(
@@ -205,77 +163,12 @@ def prepare(
     )
 
 
-def complete(intent: Intent) -> Landed:
-    """Carry a prepared landing out. Repeatable: after success it answers the same, after a crash it resumes.
-
-    Raises LandingRefused or Conflict with the user's checkout as it was.
-    """
-    with _alone(Path(intent.home), Path(intent.repository_directory)) as lock:
-        return _complete(intent, lock)
-
-
-def _complete(intent: Intent, lock: int) -> Landed:
-    repository = discovery.at(Path(intent.repository_directory))
-    if repository is None:
-        raise Conflict(f"The repository {intent.repository_directory} is gone.")
-    backup = None
-    if intent.checkout_path is None:
-        _move(repository, intent)
-    else:
-        place = _place(repository, intent)
-        scratch = Path(intent.home) / "landing"
-        update = checkout.Update(
-            task_id=intent.task_id,
-            old=intent.previous_oid or None,
-            new=intent.commit_oid,
-            branch=None if intent.strategy == "apply" else intent.target_branch,
-            scratch=scratch,
-        )
-        backup = checkout.perform(repository, place, update, lock)
-        shutil.rmtree(scratch, ignore_errors=True)
-    references.delete(repository.common_dir, references.landing_ref(intent.task_id))
-    return Landed(
-        commit_oid=None if intent.strategy == "apply" else intent.commit_oid,
-        target_branch=intent.target_branch,
-        previous_oid=intent.previous_oid,
-        backup_ref=backup,
-        files=intent.files,
-    )
-
-
-def _move(repository: Repository, intent: Intent) -> None:
-    """Move a branch nobody has checked out, if it still is where the landing was prepared for."""
-    ref = f"refs/heads/{intent.target_branch}"
-    tip = resolve_commit(repository.common_dir, ref)
-    words = ("merge-base", "--is-ancestor", intent.commit_oid, tip or "")
-    if tip and git(*words, git_dir=repository.common_dir, check=False).code == 0:
-        return
-    if any(place.branch == intent.target_branch for place in checkouts(repository)):
-        raise Conflict("The target branch was checked out meanwhile: look at the landing again.")
-    try:
-        references.update(
-            repository.common_dir,
-            ref,
-            intent.commit_oid,
-            intent.previous_oid or "0" * len(intent.commit_oid),
-            reason=f"openruntime: landed task {intent.task_id}",
-        )
-    except GitFailed as failure:
-        raise Conflict("The target branch has moved: look at the landing again.") from failure
-
-
-def _place(repository: Repository, intent: Intent) -> Checkout:
-    for place in checkouts(repository):
-        if str(place.path) == intent.checkout_path:
-            return place
-    raise Conflict(f"The checkout {intent.checkout_path} is gone: look at the landing again.")
-
-
 def _touched(own: Path, target: Target, tree: str) -> tuple[Touched, ...]:
     return touched(own, target.oid or empty_tree(own), tree)
 
 
-def _blocking(repository: Repository, target: Target, paths: tuple[Touched, ...]) -> list[blocking.Item]:
+def in_the_way(repository: Repository, target: Target, paths: tuple[Touched, ...]) -> list[blocking.Item]:
+    """What of the user's would be overwritten or disturbed by changing these paths at the target."""
     found = blocking.rebasing(repository, target.branch) if target.branch else []
     if target.place is None:
         return found
@@ -292,9 +185,3 @@ def _workshop(repository: Repository, change: Change) -> Iterator[Path]:
         return
     with shadow(repository) as own:
         yield own
-
-
-@contextmanager
-def _alone(home: Path, common_dir: Path) -> Iterator[int]:
-    with held(home.parent, f"landing {common_dir}", timeout_seconds=LOCK_SECONDS) as lock:
-        yield lock

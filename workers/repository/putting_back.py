@@ -24,8 +24,8 @@ def put_back(repository: Repository, checkout: Checkout, own: Path, paths: Seque
     Raises Conflict naming the paths that hold something else: those are the user's, and stay.
     """
     root = os.fsencode(checkout.path)
-    not_old = _differing(repository, checkout, own, paths, old=True)
-    not_new = _differing(repository, checkout, own, paths, old=False)
+    not_old = differing(repository, checkout, own, paths, old=True)
+    not_new = differing(repository, checkout, own, paths, old=False)
     restored: list[Touched] = []
     strange: list[bytes] = []
     for item in paths:
@@ -49,10 +49,10 @@ def put_back(repository: Repository, checkout: Checkout, own: Path, paths: Seque
 
 def matches(repository: Repository, checkout: Checkout, own: Path, paths: Sequence[Touched]) -> bool:
     """Whether every touched path on disk has its new content."""
-    return bool(paths) and not _differing(repository, checkout, own, paths, old=False)
+    return bool(paths) and not differing(repository, checkout, own, paths, old=False)
 
 
-def _differing(
+def differing(
     repository: Repository, checkout: Checkout, own: Path, paths: Sequence[Touched], *, old: bool
 ) -> set[bytes]:
     """The touched paths whose file on disk is not the old (or the new) one."""

@@ -95,6 +95,23 @@ def update(git_dir: Path, name: str, new: str, old: str | None = None, *, reason
     git(*words, name, new, *([old] if old is not None else []), git_dir=git_dir)
 
 
+def move(git_dir: Path, name: str, new: str, old: str, *, reason: str) -> None:
+    """Move a ref from `old` to `new`, "" being nowhere in both. Raises GitFailed when it stands elsewhere."""
+    if new:
+        update(git_dir, name, new, old or "0" * len(new), reason=reason)
+    else:
+        git("update-ref", "-m", reason, "-d", name, old, git_dir=git_dir)
+
+
+def has_arrived(git_dir: Path, tip: str | None, landed: str, moved_to: str | None) -> bool:
+    """Whether a branch at `tip` (None: it is gone) has got what was to land: the commit `landed`, or everything after
+    it too; where the branch was to go to `moved_to` instead, exactly that ("": away)."""
+    if moved_to is not None:
+        return (tip or "") == moved_to
+    words = ("merge-base", "--is-ancestor", landed, tip or "")
+    return bool(tip) and git(*words, git_dir=git_dir, check=False).code == 0
+
+
 def create(git_dir: Path, branch: str, pin: str, oid: str) -> None:
     """Make a ref that is not there yet, and with it `pin` wherever that stands. Raises GitFailed; then neither moved."""
     orders = f"create {branch} {oid}\nupdate {pin} {oid}\n"

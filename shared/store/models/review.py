@@ -38,5 +38,8 @@ class Landing(Table):
     previous_oid = peewee.TextField(null=True)
     backup_ref = peewee.TextField(null=True)
     overridden = JSONText(default=list)
+    undo = peewee.TextField(null=True)
+    undo_oid = peewee.TextField(null=True)
+    undone_at = InstantField(null=True)
     created_at = InstantField()
     finished_at = InstantField(null=True)

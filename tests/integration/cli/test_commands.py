@@ -248,8 +248,26 @@ def test_merge_and_cleanup_say_what_happened(api: Api, cli: Cli) -> None:
         == "aaaa1111  Landed as 1 commit.\n"
     )
     assert api.asked[-1][2] == {"strategy": "rebase", "message": "m"}
+    cli("merge", "aaaa", "--onto", "side", "--override", "verify")
+    assert api.asked[-1][2] == {"target_branch": "side", "override": ["verify"]}
     assert cli("cleanup", "aaaa", "--force").out == "aaaa1111  cleanup accepted, not yet done\n"
     assert api.asked[-1][2] == {"force": True}
+
+
+def test_undo_says_what_it_did_or_would_do(api: Api, cli: Cli) -> None:
+    task = api.task("aaaa1111")
+    api.answers["POST", f"/tasks/{task['id']}/undo"] = 200, {"task": task, "message": "Undid the landing."}
+    api.answers["POST", f"/tasks/{task['id']}/undo/preview"] = (
+        200,
+        {
+            "says": "A revert.",
+            "conflicts": [{"path": "a", "why": "contents"}],
+            "blocking": [],
+            "files": ["b"],
+        },
+    )
+    assert cli("undo", "aaaa").out == "aaaa1111  Undid the landing.\n"
+    assert cli("undo", "--dry-run", "aaaa").out == "A revert.\nin the way: a (contents)\n  b\n"
 
 
 def test_a_refused_merge_names_the_files(api: Api, cli: Cli) -> None:

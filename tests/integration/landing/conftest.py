@@ -18,6 +18,8 @@ from shared.store.models import Attempt, Command, Task
 from tests.integration.repository.conftest import shell, state
 from workers import work
 from workers.attempts import place
+from workers.repository import discovery
+from workers.repository.discovery import Repository
 from workers.repository.worktree import Worktree
 
 WORKER = "worker-1"
@@ -53,6 +55,16 @@ class Landing:
         shell(Path(found.root), script)
         attempts.finish(attempt, Ending(Status.READY_FOR_REVIEW))
         return tasks.get(task.id)
+
+    def repository(self) -> Repository:
+        found = discovery.locate(self.folder)
+        assert found is not None
+        return found
+
+    def worktree_path(self, task: Task) -> Path | None:
+        """The folder of the task's worktree, if it is there."""
+        found = place.worktree_of(task, self.config)
+        return found.path if found is not None and found.path.is_dir() else None
 
     def worktree(self, task: Task) -> Worktree:
         found = place.worktree_of(task, self.config)

@@ -14,8 +14,8 @@ import psutil
 import pytest
 
 from shared.errors import Conflict, LandingRefused
-from workers.repository import landing, shadow
-from workers.repository.landing import Intent
+from workers.repository import completion, landing, shadow
+from workers.repository.completion import Intent
 from workers.repository.strategies import Recipe
 
 ROOT = Path(__file__).parents[3]
@@ -26,8 +26,8 @@ USER = "echo staged > s; git add s; echo mine >> sub/b.txt; echo loose > loose; 
 VICTIM = """
 import os, signal, sys
 from pathlib import Path
-from workers.repository import checkout, landing
-from workers.repository.landing import Intent
+from workers.repository import checkout, completion
+from workers.repository.completion import Intent
 
 intent = Intent.from_json(Path(sys.argv[1]).read_text())
 point = sys.argv[2]
@@ -59,7 +59,7 @@ elif point == "installed":
     checkout.os.replace = lambda source, target: (real(source, target), die() if str(target).endswith("/index") else None)
 elif point != "none":
     after(point)
-landing.complete(intent)
+completion.complete(intent)
 """
 POINTS = (
     "_lock",
@@ -113,10 +113,10 @@ def assert_landed(desk, intent: Intent, strategy: str = "squash") -> None:
 def test_a_killed_landing_is_complete_after_the_next_call_and_the_one_after(desk, point, strategy) -> None:
     intent = prepared(desk, strategy)
     assert start(desk, intent, point).wait(60) == -signal.SIGKILL
-    done = landing.complete(intent)
+    done = completion.complete(intent)
     assert_landed(desk, intent, strategy)
     if strategy == "squash":
-        assert landing.complete(intent) == done
+        assert completion.complete(intent) == done
         assert_landed(desk, intent, strategy)
 
 
@@ -125,13 +125,13 @@ def test_a_file_the_user_rewrote_after_the_kill_is_left_alone_and_named(desk) ->
     assert start(desk, intent, "half-written").wait(60) == -signal.SIGKILL
     (desk.folder / "a.txt").write_text("rewritten by hand\n")
     with pytest.raises(Conflict, match=r"a\.txt"):
-        landing.complete(intent)
+        completion.complete(intent)
     assert (desk.folder / "a.txt").read_text() == "rewritten by hand\n"
     assert not (desk.folder / "new.txt").exists()
     assert (desk.folder / "gone/g.txt").read_text() == "g\n"
     assert desk.sh("git status --porcelain") == "M a.txt\nA  s\n M sub/b.txt\n?? loose"
     with pytest.raises(LandingRefused):
-        landing.complete(intent)
+        completion.complete(intent)
 
 
 def test_a_lock_of_the_users_own_git_is_not_taken_for_ours(desk) -> None:
@@ -140,7 +140,7 @@ def test_a_lock_of_the_users_own_git_is_not_taken_for_ours(desk) -> None:
     (desk.folder / ".git/index.lock").unlink()
     (desk.folder / ".git/index.lock").write_text("theirs")
     with pytest.raises(LandingRefused):
-        landing.complete(intent)
+        completion.complete(intent)
     assert (desk.folder / ".git/index.lock").read_text() == "theirs"
 
 
@@ -161,7 +161,7 @@ def test_killed_with_its_git_at_any_moment_a_landing_converges(desk) -> None:
             except psutil.NoSuchProcess:
                 continue
         victim.wait(20)
-    landing.complete(intent)
+    completion.complete(intent)
     assert_landed(desk, intent)
 
 
@@ -186,9 +186,9 @@ def test_an_exception_in_the_middle_puts_the_checkout_back(desk, monkeypatch) ->
     with monkeypatch.context() as patched:
         patched.setattr("workers.repository.checkout._move_branch", fail)
         with pytest.raises(Interrupted):
-            landing.complete(intent)
+            completion.complete(intent)
     assert desk.state() == before
-    landing.complete(intent)
+    completion.complete(intent)
     assert_landed(desk, intent)
 
 

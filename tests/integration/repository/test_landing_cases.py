@@ -12,7 +12,7 @@ import pytest
 from shared.errors import BadRequest, Conflict, LandingRefused, NotReady
 from tests.integration.repository.desk_landing import WORK, land, look, refs
 from workers.repository import capture, removal
-from workers.repository.landing import Intent
+from workers.repository.completion import Intent
 
 
 def test_a_repository_without_a_commit_gets_its_first(make_desk) -> None:
