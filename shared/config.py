@@ -16,6 +16,7 @@ from shared.errors import ConfigError
 
 APP = Path(__file__).resolve().parent.parent
 MAX_PORT = 65535
+CONTAINMENT = ("auto", "bubblewrap", "landlock", "none")
 ORIGIN_HOST = re.compile(r"(?:[A-Za-z0-9._-]+|\[[0-9A-Fa-f:.]+\])(?::[0-9]{1,5})?")
 
 
@@ -37,6 +38,7 @@ class Config:
     port: int = 8080
     max_attempts: int = 8
     outage_seconds: int = 600
+    containment: str = "auto"
     public_hosts: tuple[str, ...] = ()
     cors_origins: tuple[str, ...] = ()
     behind_proxy: bool = False
@@ -81,6 +83,10 @@ class Config:
         """The agent home of a task that has one of its own."""
         return self.homes / task_id / runner
 
+    def home_view(self, task_id: str, runner: str) -> Path:
+        """What a task's agent has in place of its person's agent home where nothing can be mounted over that."""
+        return self.homes / task_id / f"{runner}.view"
+
     @property
     def url(self) -> str:
         host = f"[{self.host}]" if ":" in self.host else self.host
@@ -96,6 +102,7 @@ class Config:
             "PORT": str(self.port),
             "OPENRUNTIME_MAX_ATTEMPTS": str(self.max_attempts),
             "OPENRUNTIME_OUTAGE_SECONDS": str(self.outage_seconds),
+            "OPENRUNTIME_CONTAINMENT": self.containment,
             "OPENRUNTIME_BEHIND_PROXY": "1" if self.behind_proxy else "",
             "OPENRUNTIME_SECRETS_KEY": str(self.secrets_key or ""),
         }
@@ -118,6 +125,7 @@ def from_env(environ: Mapping[str, str] | None = None, *, data: str | Path | Non
         port=_whole(env, "PORT", 8080, low=0, high=MAX_PORT),
         max_attempts=_whole(env, "OPENRUNTIME_MAX_ATTEMPTS", 8, low=1, high=10_000),
         outage_seconds=_whole(env, "OPENRUNTIME_OUTAGE_SECONDS", 600, low=1, high=86_400),
+        containment=_containment(env.get("OPENRUNTIME_CONTAINMENT", "")),
         public_hosts=_listed(env.get("OPENRUNTIME_PUBLIC_HOSTS", "")),
         cors_origins=tuple(_origin(item) for item in _listed(env.get("OPENRUNTIME_CORS_ORIGINS", ""))),
         behind_proxy=env.get("OPENRUNTIME_BEHIND_PROXY", "") == "1",
@@ -159,6 +167,15 @@ def _broker(text: str) -> str:
     value = text.strip() or "sqlite"
     if value != "sqlite" and _split(value).scheme not in ("redis", "rediss", "unix"):
         raise ConfigError(f"OPENRUNTIME_BROKER must be 'sqlite' or a redis:// address, not {value!r}.")
+    return value
+
+
+def _containment(text: str) -> str:
+    value = text.strip() or "auto"
+    if value not in CONTAINMENT:
+        raise ConfigError(
+            f"OPENRUNTIME_CONTAINMENT must be one of {', '.join(CONTAINMENT)}, not {value[:40]!r}."
+        )
     return value
 
 

@@ -15,7 +15,9 @@ Strength = Literal["enforced", "advisory", "off"]
 Line = tuple[Strength, str]
 Report = dict[str, Line]
 
-TIERS = ("bubblewrap", "none")
+TIERS = ("bubblewrap", "landlock", "none")
+#: The version of Landlock's interface that lets a process neither signal nor talk to one outside.
+SCOPES_SINCE = 6
 NONE = "none"
 
 
@@ -25,7 +27,7 @@ class Ground:
 
     `detail` is why the tier is no better, `fix` the commands that make it so. `hosted`: the agent must reach its
     model's API. `asks`: it puts its tool calls to us. `network` is what the containment says of the network where
-    it knows more than this table.
+    it knows more than this table. `landlock` is the version of that interface.
     """
 
     tier: str = NONE
@@ -34,11 +36,36 @@ class Ground:
     hosted: bool = False
     asks: bool = False
     network: Line | None = None
+    landlock: int = SCOPES_SINCE
+
+
+#: A policy that uses every field there is.
+STRICT = Policy(
+    require_approval=True,
+    allowed_workspaces=("~/work",),
+    allowed_file_globs=("src/**",),
+    allowed_mcp_tools=("search",),
+    budget_cents=100,
+    max_runtime_minutes=60,
+    enforcement="required",
+    network_hosts=("example.com",),
+    home_paths=("~/shared",),
+    tool_rules=({"tool": "*", "action": "ask"},),
+    approval_minutes=30,
+)
 
 
 def of(policy: Policy, ground: Ground | None) -> Report:
     """A line for every field of the policy, in the order of the fields: (strength, reason); none without a ground."""
     return {field: line(policy, ground) for field, line in TABLE.items()} if ground else {}
+
+
+def matrix(*, hosted: bool = True) -> dict[str, dict[str, Strength]]:
+    """For each field, how strong each tier makes it in a policy that restricts everything."""
+    reports = {
+        name: of(STRICT, Ground(name, "it is switched off.", hosted=hosted, asks=hosted)) for name in TIERS
+    }
+    return {field: {name: report[field][0] for name, report in reports.items()} for field in TABLE}
 
 
 def unkept(policy: Policy, ground: Ground | None) -> str | None:
@@ -62,6 +89,7 @@ def on(capabilities: Mapping[str, Any]) -> Ground:
         fix=tuple(map(str, found.get("fix") or ())),
         hosted=bool(capabilities.get("sessions")),
         asks=bool(capabilities.get("approvals")),
+        landlock=int(found.get("landlock") or 0),
     )
 
 
@@ -87,7 +115,11 @@ def _boundary(policy: Policy, ground: Ground, by_tier: Mapping[str, Line]) -> Li
 
 def _workspace_access(policy: Policy, ground: Ground) -> Line:
     here = "Only the worktree and the agent's home can be written; other tasks and our data are not there."
-    return _boundary(policy, ground, {"bubblewrap": _enforced(here)})
+    kernel = "Only the worktree and the agent's home can be written, and little else read; names, sizes and modes of other"
+    kernel += " files stay visible, and the modes and times of yours can be changed."
+    if ground.landlock < SCOPES_SINCE:
+        kernel += " This kernel lets the agent signal your other processes, ours too."
+    return _boundary(policy, ground, {"bubblewrap": _enforced(here), "landlock": _enforced(kernel)})
 
 
 def _network(policy: Policy, ground: Ground) -> Line:
@@ -97,7 +129,9 @@ def _network(policy: Policy, ground: Ground) -> Line:
         return ground.network
     alone = _enforced("The agent has a network of its own, with nothing else in it.")
     shared = _advisory("This agent must reach its model's API, and its tools share that network.")
-    return _boundary(policy, ground, {"bubblewrap": shared if ground.hosted else alone})
+    shut = _enforced("The agent gets no socket for a network, not even for its own loopback.")
+    by_tier = {"bubblewrap": alone, "landlock": shut}
+    return _boundary(policy, ground, dict.fromkeys(by_tier, shared) if ground.hosted else by_tier)
 
 
 def _network_hosts(policy: Policy, ground: Ground) -> Line:
@@ -108,12 +142,18 @@ def _allow_secrets(policy: Policy, ground: Ground) -> Line:
     if policy.allow_secrets:
         return _off("The policy does not keep secrets from the agent, nor masks what it says.")
     here = "HOME shows toolchains only: keys and logins are not there. Of the environment it has what was granted."
-    return _boundary(policy, ground, {"bubblewrap": _enforced(here)})
+    kernel = "Keys, logins and settings in HOME cannot be read, but your repository's own configuration can."
+    return _boundary(policy, ground, {"bubblewrap": _enforced(here), "landlock": _enforced(kernel)})
 
 
 def _allow_git_write(policy: Policy, ground: Ground) -> Line:
     here = "The agent's git writes to a directory of its own; your repository is read-only to it."
-    line = _boundary(policy, ground, {"bubblewrap": _enforced(here)})
+    kernel = _enforced("Your repository is read-only to it: git shows, but cannot add or commit.")
+    if policy.allow_git_write:
+        kernel = _advisory(
+            "Its git writes your repository's objects and branches; configuration and hooks it cannot."
+        )
+    line = _boundary(policy, ground, {"bubblewrap": _enforced(here), "landlock": kernel})
     if line[0] != "advisory":
         return line
     return _advisory(f"{line[1]} Changed git configuration or hooks are found before a merge.")
@@ -123,15 +163,18 @@ def _agent_home(policy: Policy, ground: Ground) -> Line:
     if not ground.hosted:
         return _off("This runner has no home of its own.")
     if policy.agent_home == "private":
-        return _boundary(policy, ground, {"bubblewrap": _enforced("Of agent homes, only its own is there.")})
+        own = _enforced("Of agent homes, it can reach only its own.")
+        return _boundary(policy, ground, {"bubblewrap": own, "landlock": own})
     here = "Yours, its settings, hooks and plugins read-only."
-    return _boundary(policy, ground, {"bubblewrap": _enforced(here)})
+    kernel = "A copy of yours that shares its sessions; settings, hooks and plugins are read-only."
+    return _boundary(policy, ground, {"bubblewrap": _enforced(here), "landlock": _enforced(kernel)})
 
 
 def _home_paths(policy: Policy, ground: Ground) -> Line:
     if not policy.home_paths:
         return _off("None are named.")
-    return _boundary(policy, ground, {"bubblewrap": _enforced("Of the rest of HOME, these are readable.")})
+    readable = _enforced("Of the rest of HOME, these are readable.")
+    return _boundary(policy, ground, {"bubblewrap": readable, "landlock": readable})
 
 
 def _blocked_commands(policy: Policy, ground: Ground) -> Line:

@@ -10,6 +10,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from shared import fleet
+from shared.config import Config
 from shared.errors import Refused
 from shared.fleet import RunnerState
 from workers.attempts import programs, sandbox
@@ -21,15 +22,16 @@ METHOD = re.compile(r'"authMethod": "([a-z_]+)"')
 VERSION = re.compile(r"\d+(?:\.\d+)+[\w.-]*")
 
 
-def publish(environment: Mapping[str, str]) -> None:
+def publish(config: Config) -> None:
     """Look for every runner and say so in the store: first what is there, then which versions and what contains them."""
+    environment = config.environment
     path = environment.get("PATH")
     found = [_look(name, path) for name in registry.names()]
     fleet.publish_runners([state for state, _ in found])
     known = [
         _with_version(state, runner, environment) for state, runner in found if runner and state.available
     ]
-    containment = {"containment": dataclasses.asdict(sandbox.tier())}
+    containment = {"containment": dataclasses.asdict(sandbox.tier(config.containment))}
     fleet.publish_runners(
         [
             dataclasses.replace(state, capabilities={**(state.capabilities or {}), **containment})

@@ -114,7 +114,7 @@ def _stop_agents(office: Office, signals: _Signals) -> None:
 
 def _look_for_runners(config: Config) -> None:
     try:
-        capabilities.publish(config.environment)
+        capabilities.publish(config)
     except Exception:
         log.warning("the runners could not be looked for", exc_info=True)
     finally:

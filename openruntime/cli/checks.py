@@ -100,15 +100,30 @@ def _version(argv: list[str]) -> str:
     return next(iter(done.stdout.decode(errors="replace").splitlines()), "")
 
 
-def containment(_: Invocation) -> Iterator[Check]:
+def containment(invocation: Invocation) -> Iterator[Check]:
+    """The tier, and for each of them which fields of a policy that restricts everything it would enforce."""
+    from shared import policy_report
     from workers.attempts.sandbox import tier
 
-    found = tier()
-    if found.works:
+    found = tier(invocation.config.containment)
+    fix = "; ".join(found.fix)
+    if found.name == "bubblewrap":
         yield Check("containment", Level.OK, f"{found.name}: {found.detail}")
+    elif found.works:
+        yield Check(
+            "containment",
+            Level.WARN,
+            f"{found.name}, which protects less than bubblewrap: {found.detail}",
+            fix,
+        )
     else:
-        detail = f"Agents run uncontained, policies are advice: {found.detail}"
-        yield Check("containment", Level.WARN, detail, "; ".join(found.fix))
+        yield Check(
+            "containment", Level.WARN, f"Agents run uncontained, policies are advice: {found.detail}", fix
+        )
+    for name in policy_report.TIERS:
+        enforced = [field for field, by_tier in policy_report.matrix().items() if by_tier[name] == "enforced"]
+        here = " (here)" if name == found.name else ""
+        yield Check(f"tier {name}", Level.OK, f"enforces{here}: {', '.join(enforced)}")
 
 
 def sqlite(_: Invocation) -> Iterator[Check]:

@@ -21,7 +21,7 @@ from shared.events import Category, Draft, Kind
 from shared.landings import CaptureRecord, keep_capture, latest_capture
 from shared.lifecycle import Status, StopReason
 from shared.store.models import Attempt, Capture, Task
-from workers.attempts import granting, process
+from workers.attempts import granting, homes, process
 from workers.attempts.accounting import account
 from workers.attempts.place import was_tampered_with, worktree_of
 from workers.attempts.steering import OUTAGE, UNSAFE
@@ -49,6 +49,7 @@ def close(attempt: Attempt, turn: TurnEnded | None, config: Config, again: Calla
     process.sweep(attempt.id)
     account(attempt, turn, config)
     task = Task.get_by_id(attempt.task_id)
+    homes.put_away(directory, config.home_view(task.id, attempt.runner))
     drafts, changed = _capture(task, attempt, config)
     drafts += _tampering(task, attempt)
     crashpoint("end.captured")
@@ -73,11 +74,13 @@ def _capture(task: Task, attempt: Attempt, config: Config) -> tuple[list[Draft],
 
 
 def _tampering(task: Task, attempt: Attempt) -> list[Draft]:
-    """Contained agents cannot reach git's configuration; after others it is compared (contract 8)."""
-    if (attempt.identity or {}).get("contained") or not was_tampered_with(task):
+    """What says which programs git runs is compared where the agent could reach it (contract 8)."""
+    known = attempt.identity or {}
+    reachable = known.get("tier") == "landlock" and tasks.policy_of(task).allow_git_write
+    if (known.get("contained") and not reachable) or not was_tampered_with(task):
         return []
     attempts.suspect(attempt)
-    about = {"category": Category.POLICY, "attempt_id": attempt.id, "field": "git_write"}
+    about = {"category": Category.POLICY, "attempt_id": attempt.id, "field": "allow_git_write"}
     return [
         Draft(
             Kind.ERROR, "Git's configuration or hooks changed during this attempt; merging is blocked", about

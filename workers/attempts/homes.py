@@ -5,17 +5,19 @@ from __future__ import annotations
 import json
 import os
 import shutil
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
 from shared.errors import NotReady
 from workers import beneath
+from workers.attempts import home_view
 from workers.runners import Context, Home, Start
 from workers.sessions import carry
 
 #: A copy of what an agent rewrites but must not change for its person: gone with the attempt directory.
 COPIES = "home"
+SCRATCH = "scratch"
 PRIVATE_MODE = 0o700
 
 
@@ -32,12 +34,15 @@ class Prepared:
         return self.writable[0][0] if self.writable else None
 
 
-def prepare(start: Start, env: Mapping[str, str], *, private: Path | None, copies: Path) -> Prepared:
+def prepare(
+    start: Start, env: Mapping[str, str], *, private: Path | None, copies: Path, view: Path | None = None
+) -> Prepared:
     """The home of an agent about to start; `private` is the folder of a task that wants its own.
 
     The person's is shared so that logins and resume go on working; what programs run from it (settings, hooks,
     plugins, servers) is read-only. What is missing of that is made, empty: else an agent could make it for everyone.
-    Raises NotReady when a home of its own would be signed out.
+    Where nothing can be mounted the agent works in `view`, see home_view. Raises NotReady when a home of its own
+    would be signed out.
     """
     if start.home is None:
         return Prepared()
@@ -47,6 +52,10 @@ def prepare(start: Start, env: Mapping[str, str], *, private: Path | None, copie
     folder.mkdir(parents=True, exist_ok=True)
     _make_guarded(start.home, folder)
     above = folder if env.get(start.home.variable) else Path(env["HOME"])
+    if view is not None:
+        beside = [above / name for name in start.home.copied]
+        writable, read_only = home_view.lay_out(start.home, folder, view, beside)
+        return Prepared(_as_they_are(writable), _as_they_are(read_only), ((start.home.variable, str(view)),))
     copies.mkdir(mode=PRIVATE_MODE, parents=True, exist_ok=True)
     shown: list[tuple[Path, Path]] = []
     for name in start.home.copied:
@@ -59,12 +68,30 @@ def prepare(start: Start, env: Mapping[str, str], *, private: Path | None, copie
     return Prepared(((folder, folder), *shown), tuple(guarded))
 
 
+def scratch(directory: Path) -> Path:
+    """The folder for temporary files of an attempt that has none of its own at /tmp; made anew."""
+    folder = directory / SCRATCH
+    shutil.rmtree(folder, ignore_errors=True)
+    folder.mkdir(mode=PRIVATE_MODE, parents=True)
+    return folder
+
+
+def put_away(directory: Path, view: Path) -> None:
+    """What an ended attempt needs no more: its temporary files, and its copies of logins."""
+    shutil.rmtree(directory / SCRATCH, ignore_errors=True)
+    home_view.give_back(view)
+
+
 def bring_session(start: Start, context: Context, home: Prepared, env: Mapping[str, str]) -> None:
     """What a resumed agent looks for in its own folder's sessions may have been held in another one."""
     if start.home is None or home.folder is None or not start.home.by_folder:
         return
     if context.resume and context.session_id:
         carry.bring(context.session_id, context.cwd, home.folder, [_shared(start.home, env)])
+
+
+def _as_they_are(paths: Sequence[Path]) -> tuple[tuple[Path, Path], ...]:
+    return tuple((path, path) for path in paths)
 
 
 def _shared(home: Home, env: Mapping[str, str]) -> Path:

@@ -70,7 +70,11 @@ class Launch:
                     "log_tail_bytes": self.log_tail_bytes,
                     "limits": dict(confined.limits) if confined else {},
                     "confinement": confined
-                    and {"argv": list(confined.argv), "seccomp": base64.b64encode(confined.seccomp).decode()},
+                    and {
+                        "argv": list(confined.argv),
+                        "seccomp": base64.b64encode(confined.seccomp).decode(),
+                        "landlock": confined.landlock,
+                    },
                     "library_paths": [str(Path(re2.__file__).parent.parent)],
                 }
             ).encode()

@@ -38,6 +38,7 @@ class Plan:
     start: Start
     launch: process.Launch
     report: policy_report.Report
+    tier: str
 
 
 def start(attempt: Attempt, config: Config) -> Watch | None:
@@ -103,8 +104,10 @@ def context_of(task: Task, attempt: Attempt, contained: bool) -> Context:
 def _plan(task: Task, attempt: Attempt, place: Place, config: Config) -> Plan:
     policy = tasks.policy_of(task)
     runner = registry.get(attempt.runner)
-    tier = sandbox.tier()
+    tier = sandbox.tier(config.containment)
     contained = policy.contained and tier.works
+    if policy.contained and not contained and config.containment in ("bubblewrap", "landlock"):
+        raise NotReady(f"OPENRUNTIME_CONTAINMENT asks for {config.containment}. {tier.detail}")
     context = context_of(Task.get_by_id(task.number), attempt, contained)
     start = runner.start(context)
     program = programs.find(runner, config.environment.get("PATH"))
@@ -121,13 +124,21 @@ def _plan(task: Task, attempt: Attempt, place: Place, config: Config) -> Plan:
         attempt_id=attempt.id,
     )
     private = config.private_home(task.id, runner.name) if policy.agent_home == "private" else None
-    home = homes.prepare(start, env, private=private, copies=config.attempts / attempt.id / homes.COPIES)
+    home = homes.prepare(
+        start,
+        env,
+        private=private,
+        copies=config.attempts / attempt.id / homes.COPIES,
+        view=config.home_view(task.id, runner.name) if contained and tier.name == "landlock" else None,
+    )
     homes.bring_session(start, context, home, env)
     env |= dict(home.environment)
     argv = [program, *start.argv[1:]]
     confined = None
     if contained:
-        confined = sandbox.confine(argv, _bounds(policy, place, start, env, program, home, config))
+        bounds = _bounds(policy, place, start, env, program, home, config)
+        scratch = homes.scratch(config.attempts / attempt.id) if tier.name == "landlock" else None
+        confined = sandbox.confine(argv, dataclasses.replace(bounds, scratch=scratch), tier.name)
     ground = _ground(tier, runner, start)
     if refusal := policy_report.unkept(policy, ground):
         raise NotReady(refusal)
@@ -148,7 +159,7 @@ def _plan(task: Task, attempt: Attempt, place: Place, config: Config) -> Plan:
         confinement=confined,
         log_head_bytes=PROTOCOL_BYTES if start.hosted else HEAD_BYTES,
     )
-    return Plan(runner, context, start, launch, policy_report.of(policy, ground))
+    return Plan(runner, context, start, launch, policy_report.of(policy, ground), tier.name)
 
 
 NETWORKS: dict[NetworkMode, Network] = {
@@ -160,7 +171,12 @@ NETWORKS: dict[NetworkMode, Network] = {
 
 def _ground(tier: sandbox.Tier, runner: Runner, start: Start) -> policy_report.Ground:
     return policy_report.Ground(
-        tier.name, tier.detail, tuple(tier.fix), start.hosted, runner.capabilities.approvals
+        tier.name,
+        tier.detail,
+        tuple(tier.fix),
+        hosted=start.hosted,
+        asks=runner.capabilities.approvals,
+        landlock=tier.landlock,
     )
 
 
@@ -179,6 +195,8 @@ def _bounds(
         worktree=Path(place.root),
         cwd=Path(place.cwd),
         git_mount=(tree.agent_git_directory, tree.admin_directory) if tree else None,
+        git_directory=tree.repository_directory if tree else None,
+        git_write=policy.allow_git_write,
         objects_read_only=list(tree.objects_directories) if tree else [],
         home=home,
         agent_home=own.writable,
@@ -215,8 +233,13 @@ def _commit(attempt: Attempt, plan: Plan, identity: process.Identity) -> bool:
         "attempt_number": attempt.attempt_number,
         "runner": attempt.runner,
         "execution_workspace": plan.context.cwd,
+        "containment": plan.tier if plan.context.contained else "none",
     }
-    values: dict[str, Any] = {**dataclasses.asdict(identity), "contained": plan.context.contained}
+    values: dict[str, Any] = {
+        **dataclasses.asdict(identity),
+        "contained": plan.context.contained,
+        "tier": plan.tier if plan.context.contained else "none",
+    }
     draft = Draft(Kind.LIFECYCLE, f"Starting {plan.start.shown or attempt.runner}", started)
     drafts = [] if attempt.identity else [draft]  # an earlier claim that died before its go has said so
     report = {field: list(said) for field, said in plan.report.items()}

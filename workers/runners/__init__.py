@@ -75,6 +75,7 @@ class Home:
     `read_only` are names in it that say what programs run: each with the text of a new one, None for a folder.
     `rewritten` are folders in it that the program changes at every start: each attempt works on a copy.
     `copied` stand in the folder if the variable is set, else in HOME; the agent gets a copy to write to.
+    `sessions` is the folder of its sessions, `logins` are files that hold a login which the program renews.
     A home of a task's own takes the person's `settings` along and is signed in by the first of `keys`, which it
     finds in the environment, or in `key_file` (file name, variable).
     """
@@ -84,6 +85,8 @@ class Home:
     read_only: Mapping[str, str | None] = field(default_factory=dict)
     rewritten: Sequence[str] = ()
     copied: Sequence[str] = ()
+    sessions: str = ""
+    logins: Sequence[str] = ()
     settings: Sequence[str] = ()
     keys: Sequence[str] = ()
     key_file: tuple[str, str] | None = None

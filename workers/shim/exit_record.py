@@ -6,6 +6,7 @@ import json
 import os
 import time
 
+from workers.shim import spawn
 from workers.shim.ending import KILL
 from workers.shim.frames import PROTOCOL, STDERR, STDOUT
 
@@ -47,8 +48,8 @@ def write(record: dict[str, Any]) -> None:
 def of(shim: Shim, first_errors: bytes) -> dict[str, Any]:
     """The record of an attempt that is over. `first_errors` is how its stderr began."""
     code, number = _ending(shim)
-    exec_error, sandbox_error = shim.exec_error, None
-    if shim.launch.get("confinement") and exec_error is None and shim.reason is None:
+    exec_error, sandbox_error = shim.exec_error, shim.sandbox_problem
+    if spawn.is_wrapped(shim.launch) and exec_error is None and shim.reason is None:
         said = shim.recorder.redacted(first_errors).strip()[:_MAX_REASON_CHARS]
         if code and said.startswith(_CANNOT_EXECUTE):
             code, exec_error = None, said

@@ -48,6 +48,7 @@ class Shim:
         self.started_us = time.time_ns() // 1000
         self.reason: str | None = None
         self.exec_error: str | None = None
+        self.sandbox_problem: str | None = None
         self.exit_code: int | None = None  # as the sandbox reports it
         self.ran = False
         self.waiting = False
@@ -78,8 +79,11 @@ class Shim:
         self.clock = WorkClock(launch["wall_seconds"])
         try:
             self.agent = spawn.start(launch, self._lock)
-        except spawn.ExecFailed as error:
-            self.exec_error = str(error)
+        except (spawn.ExecFailed, spawn.NotConfined) as error:
+            if isinstance(error, spawn.NotConfined):
+                self.sandbox_problem = str(error)
+            else:
+                self.exec_error = str(error)
             self._finish(None)
             return
         self.family.main = self.agent.pid

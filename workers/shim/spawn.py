@@ -23,10 +23,15 @@ OPEN_FILES = 65_536
 _F_SETPIPE_SZ = 1031
 _PR_SET_PDEATHSIG, _PR_SET_CHILD_SUBREAPER = 1, 36
 _REASON_BYTES = 600
+_NOT_CONFINED = b"\0"
 
 
 class ExecFailed(OSError):
     """The program could not be started; the message is one sentence."""
+
+
+class NotConfined(OSError):
+    """The child could not shut itself in, and so it started nothing; the message is one sentence."""
 
 
 class Agent:
@@ -44,6 +49,12 @@ class Agent:
         self.input_identity = (0, 0)
 
 
+def is_wrapped(launch: Mapping[str, Any]) -> bool:
+    """Whether the command runs below bubblewrap, which tells of it by itself."""
+    confinement = launch.get("confinement")
+    return confinement is not None and not confinement.get("landlock")
+
+
 def adopt_orphans() -> None:
     """Make this process the parent of every descendant whose parent ends, so that none gets out of sight."""
     prctl(_PR_SET_CHILD_SUBREAPER, 1)
@@ -56,13 +67,12 @@ def prctl(option: int, value: int) -> None:
 
 
 def start(launch: Mapping[str, Any], lock: int) -> Agent:
-    """Fork and execute. The agent inherits `lock`. Raises ExecFailed with the reason; nothing runs then."""
+    """Fork and execute. The agent inherits `lock`. Raises ExecFailed or NotConfined; nothing runs then."""
     agent = Agent(bool(launch["pty"]))
     theirs = _terminal(agent) if agent.pty else _pipes(agent)
-    confinement = launch.get("confinement")
-    argv, inherited = list(launch["argv"]), [lock]
-    if confinement:
-        argv, extra = _confined(agent, confinement)
+    argv, inherited = list((launch.get("confinement") or launch)["argv"]), [lock]
+    if is_wrapped(launch):
+        argv, extra = _confined(agent, launch["confinement"])
         inherited += extra
     problem, report = os.pipe()
     parent = os.getpid()
@@ -76,7 +86,9 @@ def start(launch: Mapping[str, Any], lock: int) -> Agent:
     os.close(problem)
     if reason:
         os.waitpid(agent.pid, 0)
-        raise ExecFailed(reason.decode(errors="replace"))
+        raise (NotConfined if reason.startswith(_NOT_CONFINED) else ExecFailed)(
+            reason.removeprefix(_NOT_CONFINED).decode(errors="replace")
+        )
     for ours in (agent.input, agent.output, agent.errors, agent.status):
         if ours is not None:
             os.set_blocking(ours, False)
@@ -143,7 +155,9 @@ def _become(
         signal.pthread_sigmask(signal.SIG_SETMASK, [])
         _limit(launch.get("limits") or {})
         os.umask(0o022)
-        os.chdir("/" if launch.get("confinement") else launch["cwd"])
+        os.chdir("/" if is_wrapped(launch) else launch["cwd"])
+        if launch.get("confinement") and not is_wrapped(launch):
+            _shut_in(launch["confinement"], report)
         os.execvpe(argv[0], argv, launch["env"])  # noqa: S606
     except OSError as error:
         where = error.filename if isinstance(error.filename, str) else argv[0]
@@ -151,6 +165,20 @@ def _become(
     except Exception as error:  # noqa: BLE001 - whatever it is, the shim must hear of it
         os.write(report, repr(error).encode()[:_REASON_BYTES])
     finally:
+        os._exit(127)
+
+
+def _shut_in(confinement: Mapping[str, Any], report: int) -> None:
+    """Restrict this process before it becomes the agent; one that cannot be restricted never does."""
+    import binascii
+
+    from workers.shim import landlock
+
+    try:
+        landlock.enter_as_told(confinement["landlock"], binascii.a2b_base64(confinement["seccomp"]))
+    except OSError as error:
+        said = f"{error.filename or 'the kernel'}: {error.strerror}."
+        os.write(report, _NOT_CONFINED + said.encode()[: _REASON_BYTES - 1])
         os._exit(127)
 
 

@@ -26,13 +26,16 @@ class Place:
     private: Path
     bounds: Bounds
     runs: list[Run]
+    tier: str = "bubblewrap"
 
     def start(self, command: str, *, bounds: Bounds | None = None, **fields: Any) -> Run:
         run = Run(self.data / "attempts" / str(len(self.runs)))
         self.runs.append(run)
         bounds = bounds or self.bounds
-        confined = confine(["/bin/sh", "-c", command], replace(bounds, pty=fields.get("pty", False)))
+        bounds = replace(bounds, pty=fields.get("pty", False))
+        confined = confine(["/bin/sh", "-c", command], bounds, self.tier)
         fields.setdefault("env", {"PATH": os.environ["PATH"]})
+        fields.setdefault("cwd", str(bounds.cwd))
         run.start("sh", confinement=confined, **fields)
         return run
 

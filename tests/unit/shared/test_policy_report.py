@@ -76,3 +76,19 @@ def test_a_ground_is_read_from_what_a_worker_published() -> None:
         "containment": {"name": "none", "works": False, "detail": "no bwrap.", "fix": ["do this"]},
     }
     assert policy_report.on(published) == Ground("none", "no bwrap.", ("do this",), hosted=True, asks=True)
+
+
+def test_landlock_keeps_the_repository_from_the_agent_unless_its_git_may_write() -> None:
+    shut = Ground("landlock")
+    assert policy_report.of(Policy(), shut)["allow_git_write"][0] == "enforced"
+    strength, reason = policy_report.of(Policy(allow_git_write=True), shut)["allow_git_write"]
+    assert (strength, "found before a merge" in reason) == ("advisory", True)
+    old = policy_report.of(Policy(), Ground("landlock", landlock=4))
+    assert "signal" in old["workspace_access"][1]
+
+
+def test_a_better_tier_never_makes_a_field_weaker() -> None:
+    order = ["off", "advisory", "enforced"]
+    for field, by_tier in policy_report.matrix().items():
+        strengths = [order.index(by_tier[name]) for name in reversed(policy_report.TIERS)]
+        assert strengths == sorted(strengths), field

@@ -184,6 +184,7 @@ def test_every_setting_is_read() -> None:
             "OPENRUNTIME_HOST": "[::1]",
             "PORT": "0",
             "OPENRUNTIME_MAX_ATTEMPTS": " 3 ",
+            "OPENRUNTIME_CONTAINMENT": "landlock",
             "OPENRUNTIME_PUBLIC_HOSTS": "a.example, b.example:81,,",
             "OPENRUNTIME_CORS_ORIGINS": "https://A.example:443/ , http://[::1]:3000",
             "OPENRUNTIME_BEHIND_PROXY": "1",
@@ -196,6 +197,7 @@ def test_every_setting_is_read() -> None:
     assert found.public_hosts == ("a.example", "b.example:81")
     assert found.cors_origins == ("https://a.example", "http://[::1]:3000")
     assert found.behind_proxy
+    assert found.containment == from_env(found.environ()).containment == "landlock"
 
 
 def test_the_legacy_database_name_is_read_when_ours_is_unset(tmp_path: Path) -> None:
@@ -229,6 +231,7 @@ def test_the_legacy_database_name_is_read_when_ours_is_unset(tmp_path: Path) -> 
                 "https://*.a",
             ],
         ),
+        ("OPENRUNTIME_CONTAINMENT", "docker"),
         ("OPENRUNTIME_DATA", "~nobody-of-that-name/x"),
         ("OPENRUNTIME_DB", "~nobody-of-that-name/x"),
     ],

@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Literal
+from typing import Any, Literal
 
 Network = Literal["disabled", "localhost", "enabled"]
 
@@ -29,6 +29,9 @@ class Bounds:
     agent sees it): writable, but its config, hooks, info, objects/info and commondir. `objects_read_only` are the
     user's object stores. `agent_home` are writable (source, target) folders or files, `agent_home_read_only` what in them is not. `hidden` are empty to the
     agent, except for what else is named here below them. `environment` is forced upon the command.
+
+    Where nothing can be mounted over anything: `scratch` is the agent's own folder for temporary files,
+    `git_directory` the repository's, writable as far as `git_write` needs, and `ports` what it may connect to.
     """
 
     worktree: Path
@@ -44,29 +47,38 @@ class Bounds:
     environment: Mapping[str, str] = field(default_factory=dict, repr=False)
     pty: bool = False
     limits: Limits = field(default_factory=Limits)
+    scratch: Path | None = None
+    git_directory: Path | None = None
+    git_write: bool = False
+    ports: Collection[int] = ()
 
 
 @dataclass(frozen=True)
 class Confined:
-    """A wrapped command. `argv` holds placeholders for descriptors that the shim makes; `seccomp` is the filter.
-
-    `limits` are resource limits by their name without RLIMIT_.
+    """A contained command. `seccomp` is the filter of system calls, `limits` are resource limits by their name
+    without RLIMIT_. In bubblewrap `argv` holds placeholders for descriptors that the shim makes; with `landlock`
+    the shim's child restricts itself: {"rules": (path, what may be done below it), "ports": as in `enter`}.
     """
 
     argv: Sequence[str]
     seccomp: bytes
     environment: Mapping[str, str] = field(default_factory=dict, repr=False)
     limits: Mapping[str, int] = field(default_factory=dict)
+    landlock: Mapping[str, Any] | None = None
 
 
 @dataclass(frozen=True)
 class Tier:
-    """The containment of this host. `fix` are the commands that give it a better one, in order."""
+    """The containment of this host. `fix` are the commands that give it a better one, in order.
 
-    name: Literal["bubblewrap", "none"]
+    `landlock` is the version of that interface, which decides what its tier can refuse; 0 in any other.
+    """
+
+    name: Literal["bubblewrap", "landlock", "none"]
     works: bool
     detail: str
     fix: Sequence[str] = ()
+    landlock: int = 0
 
     def __str__(self) -> str:
         return f"{self.name}: {self.detail}"

@@ -10,20 +10,11 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from shared.errors import SandboxFailed
-from workers.attempts.sandbox import seccomp, toolchains
+from workers.attempts.sandbox import seccomp, system, toolchains
 from workers.attempts.sandbox.bounds import Bounds, Confined
 from workers.attempts.sandbox.mounts import MountTable
 from workers.shim.spawn import SECCOMP_FD, STATUS_FD
 
-SYSTEM = (
-    "/usr /bin /sbin /lib /lib32 /lib64 /libx32 /etc /opt /nix /gnu /snap /var/lib/dpkg /var/lib/ca-certificates "
-    "/var/lib/alternatives /var/cache/fontconfig /var/lib/snapd"
-).split()
-#: Below /etc; readable where the worker is root, and never an agent's business.
-SYSTEM_SECRETS = (
-    "shadow shadow- gshadow gshadow- security/opasswd sudoers sudoers.d ssh ssl/private krb5.keytab wireguard openvpn "
-    "ppp NetworkManager/system-connections wpa_supplicant docker/key.json kubernetes rancher letsencrypt"
-).split()
 SCRATCH = ("/tmp", "/var/tmp", "/run", "/dev/shm")  # noqa: S108 - the agent's own, empty
 GIT_READ_ONLY = ("config", "hooks", "info", "objects/info", "commondir")
 GIT_READ_ONLY_IF_THERE = ("config.worktree", "gitdir")
@@ -87,16 +78,15 @@ def _options() -> frozenset[str]:
 
 def _table(bounds: Bounds) -> MountTable:
     table = MountTable()
-    for name in SYSTEM:
-        path = Path(name)
+    for path in system.folders():
         if path.is_symlink():
             table.link(path, os.readlink(path))
-        elif path.exists():
+        else:
             table.read_only(path)
     for name in SCRATCH:
         table.empty(Path(name), bounds.limits.scratch_bytes)
-    if bounds.network == "enabled":
-        _show_resolver(table)
+    if bounds.network == "enabled" and (resolver := system.resolver()):
+        table.read_only(resolver)
     _add_home(table, bounds)
     for path in bounds.objects_read_only:
         for place in _names(path):
@@ -114,8 +104,8 @@ def _table(bounds: Bounds) -> MountTable:
     _add_worktree(table, bounds.worktree)
     for path in bounds.hidden:
         table.hide(path)
-    for name in SYSTEM_SECRETS:
-        table.hide(Path("/etc", name))
+    for path in system.secrets():
+        table.hide(path)
     return table
 
 
@@ -150,13 +140,6 @@ def _add_git_mount(table: MountTable, private: Path, inside: Path) -> None:
     for name in (*GIT_READ_ONLY, *optional):
         _existing(private / name, "A part of the agent's git directory that it must not replace")
         table.mount_read_only(private / name, inside / name)
-
-
-def _show_resolver(table: MountTable) -> None:
-    """Name resolution, where its settings are kept below /run."""
-    real = Path(os.path.realpath("/etc/resolv.conf"))
-    if real.is_relative_to("/run") and real.exists():
-        table.read_only(real)
 
 
 def _existing(path: Path, what: str) -> Path:

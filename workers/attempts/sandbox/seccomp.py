@@ -6,6 +6,7 @@ import errno
 import os
 import socket
 import struct
+from collections.abc import Sequence
 
 from shared.errors import SandboxFailed
 
@@ -63,15 +64,27 @@ _JUDGED = ("ioctl", "socket", "clone", "unshare", "clone3")
 
 _LOAD, _EQUAL, _ANY_BIT, _AT_LEAST, _RETURN = 0x20, 0x15, 0x45, 0x35, 0x06
 _ALLOW, _KILL, _FAIL = 0x7FFF0000, 0x80000000, 0x00050000
-_NUMBER_AT, _ARCHITECTURE_AT, _FIRST_AT, _SECOND_AT = 0, 4, 16, 24  # in struct seccomp_data, low halves
+_NUMBER_AT, _ARCHITECTURE_AT, _FIRST_AT, _SECOND_AT, _THIRD_AT = (
+    0,
+    4,
+    16,
+    24,
+    32,
+)  # in seccomp_data, low halves
 
 
-def program(machine: str | None = None) -> bytes:
+def program(
+    machine: str | None = None,
+    *,
+    families: Sequence[int] = _FAMILIES,
+    transports: Sequence[int] | None = None,
+) -> bytes:
     """The filter for a machine (this one by default). Raises SandboxFailed where its numbers are not known.
 
     Refused: other calling conventions, new user namespaces, mounts, tracing, kernel keys, bpf, io_uring (which
-    goes around the check of `socket`), typing into a terminal, and every socket family but unix, IP and netlink:
-    vsock, for one, is not separated by network namespaces.
+    goes around the check of `socket`), typing into a terminal, and every socket family but `families` (unix, IP and
+    netlink): vsock, for one, is not separated by network namespaces. With `transports` a socket names one of these
+    protocols or none, or Landlock's rules for TCP would be gone around by another that carries the same bytes.
     """
     machine = machine or os.uname().machine
     if machine not in _ARCHITECTURES:
@@ -95,9 +108,16 @@ def program(machine: str | None = None) -> bytes:
     for name in ("clone", "unshare"):
         code += _when(number[name], _refuse_if(_FIRST_AT, _ANY_BIT, (_CLONE_NEWUSER,)))
     code += _when(number["ioctl"], _refuse_if(_SECOND_AT, _EQUAL, _TERMINAL_INJECTION))
-    code += _when(number["socket"], _only(_FIRST_AT, _FAMILIES, errno.EAFNOSUPPORT))
+    code += _when(number["socket"], _sockets(families, transports))
     code.append(_instruction(_RETURN, _ALLOW))
     return b"".join(code)
+
+
+def _sockets(families: Sequence[int], transports: Sequence[int] | None) -> list[bytes]:
+    judged = _only(_FIRST_AT, families, errno.EAFNOSUPPORT)
+    if transports is None:
+        return judged
+    return [*judged[:-1], *_only(_THIRD_AT, (0, *transports), errno.EPROTONOSUPPORT)]
 
 
 def _instruction(code: int, operand: int, *, yes: int = 0, no: int = 0) -> bytes:
@@ -120,7 +140,7 @@ def _refuse_if(at: int, test: int, values: tuple[int, ...]) -> list[bytes]:
     return [_instruction(_LOAD, at), *tests, _instruction(_RETURN, _ALLOW), _fail(errno.EPERM)]
 
 
-def _only(at: int, values: tuple[int, ...], number: int) -> list[bytes]:
+def _only(at: int, values: Sequence[int], number: int) -> list[bytes]:
     """Allow where the argument is one of `values`; else fail with `number`."""
     tests = [_instruction(_EQUAL, value, yes=len(values) - index) for index, value in enumerate(values)]
     return [_instruction(_LOAD, at), *tests, _fail(number), _instruction(_RETURN, _ALLOW)]

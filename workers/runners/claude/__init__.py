@@ -39,6 +39,8 @@ HOME = Home(
         **dict.fromkeys(("hooks", "plugins", "agents", "commands", "skills", "output-styles", "rules")),
     },
     copied=(".claude.json",),
+    sessions="projects",
+    logins=(".credentials.json",),
     settings=("settings.json", "CLAUDE.md"),
     keys=("ANTHROPIC_API_KEY", "ANTHROPIC_AUTH_TOKEN", "CLAUDE_CODE_OAUTH_TOKEN"),
     by_folder=True,

@@ -19,6 +19,8 @@ HOME = Home(
         **dict.fromkeys(("rules", "prompts", "plugins", "hooks", "agents")),
     },
     rewritten=("skills",),
+    sessions="sessions",
+    logins=("auth.json",),
     settings=("config.toml", "AGENTS.md"),
     keys=("OPENAI_API_KEY", "CODEX_API_KEY"),
     key_file=("auth.json", "OPENAI_API_KEY"),
