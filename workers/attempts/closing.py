@@ -12,7 +12,7 @@ from functools import partial
 from pathlib import Path
 from typing import Any
 
-from shared import attempts, costs, lifecycle, masking
+from shared import attempts, costs, lifecycle, masking, tasks
 from shared.attempts import Ending
 from shared.config import Config
 from shared.crashpoints import crashpoint

@@ -32,7 +32,7 @@ def test_without_bubblewrap_the_tier_says_how_to_get_it(
     monkeypatch.setenv("PATH", "/nowhere")
     tier.cache_clear()
     try:
-        found = tier()
+        found = tier("bubblewrap")
     finally:
         tier.cache_clear()
     assert (found.name, found.works) == ("none", False)

@@ -75,7 +75,9 @@ def test_a_ground_is_read_from_what_a_worker_published() -> None:
         "approvals": True,
         "containment": {"name": "none", "works": False, "detail": "no bwrap.", "fix": ["do this"]},
     }
-    assert policy_report.on(published) == Ground("none", "no bwrap.", ("do this",), hosted=True, asks=True)
+    assert policy_report.on(published) == Ground(
+        "none", "no bwrap.", ("do this",), hosted=True, asks=True, landlock=0
+    )
 
 
 def test_landlock_keeps_the_repository_from_the_agent_unless_its_git_may_write() -> None:
