@@ -18,10 +18,11 @@ class GateKind(StrEnum):
     """Every gate, in the order they are looked at."""
 
     CHANGED_CONFIGURATION = "changed-configuration"
+    SECRETS = "secrets"
 
 
 #: A merge body's `override` may name these; the others must be mended.
-OVERRIDABLE: frozenset[GateKind] = frozenset()
+OVERRIDABLE: frozenset[GateKind] = frozenset({GateKind.SECRETS})
 
 
 def item(kind: GateKind, path: str, why: str) -> dict[str, Any]:

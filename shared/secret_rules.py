@@ -6,38 +6,31 @@ import binascii
 import functools
 import re
 import sys
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 
-# Tokens that identify themselves. `\b` keeps "task-…" from being read as "sk-…".
-TOKENS: tuple[bytes, ...] = (
-    rb"\bor_(?:owner|token)_[A-Za-z0-9_-]{20,}",
-    rb"gh[pousr]_[A-Za-z0-9]{20,}",
-    rb"github_pat_[A-Za-z0-9_]{22,}",
-    rb"gl(?:pat|dt|rt|cbt|ptt|soat)-[A-Za-z0-9_-]{16,}",
-    rb"\b(?:AKIA|ASIA|ABIA|ACCA)[A-Z0-9]{16}\b",
-    rb"xox[abeoprs]-[A-Za-z0-9-]{8,}",
-    rb"xapp-[0-9]-[A-Za-z0-9-]{10,}",
-    rb"hooks\.slack\.com/services/[A-Za-z0-9_/]{20,}",
-    rb"\bsk-ant-[A-Za-z0-9_-]{4,}",
-    rb"\bsk-(?:proj|svcacct|admin|or|lf)-[A-Za-z0-9_-]{16,}",
-    rb"\bsk-[A-Za-z0-9]{20,}",
-    rb"\b[sr]k_(?:live|test)_[A-Za-z0-9]{10,}",
-    rb"\bwhsec_[A-Za-z0-9+/=]{16,}",
-    rb"AIza[A-Za-z0-9_-]{35}",
-    rb"\bya29\.[A-Za-z0-9_-]{20,}",
-    rb"\bGOCSPX-[A-Za-z0-9_-]{20,}",
-    rb"\bnpm_[A-Za-z0-9]{36}",
-    rb"\bpypi-[A-Za-z0-9_-]{32,}",
-    rb"\bhf_[A-Za-z0-9]{30,}",
-    rb"\bSG\.[A-Za-z0-9_-]{16,}\.[A-Za-z0-9_-]{16,}",
-    rb"\bdo[opr]_v1_[a-f0-9]{64}",
-    rb"\bshp(?:at|ca|pa|ss)_[a-fA-F0-9]{32}",
-    rb"\bhv[sbr]\.[A-Za-z0-9_-]{24,}",
-    rb"\bdckr_pat_[A-Za-z0-9_-]{20,}",
-    rb"\bgl(?:c|sa)_[A-Za-z0-9_=+/-]{32,}",
-    rb"AGE-SECRET-KEY-1[0-9A-Z]{50,}",
-    rb"eyJ[A-Za-z0-9_-]{10,}\.eyJ[A-Za-z0-9_-]{10,}\.[A-Za-z0-9_-]+",
-)
+# Tokens that identify themselves, by the word a finding names them with. `\b` keeps "task-…" from being read as "sk-…".
+TOKENS: Mapping[str, bytes] = {
+    "github-token": rb"gh[pousr]_[A-Za-z0-9]{20,}|github_pat_[A-Za-z0-9_]{22,}",
+    "gitlab-token": rb"gl(?:pat|dt|rt|cbt|ptt|soat)-[A-Za-z0-9_-]{16,}",
+    "aws-access-key": rb"\b(?:AKIA|ASIA|ABIA|ACCA)[A-Z0-9]{16}\b",
+    "slack-token": rb"xox[abeoprs]-[A-Za-z0-9-]{8,}|xapp-[0-9]-[A-Za-z0-9-]{10,}",
+    "slack-webhook": rb"hooks\.slack\.com/services/[A-Za-z0-9_/]{20,}",
+    "anthropic-key": rb"\bsk-ant-[A-Za-z0-9_-]{4,}",
+    "openai-key": rb"\bsk-(?:proj|svcacct|admin|or|lf)-[A-Za-z0-9_-]{16,}|\bsk-[A-Za-z0-9]{20,}",
+    "stripe-key": rb"\b[sr]k_(?:live|test)_[A-Za-z0-9]{10,}|\bwhsec_[A-Za-z0-9+/=]{16,}",
+    "google-key": rb"AIza[A-Za-z0-9_-]{35}|\bya29\.[A-Za-z0-9_-]{20,}|\bGOCSPX-[A-Za-z0-9_-]{20,}",
+    "npm-token": rb"\bnpm_[A-Za-z0-9]{36}",
+    "pypi-token": rb"\bpypi-[A-Za-z0-9_-]{32,}",
+    "huggingface-token": rb"\bhf_[A-Za-z0-9]{30,}",
+    "sendgrid-key": rb"\bSG\.[A-Za-z0-9_-]{16,}\.[A-Za-z0-9_-]{16,}",
+    "digitalocean-token": rb"\bdo[opr]_v1_[a-f0-9]{64}",
+    "shopify-token": rb"\bshp(?:at|ca|pa|ss)_[a-fA-F0-9]{32}",
+    "vault-token": rb"\bhv[sbr]\.[A-Za-z0-9_-]{24,}",
+    "docker-token": rb"\bdckr_pat_[A-Za-z0-9_-]{20,}",
+    "grafana-token": rb"\bgl(?:c|sa)_[A-Za-z0-9_=+/-]{32,}",
+    "age-key": rb"AGE-SECRET-KEY-1[0-9A-Z]{50,}",
+    "json-web-token": rb"eyJ[A-Za-z0-9_-]{10,}\.eyJ[A-Za-z0-9_-]{10,}\.[A-Za-z0-9_-]+",
+}
 KEY = (
     rb"(?:passw(?:or)?d|passphrase|secret|token|credential"
     rb"|(?:api|access|secret|private|account|shared|signing|encryption|master)[_ -]?key(?:[_-]?id)?"
@@ -53,7 +46,7 @@ SCHEME = rb"(?i:bearer|basic)[ \t]+[A-Za-z0-9._~+/-]{8,}=*"
 
 # One alternation for the linear-time engine. A named value is only found here; `value_span` measures it.
 ALTERNATION = b"|".join(
-    (*TOKENS, PEM, URL, rb"(?i:" + _HEAD + rb")", rb"(?i:" + _AUTHORIZATION + rb")", SCHEME)
+    (*TOKENS.values(), PEM, URL, rb"(?i:" + _HEAD + rb")", rb"(?i:" + _AUTHORIZATION + rb")", SCHEME)
 )
 
 

@@ -28,6 +28,7 @@ PURE = {
     "prices": set(),
     "redaction": {"re2"},
     "secret_forms": set(),
+    "secret_scan": {"re2"},
     "secret_rules": {"re2"},
     "shell_words": set(),
     "spending": set(),

@@ -25,6 +25,7 @@ VIEW_COOKIE, YEAR_SECONDS = "openruntime_diff", 365 * 24 * 60 * 60
 #: Drawn with the page, so that the first frame shows code; the rest comes when it is near.
 FIRST_FILES, FIRST_LINES = 3, 300
 FLAGS = {
+    "secret": "A secret, or what looks like one, is in the change",
     "mass-deletion": "More than half of the files are deleted",
     "embedded-repository": "A repository inside the repository is left out",
     "unreadable": "Could not be read",

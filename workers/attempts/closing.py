@@ -9,6 +9,7 @@ import signal
 from collections.abc import Callable
 from datetime import UTC, datetime
 from functools import partial
+from itertools import islice
 from pathlib import Path
 from typing import Any
 
@@ -20,17 +21,20 @@ from shared.errors import GitFailed, NotReady, Refused
 from shared.events import Category, Draft, Kind
 from shared.landings import CaptureRecord, keep_capture, latest_capture
 from shared.lifecycle import Status, StopReason
+from shared.secret_scan import Scanner
 from shared.store.models import Attempt, Capture, Task
 from workers.attempts import granting, homes, process
 from workers.attempts.accounting import account
 from workers.attempts.place import was_tampered_with, worktree_of
 from workers.attempts.steering import OUTAGE, UNSAFE
 from workers.repository import capture as captures
+from workers.repository.snapshot import Flag
 from workers.repository.worktree import Worktree
 from workers.runners.observations import Outcome, TurnEnded
 
 log = logging.getLogger(__name__)
 SUMMARY_CHARACTERS = 500
+MOST_LEAKS = 20
 #: Ends that supervision made and nobody asked for; they are failures, not stops.
 OUR_ENDS = frozenset({OUTAGE, UNSAFE})
 FAILURES = frozenset({Outcome.FAILED, Outcome.OUTAGE, Outcome.LOGIN_MISSING, Outcome.USAGE_LIMIT})
@@ -100,8 +104,13 @@ def take(task: Task, worktree: Worktree, config: Config, attempt_id: str | None 
 
 
 def record_of(taken: captures.Capture, task: Task, config: Config) -> CaptureRecord:
-    """A capture as the store keeps it: without a secret in its patch, its names or its warnings."""
+    """A capture as the store keeps it: without a secret in its patch, its names or its warnings.
+
+    A secret in the change is a warning of its own; what refuses a landing is the gate, which looks again.
+    """
+    found = Scanner(granting.masked_of(task, config)).findings(taken.patch)
     redactor = granting.redactor(task, config)
+    leaks = [Flag("secret", one.path, one.told()) for one in islice(found, MOST_LEAKS)]
     clean = partial(masking.throughout, change=redactor.redact)
     return CaptureRecord(
         base_oid=taken.base_oid,
@@ -111,7 +120,7 @@ def record_of(taken: captures.Capture, task: Task, config: Config) -> CaptureRec
         files=[clean(_file(file)) for file in taken.files],
         patch=redactor.feed(taken.patch) + redactor.flush(final=True),
         truncated=taken.truncated,
-        flags=[clean(dataclasses.asdict(flag)) for flag in taken.flags],
+        flags=[clean(dataclasses.asdict(flag)) for flag in (*leaks, *taken.flags)],
     )
 
 

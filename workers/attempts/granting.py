@@ -58,12 +58,17 @@ def to_mask(own: Mapping[str, str], granted: Mapping[str, str]) -> dict[str, str
     return {**credentials, **kept_secrets.values(), **granted}
 
 
-def redactor(task: Task, config: Config) -> Redactor:
-    """A fresh redactor for what is captured of a task: as its shim's, with the values as they are now."""
+def masked_of(task: Task, config: Config) -> dict[str, str]:
+    """Every value that may stand nowhere in what is kept of a task, as they are now."""
     own = config.environment
     known = {*kept_secrets.values(), *variables(own)}
     granted = resolve([name for name in kept_secrets.granted_names(task) if name in known], own)
-    return Redactor(to_mask(own, granted), rules=not tasks.policy_of(task).allow_secrets)
+    return to_mask(own, granted)
+
+
+def redactor(task: Task, config: Config) -> Redactor:
+    """A fresh redactor for what is captured of a task, as its shim's."""
+    return Redactor(masked_of(task, config), rules=not tasks.policy_of(task).allow_secrets)
 
 
 def _grantable(name: str, value: str) -> bool:

@@ -12,12 +12,17 @@ from typing import Any
 from shared.config import Config
 from shared.errors import LandingRefused
 from shared.landing_gates import GateKind, item, refusing
+from shared.redaction import Redactor
+from shared.secret_scan import Scanner
 from shared.store.models import Capture as CaptureRow
 from shared.store.models import Task
+from workers.attempts import granting
+from workers.landing import secret_gate
 from workers.repository.capture import Capture
 from workers.repository.discovery import Repository
 
 Item = dict[str, Any]
+MOST_FINDINGS = 100
 
 
 @dataclass(frozen=True)
@@ -46,8 +51,19 @@ def _changed_configuration(candidate: Candidate) -> list[Item]:
     return [item(GateKind.CHANGED_CONFIGURATION, "", why)]
 
 
+def _secrets(candidate: Candidate) -> list[Item]:
+    masked = granting.masked_of(candidate.task, candidate.config)
+    found = secret_gate.find(Scanner(masked), candidate.capture, candidate.history)
+    redact = Redactor(masked).redact
+    return [
+        {**item(GateKind.SECRETS, redact(one.path), one.told()), "line": one.line or None, "rule": one.rule}
+        for one in found[:MOST_FINDINGS]
+    ]
+
+
 GATES: Mapping[GateKind, Callable[[Candidate], list[Item]]] = {
     GateKind.CHANGED_CONFIGURATION: _changed_configuration,
+    GateKind.SECRETS: _secrets,
 }
 
 
