@@ -13,7 +13,7 @@ from enum import StrEnum
 from pathlib import Path
 from typing import Any
 
-from shared import audit_chain
+from shared import audit_chain, masking
 from shared.audit_chain import GENESIS, SCRUB, Head
 from shared.clock import now, rfc3339, to_micros
 from shared.redaction import redact
@@ -65,6 +65,8 @@ class Act(StrEnum):
     REGISTER_WORKSPACE = "register-workspace"
     CHANGE_WORKSPACE = "change-workspace"
     FORGET_WORKSPACE = "forget-workspace"
+    KEEP_SECRET = "keep-secret"  # noqa: S105
+    FORGET_SECRET = "forget-secret"  # noqa: S105
     SIGN_IN_LINK = "sign-in-link"
     SIGN_IN = "sign-in"
     SIGN_OUT = "sign-out"
@@ -133,7 +135,7 @@ def _survives_a_power_cut() -> bool:
 
 def _clean(value: Any) -> Any:
     if isinstance(value, str):
-        text = redact(str(value))
+        text = masking.masked(redact(str(value)))
         return text if len(text) <= TEXT_CHARACTERS else text[:TEXT_CHARACTERS] + "…"
     if isinstance(value, Mapping):
         return {str(name): _clean(item) for name, item in value.items()}

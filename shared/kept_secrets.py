@@ -1,4 +1,4 @@
-"""Secrets a person keeps by name: sealed in the store, opened where an agent is started or text is masked.
+"""Kept secrets as they lie in the store: sealed, and opened where an agent is started or text is masked.
 
 The key is in a file of its own, made with the first secret. What that protects is said in docs/security.md.
 """
@@ -7,24 +7,17 @@ from __future__ import annotations
 
 import os
 import tempfile
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from shared import fleet, workspaces
-from shared.clock import now
 from shared.config import Config
-from shared.errors import BadRequest, ConfigError, Conflict, NotFound
-from shared.secret_forms import check_secret
-from shared.store.database import raw, transaction
-from shared.store.models import Secret, Task
+from shared.errors import ConfigError
+from shared.store.database import raw
+from shared.store.models import Secret
 
 if TYPE_CHECKING:
     from cryptography.fernet import Fernet  # loaded with the first secret: it costs 40 ms
-
-MOST_SECRETS = 200
-#: Bytes of all values together: each is looked for in everything an agent prints, in 20 forms.
-MOST_BYTES = 256 << 10
 
 _key_file: Path | None = None
 _opened: tuple[list[tuple[str, bytes]], dict[str, str]] = ([], {})
@@ -36,32 +29,6 @@ def use_key(config: Config) -> None:
     _key_file, _opened = config.secrets_key_file, ([], {})
 
 
-def keep(name: str, value: str) -> Secret:
-    """Keep a value under a name, in place of an earlier one. Raises BadRequest, Conflict."""
-    size = len(check_secret(name, value))
-    if "\0" in value:
-        raise BadRequest("A secret with a NUL character cannot stand in an environment.")
-    sealed = _cipher(make=True).encrypt(value.encode())
-    with transaction():
-        others = {known: text for known, text in values().items() if known != name}
-        if len(others) >= MOST_SECRETS:
-            raise Conflict(f"{MOST_SECRETS} secrets are kept already; remove one first.")
-        if size + sum(len(text.encode()) for text in others.values()) > MOST_BYTES:
-            raise Conflict(f"All secrets together may have {MOST_BYTES} bytes.")
-        at = now()
-        Secret.insert(name=name, sealed=sealed, created_at=at, updated_at=at).on_conflict(
-            conflict_target=[Secret.name], update={Secret.sealed: sealed, Secret.updated_at: at}
-        ).execute()
-        return Secret.get_by_id(name)
-
-
-def remove(name: str) -> None:
-    """Forget a secret. Raises NotFound."""
-    with transaction():
-        if not Secret.delete().where(Secret.name == name).execute():
-            raise NotFound(f"No secret is named {name}.")
-
-
 def listed() -> list[Secret]:
     """Every kept secret, by name; the values stay sealed."""
     return list(Secret.select().order_by(Secret.name))
@@ -70,7 +37,7 @@ def listed() -> list[Secret]:
 def values() -> Mapping[str, str]:
     """The values by name, of those that this process's key opens."""
     global _opened
-    rows = [(name, bytes(sealed)) for name, sealed in raw().execute("SELECT name, sealed FROM secret")]
+    rows = [(name, bytes(closed)) for name, closed in raw().execute("SELECT name, sealed FROM secret")]
     if rows != _opened[0]:
         _opened = (rows, _unsealed(rows))
     return _opened[1]
@@ -81,32 +48,6 @@ def last_read() -> Mapping[str, str]:
     return _opened[1]
 
 
-def granted_names(task: Task) -> list[str]:
-    """What a task may be given: what it names itself and what its workspace grants every task, as of now."""
-    shared = workspaces.defaults_for(task.workspace).get("env") or []
-    return list(dict.fromkeys([*shared, *task.options.get("env", [])]))
-
-
-def refusal(task: Task) -> str | None:
-    """Why a start must be refused: a grant that neither a secret nor any worker's environment resolves.
-
-    Without a live worker its environment is unknown, and the worker that takes the attempt decides.
-    """
-    alive = fleet.live_workers()
-    known = {*values(), *(name for worker in alive for name in worker.variables)}
-    missing = [name for name in granted_names(task) if name not in known] if alive else []
-    return unresolved(missing) if missing else None
-
-
-def unresolved(names: Iterable[str]) -> str:
-    """One sentence about grants that cannot be resolved."""
-    named = ", ".join(names)
-    return (
-        f"The task is granted {named}, which is neither a kept secret (`openruntime secret set`) nor a variable of "
-        "6 bytes to 64 KiB in the worker's environment."
-    )
-
-
 def _unsealed(rows: list[tuple[str, bytes]]) -> dict[str, str]:
     from cryptography.fernet import InvalidToken
 
@@ -115,12 +56,17 @@ def _unsealed(rows: list[tuple[str, bytes]]) -> dict[str, str]:
         cipher = _cipher() if rows else None
     except ConfigError:
         return found
-    for name, sealed in rows:
+    for name, closed in rows:
         try:
-            found[name] = cipher.decrypt(sealed).decode() if cipher else ""
+            found[name] = cipher.decrypt(closed).decode() if cipher else ""
         except InvalidToken:
             continue
     return found
+
+
+def sealed(value: str) -> bytes:
+    """A value as the store keeps it. Raises ConfigError without a usable key file."""
+    return _cipher(make=True).encrypt(value.encode())
 
 
 def _cipher(*, make: bool = False) -> Fernet:

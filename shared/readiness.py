@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from shared import costs, fleet, kept_secrets, policy
+from shared import costs, fleet, policy, secret_keeping
 from shared.errors import Conflict, NotReady, Refused
 from shared.lifecycle import Status
 from shared.policy_report import unkept
@@ -19,7 +19,7 @@ def objection(task: Task, *, is_approved: bool, resume: bool) -> Refused | None:
         return NotReady(findings[0].message)
     if frozen.require_approval and not is_approved:
         return NotReady("The task needs approval before it starts.")
-    if ungranted := kept_secrets.refusal(task):
+    if ungranted := secret_keeping.refusal(task):
         return NotReady(ungranted)
     if used_up := costs.over_budget(task):
         return NotReady(f"{used_up[:-1]}; go on in a new task, or with a larger budget in one.")

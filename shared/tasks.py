@@ -9,7 +9,7 @@ from __future__ import annotations
 from contextlib import suppress
 from uuid import UUID, uuid4
 
-from shared import approvals, audit, commands, fleet, policy, readiness, timeline, workspaces
+from shared import approvals, audit, commands, fleet, policy, readiness, secret_keeping, timeline, workspaces
 from shared.audit import Act
 from shared.clock import now
 from shared.commands import CommandKind
@@ -130,6 +130,7 @@ def _queue_attempt(task: Task, *, resume: bool, message: str | None) -> Attempt:
         resume=resume,
         characters=None if message is None else len(message),
         policy_hash=policy_of(task).digest(),
+        granted=secret_keeping.granted_names(task) or None,
     )
     ring(Bell.ATTEMPT, attempt.id)
     return attempt

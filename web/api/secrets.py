@@ -7,7 +7,7 @@ from typing import Any
 from flask import Response
 from flask_openapi import APIBlueprint
 
-from shared import kept_secrets
+from shared import kept_secrets, secret_keeping
 from shared.clock import rfc3339
 from shared.store.models import Secret
 from web import answers
@@ -30,14 +30,14 @@ def list_secrets(query: schemas.Page) -> Response:
 @verbatim
 def keep(body: schemas.NewSecret) -> Response:
     """Keep a value under a name, in place of an earlier one."""
-    return answers.value(_view(kept_secrets.keep(body.name, body.value)))
+    return answers.value(_view(secret_keeping.keep(body.name, body.value)))
 
 
 @api.delete("/secrets/<name>", responses={204: None})
 @authority(Authority.OWNER)
 def remove(path: schemas.ByName) -> Response:
     """Forget a secret; what is granted it by name does not start any more."""
-    kept_secrets.remove(path.name)
+    secret_keeping.remove(path.name)
     return Response(status=204)
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import fnmatch
 from collections.abc import Iterable, Mapping, Sequence
 
-from shared import kept_secrets, tasks
+from shared import kept_secrets, secret_keeping, tasks
 from shared.config import Config
 from shared.errors import NotReady
 from shared.redaction import MAX_SECRET_BYTES, MIN_SECRET_BYTES, Redactor
@@ -44,7 +44,7 @@ def resolve(names: Iterable[str], own: Mapping[str, str]) -> dict[str, str]:
         elif not matches(name, ALLOWED):
             missing.append(name)
     if missing:
-        raise NotReady(kept_secrets.unresolved(missing))
+        raise NotReady(secret_keeping.unresolved(missing))
     return found
 
 
@@ -62,7 +62,7 @@ def masked_of(task: Task, config: Config) -> dict[str, str]:
     """Every value that may stand nowhere in what is kept of a task, as they are now."""
     own = config.environment
     known = {*kept_secrets.values(), *variables(own)}
-    granted = resolve([name for name in kept_secrets.granted_names(task) if name in known], own)
+    granted = resolve([name for name in secret_keeping.granted_names(task) if name in known], own)
     return to_mask(own, granted)
 
 

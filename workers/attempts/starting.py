@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from shared import attempts, kept_secrets, masking, policy_report, tasks
+from shared import attempts, masking, policy_report, secret_keeping, tasks
 from shared.config import Config
 from shared.crashpoints import crashpoint
 from shared.errors import AgentLost, GitFailed, NotReady, OpenRuntimeError, Refused, SandboxFailed
@@ -113,7 +113,7 @@ def _plan(task: Task, attempt: Attempt, place: Place, config: Config) -> Plan:
     program = programs.find(runner, config.environment.get("PATH"))
     if program is None:
         raise NotReady(f"{runner.label} is not installed here: {runner.install}")
-    granted = granting.resolve(kept_secrets.granted_names(task), config.environment)
+    granted = granting.resolve(secret_keeping.granted_names(task), config.environment)
     env, secrets = environment.build(
         config.environment,
         policy=policy,

@@ -6,7 +6,7 @@ from collections.abc import Iterator
 
 import pytest
 
-from shared import kept_secrets, landings
+from shared import kept_secrets, landings, secret_keeping
 from shared.commands import CommandKind
 
 TOKEN = "ghp_abcdefghij0123456789abcdefghij012345"
@@ -16,7 +16,7 @@ KEPT = "hunter2-hunter2-long"
 @pytest.fixture(autouse=True)
 def _kept(site) -> Iterator[None]:
     kept_secrets.use_key(site.config)
-    kept_secrets.keep("DEPLOY", KEPT)
+    secret_keeping.keep("DEPLOY", KEPT)
     yield
     kept_secrets.use_key(site.config)
 

@@ -123,7 +123,7 @@ def test_a_reply_s_words_are_not_kept_but_its_length_is(board: Board) -> None:
     assert "hunter2" not in raw().execute("SELECT group_concat(detail) FROM audit_entry").fetchone()[0]
 
 
-def test_secrets_in_what_is_recorded_are_masked_and_long_texts_cut() -> None:
+def test_secrets_in_what_is_recorded_are_masked_and_long_texts_cut(config: Config) -> None:
     key = "sk-ant-api03-" + "a1B2" * 20
     cleaned = audit._clean({"command": f"curl -H 'x-api-key: {key}'", "list": [key], "long": "x" * 5000})
     assert key not in repr(cleaned)
