@@ -59,6 +59,7 @@ class Act(StrEnum):
     BUDGET_STOP = "budget-stop"
     MERGED = "merged"
     CLEANED = "cleaned"
+    UNDONE = "undone"
     ARCHIVE = "archive"
     UNARCHIVE = "unarchive"
     DELETED = "deleted"

@@ -64,7 +64,9 @@ STEERING = frozenset(
 EXCLUSIVE = frozenset({CommandKind.MERGE, CommandKind.CLEANUP, CommandKind.UNDO, CommandKind.DELETE})
 OPEN = (State.ACCEPTED, State.TAKEN)
 #: These change nothing, or are recorded in the audit log by the decision they deliver.
-UNRECORDED = frozenset({CommandKind.CAPTURE, CommandKind.PREVIEW, CommandKind.DECIDE})
+UNRECORDED = frozenset(
+    {CommandKind.CAPTURE, CommandKind.PREVIEW, CommandKind.UNDO_PREVIEW, CommandKind.DECIDE}
+)
 
 
 def accept(

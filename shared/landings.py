@@ -185,6 +185,7 @@ def undone(task: Task, landing: Landing, message: str, oid: str | None) -> None:
             Task.number == task.number, Task.live_attempt.is_null(), Task.status == Status.COMPLETED
         ).execute()
         timeline.append(task.number, [Draft(Kind.LIFECYCLE, message)])
+        audit.record(Act.UNDONE, "task", task.id, message=message)
 
 
 def restored(task: Task, message: str, **place: Any) -> None:
@@ -194,6 +195,7 @@ def restored(task: Task, message: str, **place: Any) -> None:
             Task.number == task.number
         ).execute()
         timeline.append(task.number, [Draft(Kind.LIFECYCLE, message)])
+        audit.record(Act.UNDONE, "task", task.id, message=message)
 
 
 def unfinished_landing(task: Task) -> Landing | None:
