@@ -126,10 +126,6 @@ def claimed() -> list[Attempt]:
     return list(Attempt.select().where(Attempt.status.in_(list(LIVE)), Attempt.finished_at.is_null()))
 
 
-def queued_count() -> int:
-    return int(Attempt.select().where(Attempt.status == Status.QUEUED, Attempt.finished_at.is_null()).count())
-
-
 def reload(attempt: Attempt) -> Attempt:
     """The attempt as it stands in the store now."""
     return Attempt.get_by_id(attempt.id)

@@ -27,6 +27,15 @@ def default_data(app: Path = APP) -> Path:
     return platformdirs.user_data_path("openruntime")
 
 
+#: What one caller may ask of the server; each is a whole number from 1 to a million.
+LIMITS = {
+    "OPENRUNTIME_MAX_QUEUED": "max_queued",
+    "OPENRUNTIME_WRITES_PER_MINUTE": "writes_per_minute",
+    "OPENRUNTIME_WRONG_CREDENTIALS_PER_MINUTE": "wrong_credentials_per_minute",
+    "OPENRUNTIME_STREAMS_PER_CREDENTIAL": "streams_per_credential",
+}
+
+
 @dataclass(frozen=True)
 class Config:
     """One process's settings. Paths are absolute; nothing is created by reading them."""
@@ -39,6 +48,10 @@ class Config:
     max_attempts: int = 8
     outage_seconds: int = 600
     containment: str = "auto"
+    max_queued: int = 10_000
+    writes_per_minute: int = 6000
+    wrong_credentials_per_minute: int = 20
+    streams_per_credential: int = 24
     public_hosts: tuple[str, ...] = ()
     cors_origins: tuple[str, ...] = ()
     behind_proxy: bool = False
@@ -103,6 +116,7 @@ class Config:
             "OPENRUNTIME_MAX_ATTEMPTS": str(self.max_attempts),
             "OPENRUNTIME_OUTAGE_SECONDS": str(self.outage_seconds),
             "OPENRUNTIME_CONTAINMENT": self.containment,
+            **{name: str(getattr(self, field)) for name, field in LIMITS.items()},
             "OPENRUNTIME_BEHIND_PROXY": "1" if self.behind_proxy else "",
             "OPENRUNTIME_SECRETS_KEY": str(self.secrets_key or ""),
         }
@@ -126,6 +140,7 @@ def from_env(environ: Mapping[str, str] | None = None, *, data: str | Path | Non
         max_attempts=_whole(env, "OPENRUNTIME_MAX_ATTEMPTS", 8, low=1, high=10_000),
         outage_seconds=_whole(env, "OPENRUNTIME_OUTAGE_SECONDS", 600, low=1, high=86_400),
         containment=_containment(env.get("OPENRUNTIME_CONTAINMENT", "")),
+        **{field: _limit(env, name) for name, field in LIMITS.items()},
         public_hosts=_listed(env.get("OPENRUNTIME_PUBLIC_HOSTS", "")),
         cors_origins=tuple(_origin(item) for item in _listed(env.get("OPENRUNTIME_CORS_ORIGINS", ""))),
         behind_proxy=env.get("OPENRUNTIME_BEHIND_PROXY", "") == "1",
@@ -161,6 +176,10 @@ def _whole(env: Mapping[str, str], name: str, default: int, *, low: int, high: i
     if not (re.fullmatch(r"[0-9]{1,9}", text) and low <= int(text) <= high):
         raise ConfigError(f"{name} must be a whole number from {low} to {high}, not {text[:40]!r}.")
     return int(text)
+
+
+def _limit(env: Mapping[str, str], name: str) -> int:
+    return _whole(env, name, getattr(Config, LIMITS[name]), low=1, high=1_000_000)
 
 
 def _broker(text: str) -> str:

@@ -9,7 +9,18 @@ from __future__ import annotations
 from contextlib import suppress
 from uuid import UUID, uuid4
 
-from shared import approvals, audit, commands, fleet, policy, readiness, secret_keeping, timeline, workspaces
+from shared import (
+    approvals,
+    audit,
+    backlog,
+    commands,
+    fleet,
+    policy,
+    readiness,
+    secret_keeping,
+    timeline,
+    workspaces,
+)
 from shared.audit import Act
 from shared.clock import now
 from shared.commands import CommandKind
@@ -102,6 +113,7 @@ def _record_refusal(task: Task, refusal: Refused) -> None:
 
 
 def _queue_attempt(task: Task, *, resume: bool, message: str | None) -> Attempt:
+    backlog.require_room()
     attempt = Attempt.create(
         id=str(uuid4()),
         task=task.number,

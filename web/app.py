@@ -8,7 +8,7 @@ from pathlib import Path
 from flask_openapi import Info, OpenAPI
 
 from broker.wakeup import Wakeup
-from shared import costs, doorbell, kept_secrets
+from shared import backlog, costs, doorbell, kept_secrets
 from shared.config import Config
 from shared.version import VERSION
 from web import api, metrics, pages, problems, security, sockets, strict_json
@@ -59,7 +59,14 @@ def create_app(
     kept_secrets.use_key(config)
     hub = Hub(listener or Wakeup(config.data / "bells" / "changes", watch=config.database).listener)
     folder = Path.cwd() if home is None else home
-    app.extensions[KEY] = Services(config, folder.resolve(), hub, Throttle())
+    app.extensions[KEY] = Services(
+        config,
+        folder.resolve(),
+        hub,
+        throttle=Throttle(config.wrong_credentials_per_minute),
+        writes=Throttle(config.writes_per_minute),
+    )
+    backlog.bound(config.max_queued)
     if on_ring is not None:
         doorbell.listen(on_ring)
     problems.install(app)

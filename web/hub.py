@@ -137,6 +137,11 @@ class Hub:
             self._members.add(member)
             return True
 
+    def held_by(self, holder: str) -> int:
+        """How many places one credential has."""
+        with self._guard:
+            return sum(member.holder == holder for member in self._members)
+
     def leave(self, member: Subscriber) -> None:
         self.cancel(member)
         with self._guard:

@@ -12,7 +12,7 @@ from prometheus_client import CollectorRegistry, Counter, Histogram, exposition
 from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily
 from prometheus_client.registry import Collector
 
-from shared import attempts, fleet, timeline
+from shared import backlog, fleet, timeline
 from shared.lifecycle import Status
 from shared.store.database import raw
 from web.reading import snapshot
@@ -35,7 +35,7 @@ class Store(Collector):
             yield _by_status("openruntime_tasks", "Tasks by status.", "task")
             yield _by_status("openruntime_attempts", "Attempts by status.", "attempt")
             yield GaugeMetricFamily(
-                "openruntime_queue_depth", "Attempts that wait for a slot.", value=attempts.queued_count()
+                "openruntime_queue_depth", "Attempts that wait for a slot.", value=backlog.queued()
             )
             open_commands = raw().execute("SELECT count(*) FROM command WHERE state IN ('accepted', 'taken')")
             yield GaugeMetricFamily(

@@ -22,6 +22,7 @@ from web.services import services
 
 Handler = TypeVar("Handler", bound=Callable[..., Any])
 SAFE_METHODS = frozenset({"GET", "HEAD", "OPTIONS"})
+OWNER = "owner"
 CSRF_HEADER, CSRF_FIELD = "X-CSRF-Token", "csrf_token"
 OWN_SITE = ("none", "same-origin")
 
@@ -71,7 +72,7 @@ class Credential:
         """What its requests are counted under; no secret."""
         if self.api_token is not None:
             return f"token:{self.api_token.id}"
-        return "owner" if self.login is None else f"login:{self.login.hash}"
+        return OWNER if self.login is None else f"login:{self.login.hash}"
 
     @property
     def actor(self) -> str:
@@ -148,6 +149,7 @@ def install(app: Flask, config: Config) -> None:
                 _require_own_page(found.login, names, host, origin)
             if request.endpoint and level is None:
                 raise Forbidden("This address has no declared authority.")
+            _count_write(found)
             if not found.is_person and request.endpoint and level is not Authority.CLIENT:
                 raise Forbidden("An API token cannot do this; only the owner can.")
         reading.allow_writes(request.method not in SAFE_METHODS or getattr(view, "writes", False))
@@ -209,11 +211,17 @@ def _bearer(config: Config, secret: str) -> Credential | None:
 
 def count_failure() -> None:
     """Note a wrong credential of this address; raises TooManyRequests when it is one too many."""
-    wait = services().throttle.failed(request.remote_addr or "")
+    _require_patience(services().throttle.count(request.remote_addr or ""), "wrong credentials")
+
+
+def _count_write(found: Credential) -> None:
+    if request.method not in SAFE_METHODS:
+        _require_patience(services().writes.count(found.key), "writes with this credential")
+
+
+def _require_patience(wait: int, what: str) -> None:
     if wait:
-        raise TooManyRequests(
-            f"Too many wrong credentials; wait {wait} seconds.", headers={"Retry-After": str(wait)}
-        )
+        raise TooManyRequests(f"Too many {what}; wait {wait} seconds.", headers={"Retry-After": str(wait)})
 
 
 def _signed_out(level: Authority | None) -> BaseResponse:

@@ -17,7 +17,6 @@ from typing import Any
 
 from gunicorn.app.base import BaseApplication
 from gunicorn.http.errors import ParseException
-from gunicorn.workers.gthread import ThreadWorker
 
 from shared import accounts, audit, instance, masking
 from shared.config import Config, is_loopback
@@ -25,6 +24,7 @@ from shared.errors import ConfigError, InstanceRunning
 from shared.store.database import close, database, open_store
 from web import problems
 from web.app import THREADS, create_app
+from web.arrivals import ArrivalsWorker
 from web.hosts import WILDCARDS
 from web.services import KEY
 
@@ -153,7 +153,7 @@ class _Server(BaseApplication):
         return app
 
 
-class Worker(ThreadWorker):
+class Worker(ArrivalsWorker):
     """One process of threads that ends within a second, and answers broken requests as problems."""
 
     def init_signals(self) -> None:

@@ -1,4 +1,4 @@
-"""What one web process has besides the request: its settings, its home folder, its hub, its throttle."""
+"""What one web process has besides the request: its settings, its home folder, its hub, its limits."""
 
 from __future__ import annotations
 
@@ -21,7 +21,9 @@ class Services:
     config: Config
     home: Path
     hub: Hub
+    #: wrong credentials by address, and writes by credential
     throttle: Throttle
+    writes: Throttle
 
 
 def services() -> Services:

@@ -18,10 +18,10 @@ from wsproto.utilities import LocalProtocolError
 
 from shared import tasks
 from shared.clock import now, rfc3339
-from shared.errors import BadRequest, Refused, Unavailable
+from shared.errors import BadRequest, Refused, TooManyRequests, Unavailable
 from web import strict_json, views
 from web.hub import BOARD, PAGE, Hub, pages, task_topic
-from web.security import Authority, Credential, authority, credential
+from web.security import OWNER, Authority, Credential, authority, credential
 from web.services import services
 from web.subscriber import Frame, Subscriber
 from web.wire import SlowConsumer, Wire, text_frame
@@ -39,6 +39,7 @@ MESSAGES_WAITING = 100
 SPARE_THREADS = 16
 #: A reader that overflows this often in a minute is told that it is too slow.
 OVERFLOWS = 10
+RETRY_SECONDS = 5
 AUTHORITY_LOST, RESTART, TOO_SLOW = 1008, 1012, 1013
 
 
@@ -61,7 +62,8 @@ def install(app: Flask, threads: int) -> None:
         if request.endpoint != ENDPOINT or request.method != "GET":
             return None
         _require_handshake()
-        member = Subscriber(threading.Event())
+        member = Subscriber(threading.Event(), credential().key)
+        _require_share(member.holder)
         if not services().hub.enter(member, most):
             raise Unavailable(
                 f"{most} live streams are open, the most there can be; use the events' address."
@@ -84,6 +86,16 @@ def install(app: Flask, threads: int) -> None:
     def live(ws: Server) -> None:
         """Subscribe to tasks and the board."""
         Connection(ws, places.member, services().hub, credential()).serve()
+
+
+def _require_share(holder: str) -> None:
+    """One browser or program cannot take all places; the owner's own token may."""
+    each = services().config.streams_per_credential
+    if holder != OWNER and services().hub.held_by(holder) >= each:
+        raise TooManyRequests(
+            f"{each} live streams are open with this credential, the most it may have.",
+            headers={"Retry-After": str(RETRY_SECONDS)},
+        )
 
 
 def _require_handshake() -> None:

@@ -25,8 +25,10 @@ class Frame:
 class Subscriber:
     """Filled by the hub's thread, emptied by the socket's; `wake` rings the latter."""
 
-    def __init__(self, wake: threading.Event) -> None:
+    def __init__(self, wake: threading.Event, holder: str = "") -> None:
         self.wake = wake
+        #: The credential whose place it takes.
+        self.holder = holder
         #: Delivers a frame at once and says whether it did: 500 threads woken for 500 sends cost four times the CPU.
         self.deliver: Callable[[Frame], bool] = lambda frame: False
         self._guard = threading.Lock()

@@ -1,4 +1,4 @@
-"""How often one address may present a wrong credential."""
+"""How often one caller may do something: present a wrong credential, or write."""
 
 from __future__ import annotations
 
@@ -6,27 +6,25 @@ import threading
 import time
 from collections import OrderedDict, deque
 
-#: Wrong credentials per address and minute (reliability S8); right ones are never counted.
-LIMIT = 20
 WINDOW_SECONDS = 60.0
-ADDRESSES = 1024
+CALLERS = 1024
 
 
 class Throttle:
-    """A sliding window per address, in memory; the oldest addresses are forgotten beyond a bound."""
+    """A sliding window per caller, in memory; the oldest callers are forgotten beyond a bound."""
 
-    def __init__(self, limit: int = LIMIT, window_seconds: float = WINDOW_SECONDS) -> None:
+    def __init__(self, limit: int, window_seconds: float = WINDOW_SECONDS) -> None:
         self._limit, self._window = limit, window_seconds
         self._guard = threading.Lock()
         self._seen: OrderedDict[str, deque[float]] = OrderedDict()
 
-    def failed(self, address: str) -> int:
-        """Count a wrong credential; the seconds to wait when it is one too many, else 0."""
+    def count(self, caller: str) -> int:
+        """Count one more; the seconds to wait when it is one too many, else 0."""
         now = time.monotonic()
         with self._guard:
-            times = self._seen.setdefault(address, deque())
-            self._seen.move_to_end(address)
-            if len(self._seen) > ADDRESSES:
+            times = self._seen.setdefault(caller, deque())
+            self._seen.move_to_end(caller)
+            if len(self._seen) > CALLERS:
                 self._seen.popitem(last=False)
             while times and times[0] <= now - self._window:
                 times.popleft()

@@ -12,7 +12,7 @@ import time
 from contextlib import suppress
 
 from broker.liveness import Owners
-from shared import approvals, attempts, commands, fleet, landings, limits
+from shared import approvals, attempts, backlog, commands, fleet, landings, limits
 from shared.commands import CommandKind
 from shared.crashpoints import crashpoint
 from shared.errors import OpenRuntimeError, Refused
@@ -69,7 +69,7 @@ class Janitor(threading.Thread):
             self._beaten_at = time.monotonic()
         self._forget_the_dead()
         self._take_over()
-        if attempts.queued_count():
+        if backlog.queued():
             self._office.start_next()
         approvals.expire_due()
         limits.resume_due()

@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from shared import attempts, clock, commands, tasks, timeline
+from shared import attempts, backlog, clock, commands, tasks, timeline
 from shared.approvals import Question, Verdict
 from shared.attempts import CLAIMS, Ending
 from shared.clock import now
@@ -46,10 +46,10 @@ def test_claims_go_by_priority_then_by_age_whatever_the_clock_does(
     for number, priority in enumerate((0, 5, 0, -1, 5)):
         monkeypatch.setattr(tasks, "now", lambda n=number: clock.now() - timedelta(days=n))
         wanted.append((-priority, number, board.queued(board.new(priority=priority)).id))
-    assert attempts.queued_count() == 5
+    assert backlog.queued() == 5
     claimed = [attempts.claim_next(WORKER, 8) for _ in wanted]
     assert [one and one.id for one in claimed] == [id for _, _, id in sorted(wanted)]
-    assert attempts.queued_count() == 0
+    assert backlog.queued() == 0
 
 
 def test_no_more_run_than_there_are_slots_and_waiting_for_a_person_holds_none(board: Board) -> None:
