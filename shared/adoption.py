@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import os
+from pathlib import Path
 
-from shared import audit, sessions
+from shared import audit, creation, sessions
 from shared.audit import Act
+from shared.creation import NewTask
 from shared.errors import BadRequest, Conflict
 from shared.sessions import Session
 from shared.store.database import transaction
@@ -25,6 +27,13 @@ def elsewhere(session: Session, workspace: str) -> str | None:
     return None
 
 
+def create(new: NewTask, home: Path, session: Session | None) -> Task:
+    """A task, which takes up `session` where one is given; both or neither. Raises what each of them raises."""
+    with transaction():
+        task = creation.create(new, home)
+        return adopt(task, session) if session is not None else task
+
+
 def adopt(task: Task, session: Session) -> Task:
     """Have a task that never ran take up a session a person began: its first start resumes it.
 
@@ -33,11 +42,11 @@ def adopt(task: Task, session: Session) -> Task:
     """
     if session.runner != task.runner:
         raise BadRequest("The session belongs to another runner; choose that one.")
-    if problem := elsewhere(session, task.workspace):
-        raise BadRequest(problem)
     with transaction():
         if sessions.owners([session]).get((session.runner, session.session_id), task.id) != task.id:
             raise Conflict("The session belongs to a task already; reply to that one.")
+        if problem := elsewhere(session, task.workspace):
+            raise BadRequest(problem)
         if Attempt.select().where(Attempt.task == task.number).exists():
             raise Conflict("The task has run already, with a session of its own.")
         Task.update(runner_session_id=session.session_id).where(Task.number == task.number).execute()

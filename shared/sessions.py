@@ -190,6 +190,15 @@ def find(session_id: str) -> Session:
     return found[0]
 
 
+def session(runner: str, session_id: str) -> Session:
+    """The session, or sub-agent, of a runner with this id; raises NotFound."""
+    query = _rows().where(AgentSession.runner == runner, AgentSession.session_id == session_id)
+    found = _read(query.order_by(AgentSession.updated_at.desc()).limit(1))
+    if not found:
+        raise NotFound("There is no such agent session on this machine any more.")
+    return found[0]
+
+
 def _is_top() -> Any:
     """Not a sub-agent of a session that is shown."""
     parent = AgentSession.alias("parent")

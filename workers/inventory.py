@@ -6,9 +6,7 @@ Only what is new in a file is read. One worker of a host does it at a time: a lo
 from __future__ import annotations
 
 import fcntl
-import logging
 import os
-import threading
 import time
 from collections.abc import Callable, Mapping
 from contextlib import suppress
@@ -16,22 +14,17 @@ from pathlib import Path
 from types import ModuleType
 from typing import Any
 
-import peewee
-
 from broker.wakeup import Wakeup
 from shared import sessions
 from shared.clock import EPOCH, from_micros, now
 from shared.config import Config
-from shared.store.database import close
+from workers.rounds import Rounds
 from workers.sessions import claude, codex, files, lines
 from workers.sessions.files import File
 from workers.sessions.found import Found
 from workers.sessions.transcript import Transcript
 
-log = logging.getLogger(__name__)
 STORES: tuple[ModuleType, ...] = (codex, claude)
-#: Nobody's ring is waited for longer than this.
-SAFETY_SECONDS = 5.0
 #: Between two looks at least this, and so many times as long as the look took: a huge store costs a tenth of a core.
 REST_SECONDS = 1.0
 REST_FACTOR = 10
@@ -39,67 +32,36 @@ REST_FACTOR = 10
 ROWS = 200
 
 
-class Inventory(threading.Thread):
+class Inventory(Rounds):
     """Looks on its own thread; `look` may be called by itself."""
 
     def __init__(self, config: Config, orders: Wakeup) -> None:
-        super().__init__(name="inventory", daemon=True)
+        super().__init__("inventory", orders)
         self._config = config
-        self._orders = orders
-        self._closing = threading.Event()
         self._settled = False
         self._lock: int | None = None
 
-    def run(self) -> None:
-        bell = self._orders.listener()
-        try:
-            self._guarded(self._begin)
-            while not self._closing.is_set():
-                self._guarded(self._answer)
-                bell.wait(SAFETY_SECONDS)
-                if bell.is_lost():
-                    bell.close()
-                    bell = self._orders.listener()
-        finally:
-            bell.close()
-            if self._lock is not None:
-                os.close(self._lock)
-            close()
-
-    def stop(self) -> None:
-        """End within the file in hand."""
-        self._closing.set()
-        self._orders.notify()
-        self.join(2)
-
-    def look(self) -> None:
-        """Look through every store once; what is interrupted is taken up by the next look."""
-        settled, self._settled = self._settled, False
-        look_through(self._config.environment, self._closing.is_set, self._config.homes, settled=settled)
-        self._settled = True
-
-    def _guarded(self, step: Callable[[], None]) -> None:
-        try:
-            step()
-        except lines.Interrupted:
-            pass
-        except peewee.DatabaseError as error:
-            log.warning("the inventory of sessions could not reach the store: %s", error)
-            close()
-        except Exception:
-            log.exception("looking through the agents' sessions failed")
-
-    def _begin(self) -> None:
+    def begin(self) -> None:
         if self._has_turn():
             self.look()
 
-    def _answer(self) -> None:
+    def round(self) -> None:
         """Look when somebody asked, or nobody ever did; then rest."""
         if not sessions.all_looked_at() and self._has_turn():
             began = time.monotonic()
             self.look()
             took = time.monotonic() - began
-            self._closing.wait(max(REST_SECONDS, took * REST_FACTOR))
+            self.closing.wait(max(REST_SECONDS, took * REST_FACTOR))
+
+    def end(self) -> None:
+        if self._lock is not None:
+            os.close(self._lock)
+
+    def look(self) -> None:
+        """Look through every store once; what is interrupted is taken up by the next look."""
+        settled, self._settled = self._settled, False
+        look_through(self._config.environment, self.closing.is_set, self._config.homes, settled=settled)
+        self._settled = True
 
     def _has_turn(self) -> bool:
         """Whether this worker is the one that looks; the lock goes with its holder's life."""

@@ -27,6 +27,7 @@ from workers.inspection import Inspector
 from workers.inventory import Inventory
 from workers.janitor import Janitor
 from workers.office import Office
+from workers.transcripts import Transcripts
 
 log = logging.getLogger(__name__)
 
@@ -65,6 +66,8 @@ def main(config: Config) -> int:
     inspector.start()
     inventory = Inventory(config, bells.orders)
     inventory.start()
+    transcripts = Transcripts(config, bells.orders)
+    transcripts.start()
     consumer = dramatiq.Worker(carrier, worker_threads=THREADS)
     consumer.start()
     threading.Thread(target=_look_for_runners, args=(config,), name="runners", daemon=True).start()
@@ -74,6 +77,7 @@ def main(config: Config) -> int:
     janitor.stop()
     inspector.stop()
     inventory.stop()
+    transcripts.stop()
     office.close()
     consumer.stop(timeout=CLOSE_AT_ONCE_MILLIS if signals.interrupted else CLOSE_MILLIS)
     fleet.forget_worker(office.worker)

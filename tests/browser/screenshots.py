@@ -22,6 +22,7 @@ PAGES = {
     "board": "/",
     "inbox": "/ui/inbox",
     "sessions": "/ui/sessions",
+    "transcript": seed.TRANSCRIPT,
     "workspaces": "/ui/workspaces",
     "runners": "/ui/runners",
 }

@@ -8,7 +8,7 @@ import textwrap
 from datetime import timedelta
 from pathlib import Path
 
-from shared.clock import now, rfc3339
+from shared.clock import now, parse, rfc3339
 from tests.installation import Installation, git, repository
 from tests.waiting import wait_until
 
@@ -89,6 +89,21 @@ HELD = (
       "It remembers how you resolved a conflict. When the same conflict comes again, it resolves it that way.")),
 )  # fmt: skip
 
+#: The page of the first of them.
+TRANSCRIPT = f"/ui/sessions/{HELD[0][0]}/{HELD[0][1]}"
+LOOKED = (
+    {"type": "thinking", "thinking": "The nine failures are in `checkout/errors.py`; first see who shows them."},
+    {"type": "tool_use", "id": "t1", "name": "Bash",
+     "input": {"command": "rg -n 'Something went wrong' shop", "description": "Find the sentence"}},
+    {"type": "tool_use", "id": "t2", "name": "Bash",
+     "input": {"command": "pytest -q shop/test_checkout.py", "description": "Run the tests"}},
+)  # fmt: skip
+FOUND = (
+    {"type": "tool_result", "tool_use_id": "t1",
+     "content": "\n".join(f"shop/checkout/errors.py:{12 + 7 * n}:    return \"Something went wrong\"" for n in range(9))},
+    {"type": "tool_result", "tool_use_id": "t2", "is_error": True, "content": "1 failed, 40 passed in 2.1s"},
+)  # fmt: skip
+
 
 def sessions(here: Installation, places: dict[str, Path]) -> None:
     """Sessions a person held in a terminal, as both programs keep them, one with a sub-agent; and seen by the worker."""
@@ -104,19 +119,33 @@ def sessions(here: Installation, places: dict[str, Path]) -> None:
 
 def _claude(home: Path, id: str, cwd: str, title: str | None, at: str, said: tuple[str, ...]) -> None:
     folder = home / ".claude/projects" / cwd.replace("/", "-")
-    about = {"sessionId": id, "cwd": cwd, "timestamp": at}
+    about = {"sessionId": id, "cwd": cwd}
+    asked, answered = said
+    turns: list[tuple[str, object]] = [("user", asked)]
+    if title:
+        turns += [("assistant", list(LOOKED)), ("user", list(FOUND))]
+    turns.append(("assistant", [{"type": "text", "text": answered}]))
     lines: list[dict[str, object]] = [
-        {**about, "type": role, "message": {"role": role, "content": [{"type": "text", "text": text}]}}
-        for role, text in zip(("user", "assistant"), said, strict=True)
+        {
+            **about,
+            "timestamp": _later(at, 7 * number),
+            "type": role,
+            "message": {"role": role, "content": content},
+        }
+        for number, (role, content) in enumerate(turns)
     ]
     _write(folder / f"{id}.jsonl", [*lines, *([{"type": "ai-title", "aiTitle": title}] if title else [])])
     if title:
-        agent = {**about, "isSidechain": True, "agentId": "a1b2c3d4", "type": "user"}
+        agent = {**about, "timestamp": at, "isSidechain": True, "agentId": "a1b2c3d4", "type": "user"}
         text = "Find every place in the shop that shows an error to a customer"
         _write(
             folder / id / "subagents/agent-a1b2c3d4.jsonl",
             [{**agent, "message": {"role": "user", "content": text}}],
         )
+
+
+def _later(at: str, seconds: int) -> str:
+    return str(rfc3339(parse(at) + timedelta(seconds=seconds)))
 
 
 def _codex(home: Path, id: str, cwd: str, title: str | None, at: str, said: tuple[str, ...]) -> None:

@@ -57,3 +57,16 @@ def test_a_session_held_in_a_repository_can_be_continued_here_and_in_a_terminal(
     expect(row.get_by_role("link", name="New task here")).to_have_count(0)
     row.locator("summary").click()
     expect(row).to_contain_text(f"claude --resume {seed.HELD[0][1]}")
+
+
+def test_a_transcript_is_read_without_a_script_and_leads_to_its_sub_agent(visit: Open) -> None:
+    page = visit("/ui/sessions", java_script_enabled=False)
+    page.get_by_role("link", name="Rework the checkout's error messages", exact=True).click()
+    expect(page.locator(".told .event")).to_have_count(5)
+    call = page.locator(".call", has_text="rg -n")
+    call.locator("summary").first.click()
+    expect(call).to_contain_text("shop/checkout/errors.py:12")
+    expect(page.locator(".failed .call")).to_contain_text("1 failed, 40 passed")
+    page.get_by_text("1 sub-agent, details").click()
+    page.get_by_role("link", name="Find every place in the shop").click()
+    expect(page.locator(".told")).to_contain_text("The agent that began it")

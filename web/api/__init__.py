@@ -20,6 +20,7 @@ from web.api import (
     steering,
     tasks,
     tokens,
+    transcripts,
     workspaces,
 )
 
@@ -27,6 +28,7 @@ RESOURCES = (
     health,
     runners,
     sessions,
+    transcripts,
     workspaces,
     presets,
     tasks,

@@ -7,7 +7,7 @@ import binascii
 import os
 import re
 import shlex
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from urllib.parse import urlencode
 
 from flask import Response, request
@@ -15,7 +15,7 @@ from flask_openapi import APIBlueprint
 
 from shared import fleet, sessions
 from shared.clock import from_micros, rfc3339
-from shared.errors import BadRequest
+from shared.errors import BadRequest, NotFound
 from shared.sessions import Session
 from web import answers, effects, views
 from web.api import results, schemas
@@ -58,6 +58,15 @@ def refresh() -> None:
         effects.until(lambda: sessions.all_looked_at() or None, effects.STEER_SECONDS)
 
 
+def looked_for(find: Callable[[], Session]) -> Session:
+    """The session that `find` finds, once more after a look where it is not known yet; raises NotFound."""
+    try:
+        return find()
+    except NotFound:
+        refresh()
+        return find()
+
+
 def _page(query: schemas.SessionList, after: tuple[int, str] | None) -> tuple[list[str], str | None]:
     """As many sessions as were asked for and fit into one answer, and the cursor of the next page."""
     texts: list[str] = []
@@ -71,7 +80,7 @@ def _page(query: schemas.SessionList, after: tuple[int, str] | None) -> tuple[li
         found = sessions.listed(runner=query.runner, text=query.q, limit=step + 1, after=after)
         tasks = sessions.owners(found)
         for session in found[:step]:
-            text = views.text(_view(session, tasks.get((session.runner, sessions.owning_id(session)))))
+            text = views.text(view(session, tasks.get((session.runner, sessions.owning_id(session)))))
             left -= len(text)
             if texts and left < 0:
                 return texts, last
@@ -83,7 +92,7 @@ def _page(query: schemas.SessionList, after: tuple[int, str] | None) -> tuple[li
     return texts, last
 
 
-def _view(row: Session, task_id: str | None) -> views.View:
+def view(row: Session, task_id: str | None) -> views.View:
     """The reference system's thirteen fields."""
     return {
         "runner": row.runner,

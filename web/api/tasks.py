@@ -12,12 +12,14 @@ from typing import Any
 from flask import Response, request
 from flask_openapi import APIBlueprint
 
-from shared import agent_options, archive, creation, fleet, tasks, workspaces
+from shared import adoption, agent_options, archive, creation, fleet, sessions, tasks, workspaces
 from shared.clock import from_micros, to_micros
-from shared.errors import BadRequest, WrongShape
+from shared.errors import BadRequest, Forbidden, WrongShape
+from shared.sessions import Session
 from shared.store.models import Command, Task
 from web import answers, effects, event_text, idempotency, views
 from web.api import results, schemas
+from web.api.sessions import looked_for
 from web.bodies import body_optional
 from web.reading import snapshot
 from web.security import Authority, authority, credential
@@ -118,12 +120,13 @@ def create(body: schemas.NewTask) -> Response:
         raise WrongShape(f"runner: there is no runner {body.runner!r}.", field="runner")
     new, home = _new(body), services().home
     _require_tasks(new.options.get("depends_on", []))
+    session = _taken_up(body.session_id) if body.session_id else None
     key = request.headers.get("Idempotency-Key")
     if key is None:
-        return answers.task(creation.create(new, home))
+        return answers.task(adoption.create(new, home, session))
     workspaces.resolve(new.workspace, home)  # a slow disk must not hold the store's write lock below
     digest = hashlib.sha256(json.dumps(request.get_json(), sort_keys=True).encode()).hexdigest()
-    return answers.task(idempotency.once(key, digest, lambda: creation.create(new, home)))
+    return answers.task(idempotency.once(key, digest, lambda: adoption.create(new, home, session)))
 
 
 def _new(body: schemas.NewTask) -> creation.NewTask:
@@ -145,6 +148,13 @@ def _new(body: schemas.NewTask) -> creation.NewTask:
         options=options,
         within_workspace=not credential().is_person,
     )
+
+
+def _taken_up(session_id: str) -> Session:
+    """The agent session a task is to go on with; what was said in it is the person's."""
+    if not credential().is_person:
+        raise Forbidden("Only the person may go on with a session of theirs.")
+    return looked_for(lambda: sessions.find(session_id))
 
 
 def _require_tasks(ids: list[str]) -> None:

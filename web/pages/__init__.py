@@ -25,6 +25,7 @@ from web.pages import (
     steering,
     task,
     timeline,
+    transcripts,
     words,
     workspaces,
 )
@@ -46,6 +47,7 @@ def install(app: Flask) -> None:
         workspaces,
         runners,
         sessions,
+        transcripts,
         costs,
         settings,
     ):

@@ -163,12 +163,7 @@ def compose() -> BaseResponse:
     digest = hashlib.sha256(json.dumps(sent, sort_keys=True).encode()).hexdigest()
     wanted = forms.field("session", 200)
     session = sessions.find(wanted) if wanted else None
-
-    def made() -> Task:
-        task = creation.create(new, home)
-        return adoption.adopt(task, session) if session is not None else task
-
-    task = idempotency.once(forms.field("key", 64), digest, made)
+    task = idempotency.once(forms.field("key", 64), digest, lambda: adoption.create(new, home, session))
     if task.status is Status.QUEUED and task.live_attempt is None:
         #: A task that waits for its approval says so on its card; it is there all the same.
         with suppress(NotReady):

@@ -45,6 +45,8 @@ NAVIGATION = (
     Item("search", "/ui/search", "Search", "search", "g f", secondary=True),
     Item("settings", "/ui/settings", "Settings", "settings", "g t", secondary=True),
 )
+#: Pages below one of these.
+WITHIN = {"transcript": "sessions"}
 #: What a person is waited for by: these count in the top bar, the title and the favicon.
 WAITING = ("approval", "question", "policy")
 
@@ -91,7 +93,8 @@ class Frame:
 
     @property
     def current(self) -> str:
-        return request.endpoint or ""
+        """The endpoint of the navigation that this page belongs to."""
+        return WITHIN.get(request.endpoint or "", request.endpoint or "")
 
     @property
     def waiting(self) -> int:

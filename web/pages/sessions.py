@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from urllib.parse import urlencode
+from urllib.parse import quote, urlencode
 
 from flask import Flask
 
@@ -31,6 +31,11 @@ class Shown:
     below: Sequence[Session] = ()
 
     @property
+    def address(self) -> str | None:
+        """The page of what was said in it."""
+        return address(self.session) if self.transcript else None
+
+    @property
     def continues(self) -> str | None:
         """The composer, filled in; None where nothing can be continued."""
         row = self.session
@@ -40,8 +45,14 @@ class Shown:
         return f"/?{urlencode(filled)}#composer"
 
 
+def address(session: Session) -> str:
+    """The page of what was said in a session."""
+    return f"/ui/sessions/{quote(session.runner, safe='')}/{quote(session.session_id, safe='')}"
+
+
 def install(app: Flask) -> None:
     app.add_url_rule("/ui/sessions", "sessions", page)
+    app.jinja_env.globals["session_path"] = address
 
 
 @authority(Authority.PAGE)

@@ -35,13 +35,14 @@ NEXT = {
 
 
 class Call(NamedTuple):
-    """A tool's call with its result, if that is there."""
+    """A tool's call with its result, if that is there; without it and `is_live` it still runs."""
 
     title: str
     about: Mapping[str, Any]
     result: str | None
     failed: bool
     seconds: float | None
+    is_live: bool = True
 
 
 def said(text: str) -> Markup:
@@ -76,7 +77,9 @@ def output(text: str) -> Markup:
 
 def call(given: Call) -> Markup:
     """Chip, one line, how it went; input and output open below."""
-    if given.seconds is None:
+    if given.seconds is None and not given.is_live:
+        state = Markup("")
+    elif given.seconds is None:
         state = Markup('<span class="quiet state" data-waits>running</span>')
     else:
         word = "failed" if given.failed else ""
@@ -88,6 +91,7 @@ def call(given: Call) -> Markup:
         if given.result is None
         else Markup('<p class="part">Output</p>{}').format(output(given.result))
     )
+    tool = str(given.about.get("tool") or "tool")
     return Markup(
         '<details class="body call" data-call="{id}"{open}><summary><span class="chip">{tool}</span>'
         '<code class="argument">{title}</code>{state}</summary>'
@@ -95,8 +99,8 @@ def call(given: Call) -> Markup:
     ).format(
         id=spelled(given.about.get("tool_use_id")),
         open=Markup(" open") if given.failed else "",
-        tool=visible(given.about.get("tool") or "tool"),
-        title=visible(given.title),
+        tool=visible(tool),
+        title=visible(given.title.removeprefix(f"{tool} ")),
         state=state,
         input=tool_input(given.about.get("input")),
         answer=answer,
@@ -193,8 +197,9 @@ def reply(text: str, about: Mapping[str, Any]) -> Markup:
         if about.get("delivery") == "queued"
         else ""
     )
-    return Markup('<div class="body"><p class="who"><b>You</b>{}</p><p class="text">{}</p></div>').format(
-        queued, visible(text, breaks=True)
+    who = "The agent that began it" if about.get("by") == "agent" else "You"
+    return Markup('<div class="body"><p class="who"><b>{}</b>{}</p><p class="text">{}</p></div>').format(
+        who, queued, visible(text, breaks=True)
     )
 
 

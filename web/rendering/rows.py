@@ -34,11 +34,15 @@ class Seen(NamedTuple):
 
 @dataclass(frozen=True)
 class Context:
-    """What rows need besides their events: the task's path, its runner, and the approvals they name, by id."""
+    """What rows need besides their events: the task's path, its runner, and the approvals they name, by id.
+
+    `is_live` says that a call without its result still runs; of a transcript it may stand on another page.
+    """
 
     path: str
     runner: str = "shell"
     approvals: Mapping[str, Any] = field(default_factory=dict)
+    is_live: bool = True
 
 
 @dataclass(frozen=True)
@@ -125,7 +129,7 @@ def _body(group: Group, context: Context) -> tuple[str, Markup]:
             answer = group.result[0] if group.result else None
             failed = bool(answer and answer.metadata.get("failed"))
             seconds = (answer.at - first.at).total_seconds() if answer else None
-            call = bodies.Call(first.message, first.metadata, result, failed, seconds)
+            call = bodies.Call(first.message, first.metadata, result, failed, seconds, context.is_live)
             return f"tool{' failed' if failed else ''}", bodies.call(call)
         case "tool-result":
             failed = bool(first.metadata.get("failed"))

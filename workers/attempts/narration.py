@@ -7,7 +7,6 @@ from collections.abc import Iterator, Mapping
 from typing import Any
 
 from shared.events import Category, Draft, Kind
-from shared.store.models import Attempt
 from workers.attempts.reading import PIECE_BYTES, pieces_of
 from workers.runners.observations import (
     Hindered,
@@ -33,8 +32,8 @@ MARKS = {"completed": "[x]", "in_progress": "[~]"}
 class Narrator:
     """Words one attempt's observations; plain output shares its metadata object from line to line."""
 
-    def __init__(self, attempt: Attempt, runner: str) -> None:
-        self._attempt = attempt.id
+    def __init__(self, attempt_id: str, runner: str) -> None:
+        self._attempt = attempt_id
         self._runner = runner
         self._whole = {stream: self._output(stream) for stream in STREAMS}
         self._partial = {stream: {**self._output(stream), "partial": True} for stream in STREAMS}

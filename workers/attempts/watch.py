@@ -88,7 +88,7 @@ class Watch:
         self.hindrance = self.attempt.hindrance
         self.hindered_since = time.monotonic()
         self.lines = LineReader(self.attempt.reader_state, pieces=self.reader.partial_lines)
-        self.narrator = Narrator(self.attempt, self.runner.name)
+        self.narrator = Narrator(self.attempt.id, self.runner.name)
         self._quiet_since = time.monotonic()
         self._progress = self._blank()
 

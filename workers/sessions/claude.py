@@ -9,6 +9,9 @@ from pathlib import Path
 from typing import Any
 
 from workers import beneath
+from workers.runners import streams
+from workers.runners.claude import blocks
+from workers.runners.observations import Noticed, Observation, Replied
 from workers.sessions import lines, text
 from workers.sessions.found import Found
 from workers.sessions.transcript import Transcript, word
@@ -94,6 +97,29 @@ def _subagent(seen: Transcript, place: Path, count: int) -> Found | None:
     title = seen.title(TITLES)
     key = f"{parent or place.parent}/{name}"
     return Found(name, "claude-subagent-jsonl", key, parent, title, count)
+
+
+def told(line: dict[str, Any], path: str) -> list[Observation]:
+    """What one line of a transcript says, as the live stream would have told it."""
+    if line.get("isSidechain") is True and not is_subagent(path):
+        return []
+    content = streams.at(line, "message", "content")
+    match line.get("type"):
+        case "assistant":
+            return blocks.said(content)
+        case "user":
+            return [*_heard(line, streams.text_of(content)), *blocks.given_back(content)]
+        case "system" if isinstance(line.get("content"), str):
+            return [Noticed(text.gist(line["content"]))]
+    return []
+
+
+def _heard(line: dict[str, Any], said: str) -> list[Observation]:
+    """What a person wrote, or a program in a person's name."""
+    if not said.strip():
+        return []
+    written = line.get("isMeta") is True or line.get("isCompactSummary") is True or text.is_synthetic(said)
+    return [Noticed(text.gist(said))] if written else [Replied(said)]
 
 
 def beside(path: str, seen: Transcript) -> None:

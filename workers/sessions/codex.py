@@ -8,7 +8,8 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
-from workers.sessions import lines, text
+from workers.runners.observations import Observation
+from workers.sessions import lines, rollout, text
 from workers.sessions.found import Found
 from workers.sessions.transcript import Transcript, word
 
@@ -97,6 +98,11 @@ def result(seen: Transcript, path: str, index: dict[str, Any]) -> Found | None:
     return Found(id, "codex-jsonl", id, None, title, count, entry.updated_at if entry else None)
 
 
+def told(line: dict[str, Any], path: str) -> list[Observation]:
+    """What one line of a rollout says, as the live stream would have told it."""
+    return rollout.told(line)
+
+
 def beside(path: str, seen: Transcript) -> None:
     """Nothing stands beside a rollout."""
 
@@ -119,3 +125,8 @@ def index(home: str, stopping: Callable[[], bool]) -> dict[str, Any]:
     except OSError:
         pass
     return found
+
+
+def is_subagent(path: str) -> bool:
+    """Codex keeps what its sub-agents said as sessions of their own."""
+    return False

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import sys
 import zlib
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
@@ -52,7 +53,7 @@ def read(
     file = beneath.open_regular(path)
     try:
         offset = place.offset
-        for line, end, is_ended in _lines(file, offset, stopping):
+        for line, end, is_ended in each(file, offset, stopping):
             found = parsed(line)
             if found is not None:
                 take(found)
@@ -73,10 +74,15 @@ def parsed(line: bytes) -> dict[str, Any] | None:
     return found if isinstance(found, dict) else None
 
 
-def _lines(file: int, offset: int, stopping: Callable[[], bool]) -> Iterator[tuple[bytes, int, bool]]:
-    """(line without its newline, where it ends, whether it has); a line that is too long is empty."""
+def each(
+    file: int, offset: int, stopping: Callable[[], bool], until: int = sys.maxsize
+) -> Iterator[tuple[bytes, int, bool]]:
+    """(line without its newline, where it ends, whether it has); a line that is too long is empty.
+
+    What stands from `until` on is not read.
+    """
     rest, too_long = b"", False
-    while chunk := os.pread(file, CHUNK_BYTES, offset):
+    while chunk := os.pread(file, min(CHUNK_BYTES, until - offset), offset):
         if stopping():
             raise Interrupted
         offset += len(chunk)

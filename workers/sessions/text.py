@@ -38,6 +38,12 @@ def is_synthetic(text: str) -> bool:
     return text.lstrip().startswith(SYNTHETIC)
 
 
+def gist(text: str) -> str:
+    """The beginning of what a program wrote, on one line: there is more of it than anybody reads."""
+    line = " ".join(text[:LOOKED_AT_CHARACTERS].split())
+    return line if len(line) <= SHOWN_CHARACTERS else f"{line[:SHOWN_CHARACTERS]}…"
+
+
 def shown(text: Any) -> str | None:
     """One redacted line of at most 220 characters, or None when nothing can be shown."""
     if not isinstance(text, str):

@@ -5,7 +5,7 @@ from __future__ import annotations
 from shared.store.models.access import ApiToken, Idempotency, Login, LoginLink, Secret
 from shared.store.models.audit import AuditEntry
 from shared.store.models.columns import INSERTED, Table, json_text
-from shared.store.models.fleet import AgentSession, AgentStore, Runner, Worker
+from shared.store.models.fleet import AgentSession, AgentStore, Runner, TranscriptPage, Worker
 from shared.store.models.places import Inspection, Workspace
 from shared.store.models.review import Capture, Landing
 from shared.store.models.work import Approval, Attempt, Command, Event, Task
@@ -24,6 +24,7 @@ TABLES = (
     Runner,
     AgentSession,
     AgentStore,
+    TranscriptPage,
     Idempotency,
     LoginLink,
     Login,
@@ -53,6 +54,7 @@ __all__ = [
     "Secret",
     "Table",
     "Task",
+    "TranscriptPage",
     "Worker",
     "Workspace",
     "json_text",

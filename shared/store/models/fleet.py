@@ -50,3 +50,10 @@ class AgentStore(Table):
     home = peewee.TextField(null=True)
     wanted_at = InstantField()
     indexed_at = InstantField(null=True)
+
+
+class TranscriptPage(Table):
+    request = peewee.TextField(primary_key=True)
+    wanted_at = InstantField()
+    read_at = InstantField(null=True)
+    page = JSONText(null=True)

@@ -11,6 +11,7 @@ from web.api.results.inventories import (
     Runner,
     Secret,
     Sessions,
+    Transcript,
     Workspace,
 )
 from web.api.results.result import Problem
@@ -38,5 +39,6 @@ __all__ = [
     "Sessions",
     "Task",
     "Token",
+    "Transcript",
     "Workspace",
 ]

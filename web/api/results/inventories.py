@@ -44,6 +44,14 @@ class Sessions(Result):
     next_cursor: str | None
 
 
+class Transcript(Result):
+    session: Session
+    entries: list[dict[str, Any]]
+    next: str | None
+    previous: str | None
+    size_bytes: int
+
+
 class Cost(Result):
     key: str
     label: str | None

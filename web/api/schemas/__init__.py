@@ -10,7 +10,14 @@ from web.api.schemas.fields import (
     Page,
     Reference,
 )
-from web.api.schemas.inventories import SESSIONS_AT_ONCE, CostList, SessionList
+from web.api.schemas.inventories import (
+    PLACE,
+    SESSIONS_AT_ONCE,
+    BySession,
+    CostList,
+    SessionList,
+    TranscriptPart,
+)
 from web.api.schemas.places import Browse, ByName, ByWorkspace, Defaults, NewSecret, Register
 from web.api.schemas.policy import ToolRule
 from web.api.schemas.review import Cleanup, DiffQuery, Merge
@@ -28,6 +35,7 @@ from web.api.schemas.steering import (
 from web.api.schemas.tasks import Archive, EventPage, NewTask, OneTask, TaskList, count
 
 __all__ = [
+    "PLACE",
     "PROMPT_BYTES",
     "SESSIONS_AT_ONCE",
     "ApprovalList",
@@ -39,6 +47,7 @@ __all__ = [
     "ByReply",
     "ByRequest",
     "ByRule",
+    "BySession",
     "ByToken",
     "ByWorkspace",
     "Cleanup",
@@ -62,5 +71,6 @@ __all__ = [
     "Start",
     "TaskList",
     "ToolRule",
+    "TranscriptPart",
     "count",
 ]

@@ -57,6 +57,10 @@ class NewTask(Body):
         None,
         description="Go on by itself when the usage limit that stopped it is lifted; budgets still hold.",
     )
+    session_id: Annotated[str, Field(max_length=200)] | None = Field(
+        None,
+        description="An agent session of yours that belongs to no task; the first start goes on with it.",
+    )
 
 
 class Archive(Body):

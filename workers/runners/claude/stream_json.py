@@ -7,7 +7,7 @@ from typing import Any
 
 from shared.approvals import Question
 from workers.runners import Context, streams
-from workers.runners.claude import endings
+from workers.runners.claude import blocks, endings
 from workers.runners.claude.tokens import Counter
 from workers.runners.observations import (
     Asked,
@@ -16,12 +16,9 @@ from workers.runners.observations import (
     Observation,
     Planned,
     Replied,
-    Said,
     SessionStarted,
     Spent,
-    Thought,
     ToolCall,
-    ToolResult,
     Unsafe,
     Withdrawn,
 )
@@ -131,37 +128,20 @@ class StreamJson:
 
     def _assistant(self, item: dict[str, Any]) -> list[Observation]:
         found: list[Observation] = []
-        parent = item.get("parent_tool_use_id")
-        for block in streams.at(item, "message", "content") or []:
-            kind = streams.at(block, "type")
-            if kind == "text" and block.get("text"):
-                found.append(Said(block["text"], parent=parent))
-            elif kind == "thinking" and block.get("thinking"):
-                found.append(Thought(block["thinking"], parent))
-            elif kind == "tool_use":
+        for seen in blocks.said(streams.at(item, "message", "content"), item.get("parent_tool_use_id")):
+            found.append(seen)
+            if isinstance(seen, ToolCall):
                 self._tools += 1
-                id, name, given = str(block.get("id")), str(block.get("name")), block.get("input") or {}
-                found.append(ToolCall(id, name, _title(block), given, parent))
-                if name == "TodoWrite":
-                    steps = [step for step in given.get("todos") or [] if isinstance(step, dict)]
+                if seen.name == "TodoWrite":
+                    steps = [step for step in seen.input.get("todos") or [] if isinstance(step, dict)]
                     found.append(Planned([(str(s.get("content")), str(s.get("status"))) for s in steps]))
         spending = self._tokens.call(item, self._tools)
         return [*found, Spent(spending)] if spending else found
 
     def _user(self, item: dict[str, Any]) -> list[Observation]:
         content = streams.at(item, "message", "content")
-        parent = item.get("parent_tool_use_id")
-        found: list[Observation] = [
-            ToolResult(
-                str(block.get("tool_use_id")),
-                streams.text_of(block.get("content")),
-                bool(block.get("is_error")),
-                parent,
-            )
-            for block in (content if isinstance(content, list) else [])
-            if streams.at(block, "type") == "tool_result"
-        ]
-        return [*found, *self._planned(item.get("tool_use_result"))]
+        results = blocks.given_back(content, item.get("parent_tool_use_id"))
+        return [*results, *self._planned(item.get("tool_use_result"))]
 
     def _planned(self, result: Any) -> list[Observation]:
         """The agent's own list of tasks, which its tools keep one by one."""
@@ -199,15 +179,6 @@ class StreamJson:
 
     def _other(self, item: dict[str, Any]) -> list[Observation]:
         return [Noticed(f"{item.get('type')}", {"event_type": str(item.get("type"))})]
-
-
-def _title(block: Mapping[str, Any]) -> str:
-    given = block.get("input") or {}
-    subject = next(
-        (given[key] for key in ("command", "file_path", "pattern", "url", "description") if given.get(key)),
-        "",
-    )
-    return f"{block.get('name')} {subject}".strip()
 
 
 def _does_not_ask(item: Mapping[str, Any]) -> str | None:
