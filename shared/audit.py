@@ -8,10 +8,13 @@ from __future__ import annotations
 import logging
 from collections.abc import Callable, Iterator, Mapping
 from contextvars import ContextVar
+from dataclasses import dataclass
 from datetime import datetime
 from enum import StrEnum
 from pathlib import Path
 from typing import Any
+
+import peewee
 
 from shared import audit_chain, masking
 from shared.audit_chain import GENESIS, SCRUB, Head
@@ -24,6 +27,8 @@ log = logging.getLogger(__name__)
 
 #: A text in an entry is cut here; the whole of it stands in the timeline, while its task does.
 TEXT_CHARACTERS = 1000
+#: Entries read together.
+PAGE = 500
 #: PRAGMA synchronous: from here on a commit survives a power cut.
 FULL = 2
 
@@ -195,34 +200,48 @@ def scrub(holds: Callable[[str], bool]) -> int:
     return len(found)
 
 
-def selected(
-    *,
-    kind: str | None = None,
-    actor: str | None = None,
-    task_id: str | None = None,
-    since: datetime | None = None,
-    until: datetime | None = None,
-    below: int | None = None,
-) -> Any:
-    """A query for entries, in no order yet. `actor` is the whole name or what stands before its colon;
-    `since` is the first instant, `until` the first one after, `below` a seq."""
+@dataclass(frozen=True)
+class Filter:
+    """Which entries are asked for; `actor` is the whole name or what stands before its colon, `since` the first
+    instant, `until` the first one after."""
+
+    kind: str | None = None
+    actor: str | None = None
+    task_id: str | None = None
+    since: datetime | None = None
+    until: datetime | None = None
+
+
+def page(wanted: Filter, *, after: int | None = None, limit: int, newest_first: bool) -> list[dict[str, Any]]:
+    """Up to `limit` entries as the outside sees them, those behind the entry `after` in the order asked for."""
+    order = AuditEntry.seq.desc() if newest_first else AuditEntry.seq
+    query = _selected(wanted)
+    if after is not None:
+        query = query.where(AuditEntry.seq < after if newest_first else AuditEntry.seq > after)
+    return [{**row, "at": rfc3339(row["at"])} for row in query.order_by(order).limit(limit).dicts()]
+
+
+def _selected(wanted: Filter) -> Any:
     query = AuditEntry.select()
-    if kind:
-        query = query.where(AuditEntry.kind == kind)
-    if actor:
-        query = query.where((AuditEntry.actor == actor) | AuditEntry.actor.startswith(f"{actor}:"))
-    if task_id:
-        query = query.where(AuditEntry.task_id == task_id)
-    if since:
-        query = query.where(AuditEntry.at >= since)
-    if until:
-        query = query.where(AuditEntry.at < until)
-    if below is not None:
-        query = query.where(AuditEntry.seq < below)
+    if wanted.kind:
+        query = query.where(AuditEntry.kind == wanted.kind)
+    if wanted.actor:
+        below = wanted.actor + ":"
+        query = query.where(
+            (AuditEntry.actor == wanted.actor) | (peewee.fn.substr(AuditEntry.actor, 1, len(below)) == below)
+        )
+    if wanted.task_id:
+        query = query.where(AuditEntry.task_id == wanted.task_id)
+    if wanted.since:
+        query = query.where(AuditEntry.at >= wanted.since)
+    if wanted.until:
+        query = query.where(AuditEntry.at < wanted.until)
     return query
 
 
-def entries(query: Any) -> Iterator[dict[str, Any]]:
-    """The entries of a query as the outside sees them, one by one."""
-    for row in query.dicts().iterator():
-        yield {**row, "at": rfc3339(row["at"])}
+def all_of(wanted: Filter) -> Iterator[dict[str, Any]]:
+    """Every entry asked for, oldest first, read in pages so that no statement stays open between them."""
+    after: int | None = None
+    while found := page(wanted, after=after, limit=PAGE, newest_first=False):
+        yield from found
+        after = found[-1]["seq"]

@@ -50,6 +50,7 @@ def run_all(invocation: Invocation) -> list[Check]:
         "containment": containment,
         "sqlite": sqlite,
         "permissions": permissions,
+        "audit": audit,
         "server": server,
         "processes": stray_processes,
         "drift": drift,
@@ -175,6 +176,23 @@ def _private(name: str, path: Path, mode: str) -> Check:
             f"chmod {mode} {shlex.quote(str(path))}",
         )
     return Check(name, Level.OK, f"{path} is private")
+
+
+def audit(invocation: Invocation) -> Iterator[Check]:
+    from openruntime.cli.audit import verdict
+
+    if not invocation.config.database.exists():
+        return
+    found = verdict(invocation.config)
+    if found.stands:
+        yield Check("audit", Level.OK, f"the audit log is whole, {found.entries} entries")
+    else:
+        yield Check(
+            "audit",
+            Level.FAIL,
+            f"Entry {found.first_bad} of the audit log is not right: {found.problem}.",
+            "Compare with a backup or a copy of audit.heads (docs/audit.md); the log cannot be mended.",
+        )
 
 
 def server(invocation: Invocation) -> Iterator[Check]:

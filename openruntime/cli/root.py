@@ -38,6 +38,7 @@ MODULES = {
     "token": "tokens",
     "login": "access",
     "where": "access",
+    "audit": "audit",
     "doctor": "doctor",
     "backup": "backups",
     "restore": "backups",

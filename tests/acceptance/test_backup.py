@@ -66,6 +66,15 @@ def openruntime(data: Path, *words: str) -> subprocess.CompletedProcess[str]:
     return subprocess.run(argv, capture_output=True, text=True, timeout=60, check=False)
 
 
+def test_the_audit_log_goes_on_from_the_backup_and_is_whole(second: Installation, saved: Saved) -> None:
+    done = openruntime(second.data, "audit", "verify")
+    assert (done.returncode, done.stderr) == (0, "")
+    exported = openruntime(second.data, "audit", "export").stdout.splitlines()
+    kinds = [json.loads(line)["kind"] for line in exported]
+    assert kinds.count("create") == 3
+    assert "restore" in kinds
+
+
 def test_every_event_of_an_ended_task_is_there(second: Installation, saved: Saved) -> None:
     assert second.output(saved.ready) == [str(number) for number in range(1, saved.lines + 1)]
     assert saved.lines == 300

@@ -25,6 +25,7 @@ PAGES = {
     "transcript": seed.TRANSCRIPT,
     "workspaces": "/ui/workspaces",
     "runners": "/ui/runners",
+    "audit": "/ui/audit?verify=1",
 }
 
 

@@ -8,6 +8,7 @@ from web import metrics
 from web.api import (
     access,
     approvals,
+    audit,
     costs,
     document,
     events,
@@ -37,6 +38,7 @@ RESOURCES = (
     approvals,
     review,
     costs,
+    audit,
     secrets,
     access,
     tokens,

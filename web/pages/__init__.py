@@ -8,6 +8,7 @@ from web.pages import (
     access,
     archive,
     assets,
+    audit,
     board,
     changes,
     compose,
@@ -49,6 +50,7 @@ def install(app: Flask) -> None:
         sessions,
         transcripts,
         costs,
+        audit,
         settings,
     ):
         page.install(app)

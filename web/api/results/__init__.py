@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from web.api.results.access import Link, NewToken, Token
 from web.api.results.approvals import Approval, Rule
+from web.api.results.audit import AuditEntry, AuditVerdict
 from web.api.results.inventories import (
     Costs,
     Health,
@@ -21,6 +22,8 @@ from web.api.results.tasks import Attach, Deleting, Event, Logs, Reply, Task
 __all__ = [
     "Approval",
     "Attach",
+    "AuditEntry",
+    "AuditVerdict",
     "Costs",
     "Deleting",
     "Diff",

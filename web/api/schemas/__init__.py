@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from web.api.schemas.access import ByToken, NewToken
+from web.api.schemas.audit import AuditExport, AuditList
 from web.api.schemas.fields import (
     PROMPT_BYTES,
     ById,
@@ -41,6 +42,8 @@ __all__ = [
     "ApprovalList",
     "Approve",
     "Archive",
+    "AuditExport",
+    "AuditList",
     "Browse",
     "ById",
     "ByName",
