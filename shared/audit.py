@@ -6,6 +6,7 @@ What agents did is the timeline; this is what people, tokens and rules decided. 
 from __future__ import annotations
 
 import logging
+import sqlite3
 from collections.abc import Callable, Iterator, Mapping
 from contextvars import ContextVar
 from dataclasses import dataclass
@@ -106,26 +107,28 @@ def record(
     words = json_text(_clean({name: value for name, value in detail.items() if value is not None}))
     owner = task_id or (object_id if object == "task" else None)
     with transaction():
-        connection = raw()
-        last = connection.execute("SELECT seq, hash FROM audit_entry ORDER BY seq DESC LIMIT 1").fetchone()
-        seq, prev = (1, GENESIS) if last is None else (last[0] + 1, last[1])
-        at = to_micros(now())
-        fields = (
-            seq,
-            at,
-            actor or _actor.get(),
-            str(kind),
-            object,
-            object_id,
-            owner,
-            audit_chain.digest(words),
-            prev,
-        )
-        head = Head(seq, audit_chain.entry_hash(fields))
-        connection.execute(INSERT, (*fields, words, head.hash))
+        head = append(raw(), actor or _actor.get(), str(kind), object, object_id, owner, words)
         if _heads is not None and _survives_a_power_cut():
             database.after_commit(lambda: _note_if_kept(head))
-    return seq
+    return head.seq
+
+
+def append(
+    connection: sqlite3.Connection,
+    actor: str,
+    kind: str,
+    object: str,
+    object_id: str | None,
+    task_id: str | None,
+    words: str,
+) -> Head:
+    """Add an entry to the log in a store, this process's or a copy, inside the caller's transaction; `words` are JSON."""
+    last = connection.execute("SELECT seq, hash FROM audit_entry ORDER BY seq DESC LIMIT 1").fetchone()
+    seq, prev = (1, GENESIS) if last is None else (last[0] + 1, last[1])
+    fields = (seq, to_micros(now()), actor, kind, object, object_id, task_id, audit_chain.digest(words), prev)
+    head = Head(seq, audit_chain.entry_hash(fields))
+    connection.execute(INSERT, (*fields, words, head.hash))
+    return head
 
 
 INSERT = (

@@ -17,6 +17,7 @@ from pathlib import Path
 from typing import IO
 
 READ = os.O_RDONLY | os.O_NONBLOCK | os.O_NOCTTY | os.O_CLOEXEC
+WRITE = READ | os.O_RDWR
 FOLDER = os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC
 OPENAT2 = 437  # the same number on every architecture
 #: RESOLVE_BENEATH, RESOLVE_NO_SYMLINKS, RESOLVE_NO_MAGICLINKS (linux/openat2.h)
@@ -29,14 +30,14 @@ _libc = ctypes.CDLL(None, use_errno=True)
 Name = str | bytes | Path
 
 
-def open_file(root: Name, relative: Name) -> int:
-    """A descriptor to read the regular file `relative` below the folder `root`.
+def open_file(root: Name, relative: Name, *, flags: int = READ) -> int:
+    """A descriptor to read the regular file `relative` below the folder `root`, or with WRITE to change it.
 
     Raises OSError for anything else: a link anywhere on the way, a way out of the folder, a pipe, a device, a folder.
     """
     folder = os.open(root, FOLDER | os.O_NOFOLLOW)
     try:
-        return regular(_open_at(folder, os.fsencode(relative)))
+        return regular(_open_at(folder, os.fsencode(relative), flags))
     finally:
         os.close(folder)
 

@@ -35,6 +35,7 @@ MODULES = {
     "sessions": "inventory",
     "workspaces": "inventory",
     "secret": "secret",
+    "scrub": "scrub",
     "token": "tokens",
     "login": "access",
     "where": "access",
