@@ -21,6 +21,7 @@ from web.pages import (
     repositories,
     rules,
     runners,
+    secrets,
     sessions,
     settings,
     steering,
@@ -52,6 +53,7 @@ def install(app: Flask) -> None:
         costs,
         audit,
         settings,
+        secrets,
     ):
         page.install(app)
     for page in (task, timeline, changes, landing, decisions, rules):

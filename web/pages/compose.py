@@ -14,7 +14,7 @@ from flask import Flask, request
 from pydantic import ValidationError
 from werkzeug.wrappers import Response as BaseResponse
 
-from shared import adoption, creation, fleet, sessions, tasks, workspaces
+from shared import adoption, creation, fleet, kept_secrets, sessions, tasks, workspaces
 from shared.errors import BadRequest, NotFound, NotReady, Refused
 from shared.fleet import RunnerState
 from shared.lifecycle import Status
@@ -83,6 +83,7 @@ class Composer:
     draft: Mapping[str, str]
     key: str
     session: Session | None = None
+    secrets: tuple[str, ...] = ()
     examples: tuple[Example, ...] = EXAMPLES
 
     @property
@@ -122,6 +123,7 @@ def composer(keep: Mapping[str, str] | None = None) -> Composer:
         draft=draft or _prefilled(),
         key=draft.get("key") or secrets.token_urlsafe(12),
         session=_session(draft or _prefilled()),
+        secrets=tuple(row.name for row in kept_secrets.listed()),
     )
 
 
@@ -195,6 +197,7 @@ def _new() -> creation.NewTask:
         "preset": forms.field("preset", 64) or None,
         "priority": forms.whole("priority", 0, -1000, 1000),
         "base_ref": forms.field("base_ref", 255) or None,
+        "env": forms.field("env").replace(",", " ").split() or None,
     }
     try:
         body = schemas.NewTask.model_validate(given)
@@ -211,6 +214,7 @@ def _new() -> creation.NewTask:
         preset=body.preset,
         priority=body.priority or 0,
         base_ref=body.base_ref,
+        options={"env": body.env} if body.env else {},
     )
 
 

@@ -86,12 +86,17 @@ def shown_again(error: Refused) -> Response:
 
 def field(name: str, most: int = 4096) -> str:
     """A field's text without the space around it; raises Refused when it is too long or holds a NUL."""
+    return raw(name, most).strip()
+
+
+def raw(name: str, most: int) -> str:
+    """A field's text as it was sent; raises Refused when it is too long or holds a NUL."""
     text = request.form.get(name, "")
     if len(text) > most:
         raise Refused(f"{name.replace('_', ' ').capitalize()} may have {most:,} characters at most.")
     if "\0" in text:
         raise Refused("Text with a NUL character cannot be used.")
-    return text.strip()
+    return text
 
 
 def whole(name: str, default: int | None, low: int, high: int) -> int | None:

@@ -4,13 +4,14 @@ from __future__ import annotations
 
 from typing import Any
 
-from flask import Flask
+from flask import Flask, request
 from pydantic import ValidationError
 from werkzeug.wrappers import Response as BaseResponse
 
 from shared import landings, tasks
 from shared.commands import CommandKind
 from shared.errors import BadRequest, Refused
+from shared.landing_gates import CHECKOUT, GateKind
 from shared.store.models import Command, Task
 from web import effects, problems
 from web.api import schemas
@@ -25,6 +26,14 @@ STRATEGIES = {
     "apply": ("Apply to the checkout", "Uncommitted edits in your checkout; you commit them."),
 }
 LISTED = 50
+#: What a gate's objection means for a person, and what to do; one without words of its own says only why.
+OBJECTIONS = {
+    GateKind.CHANGED_CONFIGURATION: ("Git’s configuration changed.", "Nothing lands until it was looked at."),
+    GateKind.SECRETS: (
+        "A secret would land.",
+        "Ask the agent to take it out. What was ever pushed must be replaced, not only removed.",
+    ),
+}
 
 
 def install(app: Flask) -> None:
@@ -59,10 +68,36 @@ def merge_page(id: str) -> str:
         "has_moved": bool(reviewed and seen and seen.get("head_oid") != reviewed),
         "reviewed": reviewed,
         "listed": LISTED,
+        "objections": _objections(seen),
+        "in_the_way": [found for found in (seen or {}).get("blocking", []) if found["kind"] == CHECKOUT],
+        "ready": _is_ready(seen),
     }
     if forms.is_upgraded():
         return frame.page("changes/merge_form.html", **values)
     return frame.page("changes/merge.html", tab="changes", details=task_details.details(task), **values)
+
+
+def _objections(seen: dict[str, Any] | None) -> list[dict[str, Any]]:
+    """What the gates object to, by kind, with words for it."""
+    found: dict[str, list[dict[str, Any]]] = {}
+    for one in (seen or {}).get("blocking", []):
+        if one["kind"] != CHECKOUT:
+            found.setdefault(one["kind"], []).append(one)
+    return [
+        {
+            "kind": kind,
+            "title": OBJECTIONS.get(GateKind(kind), ("Something must be looked at first.", ""))[0],
+            "advice": OBJECTIONS.get(GateKind(kind), ("", ""))[1],
+            "overridable": all(one["overridable"] for one in items),
+            "found": items,
+        }
+        for kind, items in found.items()
+    ]
+
+
+def _is_ready(seen: dict[str, Any] | None) -> bool:
+    """Whether it lands as it is, or when a person says so of everything that objects."""
+    return seen is not None and not seen["conflicts"] and all(one["overridable"] for one in seen["blocking"])
 
 
 def _looked(task: Task, strategy: str, target: str) -> tuple[dict[str, Any] | None, str | None]:
@@ -93,6 +128,8 @@ def merge(id: str) -> BaseResponse:
     )
     if "head_oid" not in wished:
         raise BadRequest("Look at the changes first; the merge lands what was shown.")
+    if override := request.form.getlist("override"):
+        wished |= _wished(override=override)
     if forms.field("cleanup", 4) == "1":
         wished["cleanup"] = True
     _done(landings.request_work(task, CommandKind.MERGE, wished))
@@ -107,9 +144,13 @@ def cleanup(id: str) -> BaseResponse:
     return forms.leave(f"/ui/tasks/{task.id}/changes")
 
 
-def _wished(**given: str) -> dict[str, Any]:
+def _wished(**given: str | list[str]) -> dict[str, Any]:
     """The body of a landing's command, with what is empty left out; raises WrongShape for unusable values."""
-    said = {name: value.replace("\r\n", "\n") for name, value in given.items() if value}
+    said = {
+        name: value.replace("\r\n", "\n") if isinstance(value, str) else value
+        for name, value in given.items()
+        if value
+    }
     try:
         return schemas.Merge.model_validate(said).model_dump(exclude_none=True)
     except ValidationError as error:

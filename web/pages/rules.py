@@ -9,7 +9,7 @@ from typing import Any
 from flask import Flask, g, request
 from werkzeug.wrappers import Response as BaseResponse
 
-from shared import grants, tool_rules, trials, workspaces
+from shared import grants, kept_secrets, tool_rules, trials, workspaces
 from shared.errors import Conflict, WrongShape
 from shared.store.models import Workspace
 from shared.tool_rules import Rule
@@ -35,6 +35,8 @@ def page(id: str) -> str:
         rules=told(rules_of(row), "workspace rule"),
         trial=g.get("trial"),
         draft=g.get("rule_draft", {}),
+        granted=row.defaults.get("env") or [],
+        grantable=[secret.name for secret in kept_secrets.listed()],
     )
 
 

@@ -1,4 +1,4 @@
-"""Settings: who may come in. The browsers that are signed in, and the tokens of programs."""
+"""Settings: kept secrets by name, and who may come in: browsers that are signed in, and the tokens of programs."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from datetime import timedelta
 from flask import Flask
 from werkzeug.wrappers import Response as BaseResponse
 
-from shared import accounts, api_tokens
+from shared import accounts, api_tokens, kept_secrets
 from shared.clock import now
 from shared.store.models import ApiToken
 from web.pages import forms, frame
@@ -36,6 +36,8 @@ def _page(minted: tuple[ApiToken, str] | None = None) -> str:
     return frame.page(
         "settings/page.html",
         minted=minted,
+        secrets=kept_secrets.listed(),
+        readable=kept_secrets.values(),
         tokens=api_tokens.listed(),
         is_expired=api_tokens.is_expired,
         lifetimes=LIFETIMES,

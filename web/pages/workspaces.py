@@ -56,6 +56,7 @@ def listed() -> list[dict[str, Any]]:
                 "registered": row is not None,
                 "is_home": path == home,
                 "preset": (row.defaults.get("preset") if row is not None else None) or "default",
+                "grants": len(row.defaults.get("env") or []) if row is not None else 0,
                 "rules": len(row.defaults.get("tool_rules") or []) if row is not None else 0,
                 "tasks": Task.select().where(Task.workspace == path, Task.archived_at.is_null()).count(),
             }

@@ -19,7 +19,7 @@ from web.api.schemas.inventories import (
     SessionList,
     TranscriptPart,
 )
-from web.api.schemas.places import Browse, ByName, ByWorkspace, Defaults, NewSecret, Register
+from web.api.schemas.places import Browse, ByName, ByWorkspace, Defaults, Grant, NewSecret, Register
 from web.api.schemas.policy import ToolRule
 from web.api.schemas.review import Cleanup, DiffQuery, Merge
 from web.api.schemas.steering import (
@@ -59,6 +59,7 @@ __all__ = [
     "Defaults",
     "DiffQuery",
     "EventPage",
+    "Grant",
     "Merge",
     "Mode",
     "NewSecret",

@@ -33,8 +33,11 @@ class ByWorkspace(BaseModel):
     id: str = Field(description="The workspace's id.")
 
 
-class NewSecret(Body):
+class Grant(Body):
     name: Variable
+
+
+class NewSecret(Grant):
     value: Long = Field(description="6 bytes to 64 KiB; it never comes back.")
 
 
