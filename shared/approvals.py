@@ -199,9 +199,15 @@ def _grant_for(task: Task, row: Approval, edited: Mapping[str, Any] | None) -> N
 
 
 def grant(task: Task, rule: Mapping[str, Any]) -> Rule:
-    """Add a rule to a task; requests that wait and that it covers are decided with it."""
+    """Add a rule to a task; requests that wait and that it covers are decided with it.
+
+    An agent that was started without any rule that asks is told to ask, as soon as its program can.
+    """
     with transaction():
         made = grants.add(task, rule)
+        attempt = Attempt.get_or_none(Attempt.id == Task.get_by_id(task.number).live_attempt)
+        if made["action"] != "allow" and attempt is not None and attempt.runner != "shell":
+            commands.accept(task, CommandKind.MODE, {"mode": "ask"}, attempt)
         for row in of(task, "pending"):
             found = grants.decision(task, row)
             if found.action != "ask" and _answer(

@@ -125,6 +125,8 @@ class Updates:
         self._calls: list[str] = list(state.get("calls", ()))
         self._text = str(state.get("text", ""))
         self._used: dict[str, int] = dict(state.get("used", {}))
+        self._rejects: list[str] = list(state.get("rejects", ()))  # option ids that deny
+        self._denied = bool(state.get("denied"))
 
     def state(self) -> dict[str, Any] | None:
         return {
@@ -134,6 +136,8 @@ class Updates:
             "calls": list(self._calls),
             "text": self._text,
             "used": dict(self._used),
+            "rejects": list(self._rejects),
+            "denied": self._denied,
         }
 
     def feed(self, stream: str, lines: Sequence[str], partial: bool = False) -> list[Observation]:
@@ -141,8 +145,10 @@ class Updates:
 
     def _said_to(self, message: dict[str, Any]) -> list[Observation]:
         if streams.at(message, "method") != "session/prompt":
+            chosen = streams.at(message, "result", "outcome", "optionId")
+            self._denied = self._denied or chosen in self._rejects
             return []
-        self._working = True
+        self._working, self._denied = True, False
         if streams.at(message, "id") != "reply":
             return []
         said = streams.at(message, "params", "prompt") or [{}]
@@ -180,7 +186,11 @@ class Updates:
         self._working = False
         found = self._whole()
         text, self._text = self._text, ""
-        return [*found, self._spent(result.get("usage") or {}), _ended(error, result.get("stopReason"), text)]
+        return [
+            *found,
+            self._spent(result.get("usage") or {}),
+            self._ended(error, result.get("stopReason"), text),
+        ]
 
     def _update(self, update: Mapping[str, Any]) -> list[Observation]:
         kind = update.get("sessionUpdate")
@@ -234,6 +244,7 @@ class Updates:
         call = params.get("toolCall") or {}
         given: dict[str, Any] = call["rawInput"] if isinstance(call.get("rawInput"), dict) else {}
         kinds = {item.get("kind"): item.get("optionId") for item in params.get("options") or []}
+        self._rejects = [str(id) for kind, id in kinds.items() if str(kind).startswith("reject")]
         tool = TOOLS.get(str(call.get("kind")), str(call.get("kind") or "tool"))
         question = Question(
             request=request,
@@ -257,14 +268,13 @@ class Updates:
             self._used[name] = self._used.get(name, 0) + count
         return Spent(dict(self._used))
 
+    def _ended(self, error: str | None, reason: Any, text: str) -> TurnEnded:
+        if error or reason in (None, "refusal", "max_tokens", "max_turn_requests"):
+            return TurnEnded(Outcome.FAILED, text, error or f"The turn ended with {reason or 'no reason'}.")
+        if reason == "cancelled":
+            return TurnEnded(Outcome.INTERRUPTED, text, "The turn was interrupted.")
+        return TurnEnded(Outcome.BLOCKED if self._denied else Outcome.COMPLETED, text)
+
 
 def _is_empty(given: Any) -> bool:
     return not isinstance(given, dict) or not set(given) - {"cwd"}
-
-
-def _ended(error: str | None, reason: Any, text: str) -> TurnEnded:
-    if error or reason in (None, "refusal", "max_tokens", "max_turn_requests"):
-        return TurnEnded(Outcome.FAILED, text, error or f"The turn ended with {reason or 'no reason'}.")
-    if reason == "cancelled":
-        return TurnEnded(Outcome.INTERRUPTED, text, "The turn was interrupted.")
-    return TurnEnded(Outcome.COMPLETED, text)

@@ -69,6 +69,7 @@ def test_it_works_asks_and_takes_a_reply(opencode: Site) -> None:
         assert (question["tool"], question["command"]) == ("Bash", command)
         opencode.decide(task_id, question, decision)
     task = opencode.ended(task_id, "ready-for-review")
+    assert task["current_attempt"]["outcome"] == "blocked"
     assert opencode.made(task_id, "made.txt").read_text() == "one\n"
     assert task["cost_ledger"]["tool_calls"] == 2
     opencode.reply(task_id, "And then?")

@@ -172,7 +172,7 @@ def test_an_accepted_command_runs(codex: Site) -> None:
 def test_a_declined_command_never_runs_and_the_model_reads_why(codex: Site) -> None:
     task_id = codex.start({"run": "touch no.txt"}, {"say": "I see."}, policy=ASK)
     codex.decide(task_id, codex.asked(task_id), "deny", note="not on a Friday")
-    codex.ended(task_id)
+    assert codex.ended(task_id)["current_attempt"]["outcome"] == "blocked"
     assert not codex.made(task_id, "no.txt").exists()
     heard = codex.heard(task_id) + codex.heard(task_id, "tool")
     assert any("not on a Friday" in text for text in heard)
@@ -199,7 +199,7 @@ def test_a_patch_is_asked_about_with_its_diff(codex: Site) -> None:
 def test_a_declined_patch_changes_nothing(codex: Site) -> None:
     task_id = codex.start({"write": "new.txt", "content": "x\n"}, {"say": "I see."}, policy=ASK)
     codex.decide(task_id, codex.asked(task_id), "deny")
-    codex.ended(task_id, "completed")
+    assert codex.ended(task_id, "completed")["current_attempt"]["outcome"] == "blocked"
     assert not codex.made(task_id, "new.txt").exists()
     assert_counted(codex, task_id)
 
@@ -213,6 +213,24 @@ def test_codex_runs_what_it_asked_for_and_no_edited_command(codex: Site) -> None
     assert codex.asked(task_id)["id"] == question["id"], "the question still waits"
     codex.decide(task_id, question, "allow")
     codex.ended(task_id, "ready-for-review")
+    assert_counted(codex, task_id)
+
+
+def test_a_deny_granted_to_an_agent_that_never_asked_holds_from_its_next_turn_on(codex: Site) -> None:
+    task_id = codex.start({"run": "true", "gate": "unasked"}, {"say": "First."})
+    codex.reach("unasked")
+    rule = {"tool": "Bash", "pattern": "touch*", "action": "deny", "reason": "nothing new"}
+    assert codex.installation.post(f"/tasks/{task_id}/rules", rule).status == 200
+    wait_until(lambda: codex.task(task_id)["pending_command"] is None, 15, what="Codex to be told")
+    codex.reply(task_id, goal({"run": "touch no.txt"}, {"say": "I see."}), "queue")
+    codex.model.open("unasked")
+    codex.ended(task_id, "completed")
+    codex.reply(task_id, goal({"run": "touch never.txt"}, {"say": "I see again."}))
+    codex.ended(task_id, attempts=2)
+    assert codex.said(task_id) == ["First.", "I see.", "I see again."]
+    assert not codex.made(task_id, "no.txt").exists()
+    assert not codex.made(task_id, "never.txt").exists()
+    assert {(row["status"], row["decided_by"]) for row in codex.approvals(task_id)} == {("denied", "policy")}
     assert_counted(codex, task_id)
 
 

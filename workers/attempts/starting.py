@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from shared import attempts, masking, policy_report, secret_keeping, tasks
+from shared import attempts, grants, masking, policy_report, secret_keeping, tasks
 from shared.config import Config
 from shared.crashpoints import crashpoint
 from shared.errors import AgentLost, GitFailed, NotReady, OpenRuntimeError, Refused, SandboxFailed
@@ -98,6 +98,7 @@ def context_of(task: Task, attempt: Attempt, contained: bool) -> Context:
         message=masking.revealed(attempt.message) if attempt.message else None,
         contained=contained,
         attempt_number=attempt.attempt_number,
+        granted_rules=grants.of(task.number),
     )
 
 

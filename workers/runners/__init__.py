@@ -57,6 +57,8 @@ class Context:
     message: str | None = None
     contained: bool = False
     attempt_number: int = 1
+    #: what a person granted for the rest of the task
+    granted_rules: Sequence[Mapping[str, Any]] = ()
 
     @property
     def asks(self) -> bool:
@@ -65,7 +67,11 @@ class Context:
 
     @property
     def has_asking_rules(self) -> bool:
-        return any(rule.get("action") != "allow" for rule in self.policy.tool_rules)
+        return any(rule.get("action") != "allow" for rule in self.rules)
+
+    @property
+    def rules(self) -> Sequence[Mapping[str, Any]]:
+        return (*self.granted_rules, *self.policy.tool_rules)
 
 
 @dataclass(frozen=True)

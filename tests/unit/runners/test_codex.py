@@ -253,3 +253,29 @@ def test_a_question_that_was_resolved_is_not_asked_any_more() -> None:
     asked = [seen.question.request for seen in seen_in("app-server", Asked)]
     withdrawn = [seen.request for seen in seen_in("app-server", Withdrawn)]
     assert asked == withdrawn
+
+
+def test_a_turn_in_which_something_was_declined_ends_blocked_and_the_next_one_afresh() -> None:
+    reader = opened()
+    item = {"type": "commandExecution", "id": "c", "command": "touch no", "status": "declined"}
+    fed({"method": "item/completed", "params": {"threadId": "t-1", "item": item}}, reader=reader)
+    reader = codex.reader(reader.state(), context())
+    (ended,) = fed(turn_completed(), reader=reader)
+    assert ended.outcome is Outcome.BLOCKED
+    fed({"method": "turn/started", "params": {"threadId": "t-1", "turn": {"id": "u-1"}}}, reader=reader)
+    (ended,) = fed(turn_completed(), reader=reader)
+    assert ended.outcome is Outcome.COMPLETED
+
+
+def test_rules_granted_for_the_task_make_it_ask_from_the_next_start_or_turn_on() -> None:
+    deny = {"tool": "Bash", "action": "deny"}
+    asks = [
+        opening(contained=True, granted_rules=[{**deny, "action": action}])[2]["params"]["approvalPolicy"]
+        for action in ("allow", "deny")
+    ]
+    assert asks == ["never", "untrusted"]
+    told = json.loads(codex.set_mode("ask", {"thread": "t-1"}) or b"")
+    assert told["method"] == "thread/settings/update"
+    assert told["params"] == {"threadId": "t-1", "approvalPolicy": "untrusted"}
+    assert codex.set_mode("ask", None) is None
+    assert codex.set_mode("live", {"thread": "t-1"}) is None, "nothing switches its questions off"

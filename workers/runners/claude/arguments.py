@@ -41,7 +41,7 @@ def of(context: Context) -> list[str]:
 
 def _settings(context: Context) -> dict[str, Any]:
     """Rules that ask go before a person's own that allow, and before what is taken for harmless (measured, 2.1.197)."""
-    tools = {str(rule.get("tool")) for rule in context.policy.tool_rules if rule.get("action") != "allow"}
+    tools = {str(rule.get("tool")) for rule in context.rules if rule.get("action") != "allow"}
     if not context.asks:
         return {}
     named = [tool for tool in sorted(tools) if tool.isidentifier()]

@@ -71,6 +71,12 @@ def reply(text: str, state: Mapping[str, Any] | None) -> bytes | None:
     return requests.turn(str(thread), text, requests.REPLY) if thread else None
 
 
+def set_mode(mode: str, state: Mapping[str, Any] | None) -> bytes | None:
+    """Ask from the next turn on; the one that runs keeps its approval policy (measured with 0.169.0)."""
+    thread = (state or {}).get("thread")
+    return requests.ask(str(thread)) if mode == "ask" and thread else None
+
+
 def interrupt(state: Mapping[str, Any] | None) -> bytes | None:
     thread, turn = (state or {}).get("thread"), (state or {}).get("turn")
     return requests.interrupt(str(thread), str(turn)) if thread and turn else None

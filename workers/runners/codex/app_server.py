@@ -41,6 +41,7 @@ class AppServer:
         self._turn: str | None = state.get("turn")
         self._tools = int(state.get("tools", 0))
         self._untaken = int(state.get("untaken", 0))
+        self._declined = bool(state.get("declined"))
         self._changes: dict[str, Any] = dict(state.get("changes", {}))
         self._shown: dict[str, int] = dict(state.get("shown", {}))
         self._resets_at: float | None = state.get("resets_at")
@@ -73,6 +74,7 @@ class AppServer:
             "turn": self._turn,
             "tools": self._tools,
             "untaken": self._untaken,
+            "declined": self._declined,
             "changes": dict(self._changes),
             "shown": dict(self._shown),
             "resets_at": self._resets_at,
@@ -135,6 +137,7 @@ class AppServer:
     def _turn_started(self, params: Params) -> list[Observation]:
         if self._is_ours(params):
             self._turn = streams.at(params, "turn", "id")
+            self._declined = False
             self._threads.begin()
         return []
 
@@ -147,7 +150,7 @@ class AppServer:
         self._shown.clear()
         if self._untaken:  # what was said behind the turn's end begins the next one
             return []
-        return [endings.of(params.get("turn") or {}, self._resets_at)]
+        return [endings.of(params.get("turn") or {}, self._resets_at, declined=self._declined)]
 
     def _is_ours(self, params: Params) -> bool:
         return params.get("threadId") == self._thread
@@ -166,6 +169,7 @@ class AppServer:
 
     def _item_completed(self, params: Params) -> list[Observation]:
         item = params.get("item") or {}
+        self._declined = self._declined or item.get("status") == "declined"
         self._changes.pop(str(item.get("id")), None)
         shown = self._shown.pop(str(item.get("id")), 0)
         return items.completed(item, self._parent(params), shown)

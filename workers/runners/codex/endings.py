@@ -17,13 +17,13 @@ UNREACHABLE = ("stream disconnected", "high demand", "error sending request")
 STATUS = re.compile(r"(?:last status:|unexpected status) (\d{3})")
 
 
-def of(turn: Mapping[str, Any], resets_at: float | None) -> TurnEnded:
-    """The end a `turn/completed` tells of."""
+def of(turn: Mapping[str, Any], resets_at: float | None, *, declined: bool = False) -> TurnEnded:
+    """The end a `turn/completed` tells of; `declined` says that something the agent asked for was."""
     said = [item for item in turn.get("items") or [] if streams.at(item, "type") == "agentMessage"]
     text = str(said[-1].get("text") or "") if said else ""
     match turn.get("status"):
         case "completed":
-            return TurnEnded(Outcome.COMPLETED, text)
+            return TurnEnded(Outcome.BLOCKED if declined else Outcome.COMPLETED, text)
         case "interrupted":
             return TurnEnded(Outcome.INTERRUPTED, text, "The turn was interrupted.")
     error = turn.get("error") or {}

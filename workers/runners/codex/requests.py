@@ -27,6 +27,7 @@ HOME = Home(
 )
 #: The ids of our requests; answers carry them. All replies share one: they are answered in order.
 THREAD, TURN, REPLY, INTERRUPT, CLEAN = "thread", "turn", "reply", "interrupt", "clean"
+SETTINGS = "settings"
 
 
 def settings(context: Context) -> list[str]:
@@ -90,6 +91,10 @@ def first_turn(context: Context, thread: str, model: str | None) -> bytes:
 def turn(thread: str, text: str, id: str, **more: Any) -> bytes:
     said = [{"type": "text", "text": text}]
     return _request(id, "turn/start", {"threadId": thread, "input": said, **more})
+
+
+def ask(thread: str) -> bytes:
+    return _request(SETTINGS, "thread/settings/update", {"threadId": thread, "approvalPolicy": "untrusted"})
 
 
 def interrupt(thread: str, turn: str) -> bytes:
