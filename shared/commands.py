@@ -36,6 +36,7 @@ class CommandKind(StrEnum):
     CLEANUP = "cleanup"
     UNDO = "undo"
     UNDO_PREVIEW = "undo-preview"
+    VERIFY = "verify"
     DELETE = "delete"
 
 

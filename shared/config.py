@@ -83,6 +83,11 @@ class Config:
         return self.data / "attempts"
 
     @property
+    def checks(self) -> Path:
+        """Clean checkouts that checks run in, each with the log of its command."""
+        return self.data / "checks"
+
+    @property
     def repositories(self) -> Path:
         """Git directories of our own: captures, and the agents' private ones."""
         return self.data / "repositories"

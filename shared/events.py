@@ -49,6 +49,7 @@ class Category(StrEnum):
     APPROVAL_DECISION = "approval-decision"
     POLICY = "policy"
     GAP = "gap"
+    CHECK = "check"
 
 
 @dataclass(frozen=True, slots=True)

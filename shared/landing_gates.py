@@ -19,10 +19,11 @@ class GateKind(StrEnum):
 
     CHANGED_CONFIGURATION = "changed-configuration"
     SECRETS = "secrets"
+    VERIFY = "verify"
 
 
 #: A merge body's `override` may name these; the others must be mended.
-OVERRIDABLE: frozenset[GateKind] = frozenset({GateKind.SECRETS})
+OVERRIDABLE: frozenset[GateKind] = frozenset({GateKind.SECRETS, GateKind.VERIFY})
 
 
 def item(kind: GateKind, path: str, why: str) -> dict[str, Any]:

@@ -41,7 +41,7 @@ def request_work(task: Task, kind: CommandKind, body: Mapping[str, Any] | None =
         task = get(task.id)
         under_way = commands.open_work(task)
         for known in under_way:
-            waits = known.state == State.ACCEPTED or kind in EXCLUSIVE
+            waits = known.state == State.ACCEPTED or kind in EXCLUSIVE or kind is CommandKind.VERIFY
             if known.kind == kind and known.body == dict(body or {}) and waits:
                 return known
         other = next((known for known in under_way if known.kind in EXCLUSIVE), None)
@@ -134,10 +134,12 @@ def begin_landing(
     target: str | None,
     intent: str,
     overridden: Sequence[Mapping[str, Any]] = (),
+    checks: Sequence[Mapping[str, Any]] = (),
 ) -> Landing:
     """Record the intent before the first ref moves, so that a crash can be completed (P17).
 
-    `overridden` are the objections of gates that a person lets pass (`shared.landing_gates`).
+    `overridden` are the objections of gates that a person lets pass (`shared.landing_gates`), `checks` how the task's
+    checks stand for the tree that lands.
     """
     with transaction():
         return Landing.create(
@@ -149,6 +151,7 @@ def begin_landing(
             state="prepared",
             intent=intent,
             overridden=[dict(one) for one in overridden],
+            checks=[dict(one) for one in checks],
             created_at=now(),
         )
 

@@ -107,6 +107,7 @@ def task(row: Task, known: Context) -> View:
         "base_ref": row.base_ref,
         "target_branch": row.target_branch,
         "verify": row.options.get("verify"),
+        "checks": row.checks,
         "env": row.options.get("env", []),
         "depends_on": row.options.get("depends_on", []),
         "options": {name: row.options[name] for name in agent_options.NAMES if name in row.options},

@@ -81,16 +81,34 @@ class Office:
                 commands.finish(command_id, State.REFUSED, work.problem(error))
 
     def work(self, command_id: str) -> None:
-        """Carry out a command that touches a repository, and end it whatever happens."""
+        """Carry out a command that touches a repository, and end it whatever happens.
+
+        One that may run a check takes minutes, on a thread of its own: a message is short (rule 3). A worker that is
+        told to end does not wait for it, and the next one goes on where it stands.
+        """
         with self._claiming:
             command = commands.take(command_id, self.worker)
             if command is None:
                 return
             self._in_hand.add(command.id)
+        if work.is_long(command):
+            threading.Thread(
+                target=self._carry_out_aside, args=(command,), name="long work", daemon=True
+            ).start()
+        else:
+            self._carry_out(command)
+
+    def _carry_out(self, command: Command) -> None:
         try:
             work.carry_out(command, self.config)
         finally:
             self._in_hand.discard(command.id)
+
+    def _carry_out_aside(self, command: Command) -> None:
+        try:
+            self._carry_out(command)
+        finally:
+            close()
 
     def attach(self, attempt: Attempt) -> None:
         """Watch an attempt that was started before: live, or ended with output not yet stored."""

@@ -14,10 +14,17 @@ from shared.errors import Conflict, OpenRuntimeError, Refused
 from shared.store.models import Command, Task
 from workers.attempts import closing
 from workers.attempts.place import attempt_directories, worktree_of
-from workers.landing import cleanup, merge, undo
+from workers.landing import cleanup, merge, undo, verification
 from workers.repository import removal
 
 log = logging.getLogger(__name__)
+
+
+def is_long(command: Command) -> bool:
+    """Whether carrying it out may run a check."""
+    return command.kind == CommandKind.VERIFY or (
+        command.kind == CommandKind.MERGE and verification.is_required(Task.get_by_id(command.task_id))
+    )
 
 
 def carry_out(command: Command, config: Config) -> None:
@@ -77,5 +84,6 @@ WORK = {
     CommandKind.CLEANUP: cleanup.cleanup,
     CommandKind.UNDO: undo.undo,
     CommandKind.UNDO_PREVIEW: undo.preview,
+    CommandKind.VERIFY: verification.verify,
     CommandKind.DELETE: _delete,
 }

@@ -1,7 +1,8 @@
-"""`diff`, `merge`, `cleanup` and `undo`: review a task's changes, land them, and take that back."""
+"""`diff`, `verify`, `merge`, `cleanup`, `undo`: review a task's changes, land them, and take that back."""
 
 from __future__ import annotations
 
+import time
 from typing import Any
 
 import click
@@ -10,7 +11,10 @@ from openruntime.cli import ids, output, terminal
 from openruntime.cli.client import Answer, task_path
 from openruntime.cli.context import Invocation
 from openruntime.cli.root import Command
+from shared.errors import Conflict
 
+#: Between two looks at checks that take longer than one answer waits.
+LOOK_SECONDS = 0.5
 STRATEGIES = ("squash", "merge", "rebase", "apply")
 HEADINGS = (
     "diff ",
@@ -105,6 +109,37 @@ def cleanup(invocation: Invocation, task_id: str, force: bool) -> None:
             task_path(whole, "worktree", "cleanup"), {"force": True} if force else {}
         )
     _landed(invocation, whole, "cleanup", answer)
+
+
+@click.command(cls=Command)
+@click.option("--again", is_flag=True, help="Also checks that have a result for this tree.")
+@click.argument("task_id", metavar="ID")
+@click.pass_obj
+def verify(invocation: Invocation, task_id: str, again: bool) -> None:
+    """Run a task's checks on what would land; exits 1 when a required one does not pass."""
+    whole = ids.task(invocation.client, task_id)
+    with output.progress(f"Checking {ids.short(whole)}"):
+        answer = invocation.client.post(task_path(whole, "verify"), {"again": True} if again else {})
+        found = _checked(invocation, whole) if answer.accepted_only else answer.body["checks"]
+    if invocation.as_json:
+        output.as_json(found)
+    else:
+        rows = [
+            (one["name"], one["state"], one["mode"], one.get("score"), one.get("note") or "") for one in found
+        ]
+        output.table(("check", "state", "mode", "score", "note"), rows)
+    failing = [one["name"] for one in found if one["mode"] == "required" and one["state"] != "passed"]
+    if failing:
+        raise Conflict(f"Not passed: {', '.join(failing)}.")
+
+
+def _checked(invocation: Invocation, task_id: str) -> list[dict[str, Any]]:
+    """The checks once the accepted command has ended."""
+    while True:
+        task = invocation.client.get(task_path(task_id), events=0)
+        if (task.get("pending_command") or {}).get("kind") != "verify":
+            return list(task["checks"])
+        time.sleep(LOOK_SECONDS)
 
 
 @click.command(cls=Command)

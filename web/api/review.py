@@ -117,6 +117,14 @@ def cleanup(path: schemas.ById, body: schemas.Cleanup) -> Response:
     return _landed(task, _done(landings.request_work(task, CommandKind.CLEANUP, wished)), "The cleanup")
 
 
+@api.post("/tasks/<id>/verify")
+@authority(Authority.OWNER)
+@body_optional
+def verify(path: schemas.ById, body: schemas.Verify) -> Response:
+    """Run the task's checks on the tree a landing would make now."""
+    return _looked(tasks.get(path.id), CommandKind.VERIFY, body.model_dump(exclude_none=True))
+
+
 @api.post("/tasks/<id>/undo/preview")
 @authority(Authority.CLIENT)
 @body_optional

@@ -28,7 +28,16 @@ from web.services import services
 api = APIBlueprint("tasks", __name__)
 
 MOST_TASKS = 500
-OPTIONS = ("verify", "env", "depends_on", "pty", *agent_options.NAMES)
+OPTIONS = (
+    "verify",
+    "verify_mode",
+    "verify_seconds",
+    "checks",
+    "env",
+    "depends_on",
+    "pty",
+    *agent_options.NAMES,
+)
 CURSOR = re.compile(r"([0-9]{1,18}):([0-9]{1,18})")
 
 

@@ -7,8 +7,11 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
+from functools import cached_property
 from typing import Any
 
+from shared import checks
+from shared.checks import Mode, Verdict
 from shared.config import Config
 from shared.errors import LandingRefused
 from shared.landing_gates import GateKind, item, refusing
@@ -18,8 +21,10 @@ from shared.store.models import Capture as CaptureRow
 from shared.store.models import Task
 from workers.attempts import granting
 from workers.landing import secret_gate
+from workers.repository import landing
 from workers.repository.capture import Capture
 from workers.repository.discovery import Repository
+from workers.repository.landing import Preview
 
 Item = dict[str, Any]
 MOST_FINDINGS = 100
@@ -38,7 +43,19 @@ class Candidate:
     row: CaptureRow
     strategy: str
     history: str | None
+    target_branch: str | None
     config: Config
+
+    @cached_property
+    def seen(self) -> Preview:
+        """What the landing would meet, as of the first time anybody asked."""
+        return landing.preview(
+            self.repository,
+            self.capture,
+            target_branch=self.target_branch,
+            strategy=self.strategy,
+            history=self.history,
+        )
 
 
 def _changed_configuration(candidate: Candidate) -> list[Item]:
@@ -61,9 +78,23 @@ def _secrets(candidate: Candidate) -> list[Item]:
     ]
 
 
+def _verify(candidate: Candidate) -> list[Item]:
+    """Required checks that failed on the merged tree; those without a verdict are run before it lands."""
+    wanted = [check for check in checks.of(candidate.task) if check.mode is Mode.REQUIRED]
+    if not wanted or candidate.seen.conflicts:
+        return []
+    found = [(check, checks.result(candidate.task, check, candidate.seen.tree_oid)) for check in wanted]
+    return [
+        item(GateKind.VERIFY, "", f"The check {check.name} {row.verdict} on the merged tree.")
+        for check, row in found
+        if row is not None and row.verdict in (Verdict.FAILED, Verdict.TIMED_OUT)
+    ]
+
+
 GATES: Mapping[GateKind, Callable[[Candidate], list[Item]]] = {
     GateKind.CHANGED_CONFIGURATION: _changed_configuration,
     GateKind.SECRETS: _secrets,
+    GateKind.VERIFY: _verify,
 }
 
 

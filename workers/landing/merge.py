@@ -5,34 +5,34 @@ from __future__ import annotations
 import dataclasses
 from typing import Any
 
-from shared import commands, landings, tasks
+from shared import checks, commands, landings, tasks
 from shared.config import Config
 from shared.crashpoints import crashpoint
 from shared.errors import Conflict, GitFailed, LandingRefused, Refused
 from shared.landing_gates import CHECKOUT
 from shared.store.database import transaction
 from shared.store.models import Command, Landing, Task
-from workers.landing import cleanup, gates, site
+from workers.landing import cleanup, gates, site, verification
 from workers.landing.gates import Candidate, Item
 from workers.repository import completion, landing
 from workers.repository.strategies import Recipe
+
+#: How often a landing is checked anew because its target moved while the checks ran.
+TRIES = 3
 
 
 def preview(task: Task, command: Command, config: Config) -> dict[str, Any]:
     """What a landing would meet now; nothing changes."""
     candidate = site.candidate(task, command, config)
-    found = landing.preview(
-        candidate.repository,
-        candidate.capture,
-        target_branch=command.body.get("target_branch") or task.target_branch,
-        strategy=candidate.strategy,
-        history=candidate.history,
-    )
+    found = candidate.seen
     objections = gates.look(candidate)
+    shown = checks.views(task, found.tree_oid or None)
     return {
         **dataclasses.asdict(found),
         "clean": found.clean and not objections,
         "blocking": [*objections, *_of_the_users(found.blocking)],
+        "verify": checks.summary(shown),
+        "checks": shown,
     }
 
 
@@ -57,18 +57,54 @@ def _merged(task: Task, command: Command, config: Config) -> dict[str, Any]:
     candidate = site.candidate(task, command, config)
     if not candidate.capture.files:
         raise Conflict("The task has no changes to merge.")
-    overridden = gates.pass_through(candidate, command.body.get("override") or [])
-    return _land(candidate, command, overridden)
+    override = command.body.get("override") or []
+    overridden = gates.pass_through(candidate, override)
+    if not verification.is_required(task):
+        return _land(candidate, command, overridden)
+    return _land_verified(candidate, command, override, config)
 
 
-def _land(candidate: Candidate, command: Command, overridden: list[Item]) -> dict[str, Any]:
+def _land_verified(
+    candidate: Candidate, command: Command, override: list[str], config: Config
+) -> dict[str, Any]:
+    """Land a tree that was checked; where the target moves meanwhile, the new merge is checked in turn."""
+    landing.require_as_shown(
+        candidate.capture.head_oid,
+        candidate.seen.target_oid,
+        command.body.get("head_oid"),
+        command.body.get("target_oid"),
+    )
+    for _ in range(TRIES):
+        verification.before_landing(candidate, override, config)
+        overridden = [
+            *gates.pass_through(candidate, override),
+            *verification.left_out(candidate, override),
+        ]
+        try:
+            return _land(candidate, command, overridden, candidate.seen.tree_oid or None)
+        except landing.OtherTree:
+            candidate = dataclasses.replace(candidate)  # looks at the target anew
+    raise Conflict("The target branch moves faster than the checks run: try again, or override `verify`.")
+
+
+def _land(
+    candidate: Candidate, command: Command, overridden: list[Item], tree: str | None = None
+) -> dict[str, Any]:
+    """Land what was looked at; with `tree`, exactly that. Raises as `landing.land` does."""
     task, body = candidate.task, command.body
     recorded: list[Landing] = []
+    shown = checks.views(task, tree) if tree else []
 
     def record(intent: completion.Intent) -> None:
         recorded.append(
             landings.begin_landing(
-                task, candidate.row, intent.strategy, intent.target_branch, intent.to_json(), overridden
+                task,
+                candidate.row,
+                intent.strategy,
+                intent.target_branch,
+                intent.to_json(),
+                overridden,
+                shown,
             )
         )
         crashpoint("merge.intent")
@@ -82,9 +118,10 @@ def _land(candidate: Candidate, command: Command, overridden: list[Item]) -> dic
                 body.get("message") or landings.proposed_message(task),
                 history=candidate.history,
             ),
-            target_branch=body.get("target_branch") or task.target_branch,
+            target_branch=candidate.target_branch,
             expected_head=body.get("head_oid"),
             expected_target=body.get("target_oid"),
+            expected_tree=tree,
             record=record,
         )
     except (Refused, GitFailed) as error:

@@ -51,6 +51,7 @@ def candidate(task: Task, command: Command, config: Config) -> Candidate:
         row,
         strategy,
         history.bring(worktree, repository) if keeps else None,
+        command.body.get("target_branch") or task.target_branch,
         config,
     )
 

@@ -23,10 +23,15 @@ from workers.repository.transfer import has, send
 ATTEMPTS = 5
 
 
+class OtherTree(Conflict):
+    """The landing would make another tree than the one that was checked."""
+
+
 @dataclass(frozen=True)
 class Preview:
     """What a landing would meet now. `target_oid` is "" for a branch without a commit; `checked_out_at` the folder
-    where the target branch is checked out, or None; `files` the paths that would change."""
+    where the target branch is checked out, or None; `files` the paths that would change; `tree_oid` the merged tree and
+    `commit_oid` a commit of ours with it, in the change's git directory (both "" where it conflicts)."""
 
     clean: bool
     conflicts: tuple[dict[str, Any], ...]
@@ -36,6 +41,8 @@ class Preview:
     target_branch: str | None
     checked_out_at: str | None
     files: tuple[str, ...]
+    tree_oid: str
+    commit_oid: str
 
 
 def preview(
@@ -64,6 +71,8 @@ def preview(
             target_branch=target.branch,
             checked_out_at=str(target.place.path) if target.place else None,
             files=tuple(display(item.path) for item in paths),
+            tree_oid="" if made.conflicts else made.tree,
+            commit_oid=made.commit,
         )
 
 
@@ -75,6 +84,7 @@ def land(
     target_branch: str | None,
     expected_head: str | None = None,
     expected_target: str | None = None,
+    expected_tree: str | None = None,
     record: Callable[[Intent], None] | None = None,
 ) -> Landed:
     """Prepare and complete in one go; `record` is told the intent in between, so that a crash can be resumed.
@@ -92,6 +102,7 @@ def land(
                 target_branch=target_branch,
                 expected_head=expected_head,
                 expected_target=expected_target,
+                expected_tree=expected_tree,
             )
             if record is not None:
                 record(intent)
@@ -113,6 +124,7 @@ def prepare(
     target_branch: str | None,
     expected_head: str | None = None,
     expected_target: str | None = None,
+    expected_tree: str | None = None,
 ) -> Intent:
     """Make the commit to land and put it into the user's repository; no branch and no file of theirs changes.
 
@@ -120,14 +132,7 @@ def prepare(
     """
     recipe = replace(recipe, message=clean_message(recipe.message))
     target = choose(repository, target_branch, recipe.strategy)
-    if expected_head is not None and expected_head != change.head_oid:
-        raise Conflict(
-            "The task's work has changed since it was shown: review it again.", head_oid=change.head_oid
-        )
-    if expected_target is not None and expected_target != target.oid:
-        raise Conflict(
-            "The target branch has moved since it was shown: review it again.", target_oid=target.oid
-        )
+    require_as_shown(change.head_oid, target.oid, expected_head, expected_target)
     with _workshop(repository, change) as own:
         made = make(repository, own, change, target, recipe)
         if made.conflicts:
@@ -137,6 +142,8 @@ def prepare(
                 conflicts=list(made.conflicts),
                 blocking=[],
             )
+        if expected_tree not in (None, made.tree):
+            raise OtherTree("The target branch has moved, and with it what would land.")
         paths = _touched(own, target, made.tree)
         if not paths:
             raise Conflict("There are no changes to land: the target has them already.")
@@ -165,6 +172,14 @@ def prepare(
 
 def _touched(own: Path, target: Target, tree: str) -> tuple[Touched, ...]:
     return touched(own, target.oid or empty_tree(own), tree)
+
+
+def require_as_shown(head: str, target: str, expected_head: str | None, expected_target: str | None) -> None:
+    """Raise Conflict when work or target are not what a person was shown (None: they were shown nothing)."""
+    if expected_head not in (None, head):
+        raise Conflict("The task's work has changed since it was shown: review it again.", head_oid=head)
+    if expected_target not in (None, target):
+        raise Conflict("The target branch has moved since it was shown: review it again.", target_oid=target)
 
 
 def in_the_way(repository: Repository, target: Target, paths: tuple[Touched, ...]) -> list[blocking.Item]:

@@ -7,7 +7,7 @@ from shared.store.models.audit import AuditEntry
 from shared.store.models.columns import INSERTED, Table, json_text
 from shared.store.models.fleet import AgentSession, AgentStore, Runner, TranscriptPage, Worker
 from shared.store.models.places import Inspection, Workspace
-from shared.store.models.review import Capture, Landing
+from shared.store.models.review import Capture, CheckResult, Landing
 from shared.store.models.work import Approval, Attempt, Command, Event, Task
 
 TABLES = (
@@ -20,6 +20,7 @@ TABLES = (
     Approval,
     Capture,
     Landing,
+    CheckResult,
     Worker,
     Runner,
     AgentSession,
@@ -43,6 +44,7 @@ __all__ = [
     "Attempt",
     "AuditEntry",
     "Capture",
+    "CheckResult",
     "Command",
     "Event",
     "Idempotency",

@@ -38,8 +38,28 @@ class Landing(Table):
     previous_oid = peewee.TextField(null=True)
     backup_ref = peewee.TextField(null=True)
     overridden = JSONText(default=list)
+    checks = JSONText(default=list)
     undo = peewee.TextField(null=True)
     undo_oid = peewee.TextField(null=True)
     undone_at = InstantField(null=True)
     created_at = InstantField()
     finished_at = InstantField(null=True)
+
+
+class CheckResult(Table):
+    id = peewee.TextField(primary_key=True)
+    task_id: int
+    task = peewee.ForeignKeyField(Task, column_name="task", on_delete="CASCADE")
+    tree_oid = peewee.TextField()
+    name = peewee.TextField()
+    command = peewee.TextField()
+    verdict = peewee.TextField()
+    exit_code = peewee.IntegerField(null=True)
+    score = peewee.FloatField(null=True)
+    note = peewee.TextField(null=True)
+    millis = peewee.IntegerField(default=0)
+    output = peewee.TextField(default="")
+    finished_at = InstantField()
+
+    class Meta:
+        table_name = "check_result"

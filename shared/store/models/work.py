@@ -36,6 +36,7 @@ class Task(Table):
     diff_stat = peewee.TextField(null=True)
     ledger = JSONText(default=dict)
     live_attempt = peewee.TextField(null=True)
+    checks = JSONText(default=list)
     granted_rules = JSONText(default=list)
     last_seq = peewee.IntegerField(default=0)
     approved_at = InstantField(null=True)

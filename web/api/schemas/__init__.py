@@ -21,7 +21,7 @@ from web.api.schemas.inventories import (
 )
 from web.api.schemas.places import Browse, ByName, ByWorkspace, Defaults, Grant, NewSecret, Register
 from web.api.schemas.policy import ToolRule
-from web.api.schemas.review import Cleanup, DiffQuery, Merge
+from web.api.schemas.review import Cleanup, DiffQuery, Merge, Verify
 from web.api.schemas.steering import (
     ApprovalList,
     Approve,
@@ -76,5 +76,6 @@ __all__ = [
     "TaskList",
     "ToolRule",
     "TranscriptPart",
+    "Verify",
     "count",
 ]

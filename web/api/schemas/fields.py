@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from typing import Annotated, Any
+from typing import Annotated, Any, Literal
 
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field
 
@@ -76,7 +76,15 @@ def _variable(text: str) -> str:
     return text
 
 
+def _distinct(found: list[Check]) -> list[Check]:
+    names = [one.name for one in found]
+    if len({*names, "verify"}) <= len(names):
+        raise ValueError("must have names of their own, and none is called verify")
+    return found
+
+
 Plain = AfterValidator(_plain)
+CheckMode = Literal["required", "advisory", "off"]
 Long = Annotated[str, _at_most(PROMPT_BYTES)]
 Word = Annotated[str, Field(max_length=255), Plain]
 Line = Annotated[str, Field(max_length=4096), Plain]
@@ -87,6 +95,18 @@ Command = Annotated[str, _at_most(COMMAND_BYTES), Plain]
 Unsigned = Annotated[int, Field(ge=0, le=BIGGEST)]
 Lines = Annotated[list[Line], Field(max_length=200)]
 ObjectId = Annotated[str, Field(pattern=r"^([0-9a-f]{40}|[0-9a-f]{64})$")]
+
+
+class Check(Body):
+    """A named check: a command that judges the merged tree."""
+
+    name: Annotated[str, Field(pattern=r"^[A-Za-z0-9][A-Za-z0-9 ._-]{0,63}$")]
+    command: Annotated[Command, Field(min_length=1)]
+    mode: CheckMode | None = Field(None, description="`advisory` unless said otherwise.")
+
+
+Checks = Annotated[list[Check], Field(max_length=20), AfterValidator(_distinct)]
+CheckSeconds = Annotated[int, Field(ge=1, le=3600)]
 
 
 class ById(BaseModel):

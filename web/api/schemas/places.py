@@ -6,7 +6,19 @@ from typing import Annotated
 
 from pydantic import BaseModel, Field
 
-from web.api.schemas.fields import Body, Command, Line, Lines, Long, Plain, Query, Variable
+from web.api.schemas.fields import (
+    Body,
+    CheckMode,
+    Checks,
+    CheckSeconds,
+    Command,
+    Line,
+    Lines,
+    Long,
+    Plain,
+    Query,
+    Variable,
+)
 from web.api.schemas.policy import Preset, ToolRule
 
 
@@ -19,6 +31,9 @@ class Defaults(Body):
 
     preset: Preset | None = None
     verify: Command | None = None
+    verify_mode: CheckMode | None = None
+    verify_seconds: CheckSeconds | None = None
+    checks: Checks | None = None
     setup: Command | None = None
     env: Annotated[list[Variable], Field(max_length=100)] | None = None
     home_paths: Lines | None = None

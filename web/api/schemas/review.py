@@ -30,6 +30,12 @@ class Merge(Body):
     )
 
 
+class Verify(Body):
+    strategy: Literal["squash", "merge", "rebase", "apply"] | None = None
+    target_branch: Reference | None = Field(None, description="Another branch than the task's.")
+    again: bool | None = Field(None, description="Also those that have a result for the merged tree.")
+
+
 class Cleanup(Body):
     force: bool | None = Field(None, description="Also when unmerged work goes.")
 

@@ -11,6 +11,9 @@ from shared.lifecycle import Status
 from web.api.schemas.fields import (
     SEQ,
     Body,
+    CheckMode,
+    Checks,
+    CheckSeconds,
     Command,
     Line,
     Long,
@@ -39,7 +42,12 @@ class NewTask(Body):
     labels: Annotated[list[Annotated[Word, Field(min_length=1)]], Field(max_length=20)] | None = None
     base_ref: Reference | None = None
     target_branch: Reference | None = None
-    verify: Command | None = None
+    verify: Command | None = Field(None, description="Judges the merged tree before it lands.")
+    verify_mode: CheckMode | None = Field(None, description="`required` unless said otherwise.")
+    verify_seconds: CheckSeconds | None = Field(
+        None, description="How long each check may take; 600 unless said."
+    )
+    checks: Checks | None = Field(None, description="Further checks, by name.")
     env: Annotated[list[Variable], Field(max_length=100)] | None = None
     depends_on: Annotated[list[str], Field(max_length=50)] | None = None
     pty: bool | None = None

@@ -1,0 +1,128 @@
+"""A short command beside the attempts of a task: contained, redacted and ended as they are, and waited for to its end."""
+
+from __future__ import annotations
+
+import time
+from collections import deque
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from shared import secret_keeping, tasks
+from shared.config import Config
+from shared.errors import AgentLost, NotReady
+from shared.lifecycle import StopReason
+from shared.store.models import Task
+from workers.attempts import environment, granting, homes, log, process, sandbox
+from workers.attempts.starting import NETWORKS
+from workers.shim.frames import STDERR, STDOUT
+
+OUTPUT_BYTES = 32 << 10
+SHORTEST_SECONDS, LONGEST_SECONDS = 0.02, 0.25
+
+
+@dataclass(frozen=True)
+class Errand:
+    """`id` names it and its processes. It sees `folder`, which it may write, and reads `objects` of git."""
+
+    id: str
+    command: str
+    folder: Path
+    cwd: Path
+    objects: Sequence[Path]
+    seconds: float
+
+
+@dataclass(frozen=True)
+class Done:
+    """How it ended. `output` is the end of what it printed, both streams in order, redacted and at most 32 KiB."""
+
+    code: int | None
+    timed_out: bool
+    error: str | None
+    output: str
+    millis: int
+
+
+def run(errand: Errand, directory: Path, task: Task, config: Config) -> Done:
+    """Run the command to its end, or go on waiting for one that another worker started; `directory` keeps its log.
+
+    Raises NotReady where the task's policy requires a containment that this host has not, SandboxFailed or AgentLost
+    when it could not be started.
+    """
+    process.start(directory, _launch(errand, directory, task, config), lambda identity: True)
+    rest = SHORTEST_SECONDS
+    while (state := process.state(directory)) in ("starting", "alive"):
+        time.sleep(rest)
+        rest = min(LONGEST_SECONDS, rest * 1.5)
+    exit = process.read_exit(directory)
+    process.sweep(errand.id)
+    if exit is None:
+        raise AgentLost(f"The command was lost with its supervisor ({state}).")
+    return Done(
+        code=exit.code,
+        timed_out=exit.reason == StopReason.BUDGET,
+        error=exit.exec_error or exit.sandbox_error,
+        output=_printed(directory),
+        millis=exit.runtime_millis,
+    )
+
+
+def _launch(errand: Errand, directory: Path, task: Task, config: Config) -> process.Launch:
+    policy = tasks.policy_of(task)
+    tier = sandbox.tier(config.containment)
+    if policy.contained and not tier.works and policy.enforcement == "required":
+        raise NotReady(f"The policy requires containment, and this host has none. {tier.detail}")
+    granted = granting.resolve(secret_keeping.granted_names(task), config.environment)
+    env, secrets = environment.build(
+        config.environment,
+        policy=policy,
+        passes=(),
+        additions={},
+        granted=granted,
+        task_id=task.id,
+        attempt_id=errand.id,
+    )
+    argv = ["/bin/sh", "-c", errand.command]
+    confined = None
+    if policy.contained and tier.works:
+        bounds = sandbox.Bounds(
+            worktree=errand.folder,
+            cwd=errand.cwd,
+            home=Path(env["HOME"]),
+            objects_read_only=errand.objects,
+            read_only=[Path(path).expanduser() for path in policy.home_paths],
+            hidden=[config.data, config.database.parent],
+            network=NETWORKS[policy.network],
+            environment=env,
+            scratch=homes.scratch(directory) if tier.name == "landlock" else None,
+        )
+        confined = sandbox.confine(argv, bounds, tier.name)
+    return process.Launch(
+        attempt_id=errand.id,
+        argv=argv,
+        env=env,
+        cwd=str(errand.cwd),
+        close_input_after_first=True,
+        wall_seconds=errand.seconds,
+        secrets={**granting.to_mask(config.environment, granted), **secrets},
+        redact_rules=not policy.allow_secrets,
+        confinement=confined,
+    )
+
+
+def _printed(directory: Path) -> str:
+    kept: deque[bytes] = deque()
+    size, offset = 0, 0
+    while True:
+        frames, following = log.read(directory / "log", offset)
+        if following == offset:
+            break
+        offset = following
+        for frame in frames:
+            if frame.stream in (STDOUT, STDERR):
+                kept.append(frame.payload)
+                size += len(frame.payload)
+                while size - len(kept[0]) > OUTPUT_BYTES:
+                    size -= len(kept.popleft())
+    return b"".join(kept)[-OUTPUT_BYTES:].decode("utf-8", "replace")
