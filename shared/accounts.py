@@ -99,7 +99,10 @@ def sign_out_others(kept: Login | None) -> int:
     """End every login but one; how many there were."""
     with transaction():
         others = Login.delete() if kept is None else Login.delete().where(Login.hash != kept.hash)
-        return int(others.execute())
+        count = int(others.execute())
+        if count:
+            audit.record(Act.SIGN_OUT, "login", others=count)
+    return count
 
 
 def digest(token: str) -> str:

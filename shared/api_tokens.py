@@ -9,7 +9,9 @@ from uuid import uuid4
 
 import peewee
 
+from shared import audit
 from shared.accounts import digest
+from shared.audit import Act
 from shared.clock import now
 from shared.errors import BadRequest, Conflict, NotFound
 from shared.store.database import transaction
@@ -42,6 +44,7 @@ def mint(name: str, expires_at: datetime | None) -> tuple[ApiToken, str]:
             created_at=at,
             expires_at=expires_at,
         )
+        audit.record(Act.MINT_TOKEN, "token", row.id, name=row.name)
     return row, secret
 
 
@@ -66,6 +69,7 @@ def revoke(id: str) -> ApiToken:
         if row is None:
             raise NotFound("There is no such token.")
         row.delete_instance()
+        audit.record(Act.REVOKE_TOKEN, "token", row.id, name=row.name)
     return row
 
 

@@ -77,6 +77,8 @@ class Act(StrEnum):
     SIGN_IN_LINK = "sign-in-link"
     SIGN_IN = "sign-in"
     SIGN_OUT = "sign-out"
+    MINT_TOKEN = "mint-token"  # noqa: S105 - a kind of entry
+    REVOKE_TOKEN = "revoke-token"  # noqa: S105
     RESTORE = "restore"
     SCRUB = SCRUB
 

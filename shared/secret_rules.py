@@ -10,6 +10,7 @@ from collections.abc import Iterator, Mapping
 
 # Tokens that identify themselves, by the word a finding names them with. `\b` keeps "task-…" from being read as "sk-…".
 TOKENS: Mapping[str, bytes] = {
+    "openruntime-token": rb"\bor_(?:owner|token)_[A-Za-z0-9_-]{20,}",
     "github-token": rb"gh[pousr]_[A-Za-z0-9]{20,}|github_pat_[A-Za-z0-9_]{22,}",
     "gitlab-token": rb"gl(?:pat|dt|rt|cbt|ptt|soat)-[A-Za-z0-9_-]{16,}",
     "aws-access-key": rb"\b(?:AKIA|ASIA|ABIA|ACCA)[A-Z0-9]{16}\b",

@@ -13,7 +13,7 @@ from web.security import Authority, authority
 api = APIBlueprint("approvals", __name__)
 
 
-@api.get("/tasks/<id>/approvals", responses={200: results.Approval})
+@api.get("/tasks/<id>/approvals", responses={200: results.Listed[results.Approval]})
 @authority(Authority.CLIENT)
 def list_approvals(path: schemas.ById, query: schemas.ApprovalList) -> Response:
     """A task's requests, oldest first."""
@@ -38,7 +38,7 @@ def decide(path: schemas.ByRequest, body: schemas.Decision) -> Response:
     return answers.value(views.approval(row, task.id))
 
 
-@api.get("/tasks/<id>/rules", responses={200: results.Rule})
+@api.get("/tasks/<id>/rules", responses={200: results.Listed[results.Rule]})
 @authority(Authority.CLIENT)
 def list_rules(path: schemas.ById, query: schemas.Page) -> Response:
     """The task's own rules, which stand before its policy's: what was allowed for this task."""

@@ -27,7 +27,7 @@ DAY = re.compile(r"\d{4}-\d{2}-\d{2}")
 MEDIA = {"jsonl": "application/x-ndjson", "csv": "text/csv; charset=utf-8"}
 
 
-@api.get("/audit", responses={200: results.AuditEntry})
+@api.get("/audit", responses={200: results.Listed[results.AuditEntry]})
 @authority(Authority.OWNER)
 def list_entries(query: schemas.AuditList) -> Response:
     """Who decided what; `Link: rel=next` leads on."""
@@ -50,7 +50,10 @@ def check() -> Response:
     return answers.value({"stands": found.stands, **asdict(found)})
 
 
-@api.get("/audit/export")
+EXPORTED = {"description": "The entries.", "content": {"application/x-ndjson": {}, "text/csv": {}}}
+
+
+@api.get("/audit/export", responses={200: EXPORTED})
 @authority(Authority.OWNER)
 def export(query: schemas.AuditExport) -> Response:
     """The entries as a file, oldest first."""

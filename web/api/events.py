@@ -29,7 +29,7 @@ RESUME = {
 HOMES = {"claude-code": "CLAUDE_CONFIG_DIR", "codex": "CODEX_HOME"}
 
 
-@api.get("/tasks/<id>/events", responses={200: results.Event})
+@api.get("/tasks/<id>/events", responses={200: results.Listed[results.Event]})
 @authority(Authority.CLIENT)
 def list_events(path: schemas.ById, query: schemas.EventPage) -> Response:
     """Events ascending by seq; `wait` answers as soon as there is one."""

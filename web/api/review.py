@@ -89,7 +89,7 @@ def _only(files: list[dict[str, Any]], patch: bytes, path: str) -> tuple[list[di
     raise NotFound("This file is not among the task's changes.")
 
 
-@api.post("/tasks/<id>/worktree/preview")
+@api.post("/tasks/<id>/worktree/preview", responses={200: results.Looked, 202: results.Looked})
 @authority(Authority.CLIENT)
 @body_optional
 def preview(path: schemas.ById, body: schemas.Merge) -> Response:
@@ -117,7 +117,7 @@ def cleanup(path: schemas.ById, body: schemas.Cleanup) -> Response:
     return _landed(task, _done(landings.request_work(task, CommandKind.CLEANUP, wished)), "The cleanup")
 
 
-@api.post("/tasks/<id>/verify")
+@api.post("/tasks/<id>/verify", responses={200: results.Looked, 202: results.Looked})
 @authority(Authority.OWNER)
 @body_optional
 def verify(path: schemas.ById, body: schemas.Verify) -> Response:
@@ -125,7 +125,7 @@ def verify(path: schemas.ById, body: schemas.Verify) -> Response:
     return _looked(tasks.get(path.id), CommandKind.VERIFY, body.model_dump(exclude_none=True))
 
 
-@api.post("/tasks/<id>/undo/preview")
+@api.post("/tasks/<id>/undo/preview", responses={200: results.Looked, 202: results.Looked})
 @authority(Authority.CLIENT)
 @body_optional
 def undo_preview(path: schemas.ById, body: schemas.NothingNeeded) -> Response:

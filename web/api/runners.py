@@ -13,7 +13,7 @@ from web.security import Authority, authority
 api = APIBlueprint("runners", __name__)
 
 
-@api.get("/runners", responses={200: results.Runner})
+@api.get("/runners", responses={200: results.Listed[results.Runner]})
 @authority(Authority.CLIENT)
 def runners(query: schemas.Page) -> Response:
     """codex, claude-code and shell, then third-party runners by name."""

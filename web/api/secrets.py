@@ -18,7 +18,7 @@ from web.security import Authority, authority
 api = APIBlueprint("secrets", __name__)
 
 
-@api.get("/secrets", responses={200: results.Secret})
+@api.get("/secrets", responses={200: results.Listed[results.Secret]})
 @authority(Authority.OWNER)
 def list_secrets(query: schemas.Page) -> Response:
     """Kept secrets by name; `readable` is false for one that was sealed with another key."""

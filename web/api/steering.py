@@ -56,7 +56,7 @@ def reply(path: schemas.ById, body: schemas.Reply) -> Response:
     return effects.applied(task, accepted, Status.RUNNING)
 
 
-@api.get("/tasks/<id>/replies", responses={200: results.Reply})
+@api.get("/tasks/<id>/replies", responses={200: results.Listed[results.Reply]})
 @authority(Authority.CLIENT)
 def replies(path: schemas.ById) -> Response:
     """The task's newest replies, oldest first: queued, delivered, answered, failed or withdrawn."""

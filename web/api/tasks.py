@@ -41,7 +41,7 @@ OPTIONS = (
 CURSOR = re.compile(r"([0-9]{1,18}):([0-9]{1,18})")
 
 
-@api.get("/tasks", responses={200: results.Task})
+@api.get("/tasks", responses={200: results.Listed[results.Task]})
 @authority(Authority.CLIENT)
 def list_tasks(query: schemas.TaskList) -> Response:
     """Tasks by last change, newest first; `Link: rel=next` leads on."""

@@ -20,7 +20,7 @@ from web.security import Authority, authority
 api = APIBlueprint("tokens", __name__)
 
 
-@api.get("/tokens", responses={200: results.Token})
+@api.get("/tokens", responses={200: results.Listed[results.Token]})
 @authority(Authority.OWNER)
 def list_tokens(query: schemas.Page) -> Response:
     """Minted tokens, newest first, without their secrets."""

@@ -24,7 +24,7 @@ api = APIBlueprint("workspaces", __name__)
 ENTRIES = 1000
 
 
-@api.get("/workspaces", responses={200: results.Workspace})
+@api.get("/workspaces", responses={200: results.Listed[results.Workspace]})
 @authority(Authority.CLIENT)
 def list_workspaces(query: schemas.Page) -> Response:
     """The server's folder, then those of tasks by last use, then registered ones."""
@@ -47,7 +47,7 @@ def pick(body: schemas.NothingNeeded) -> Response:
     raise NotImplementedHere("No dialog can be opened here; choose with GET /workspaces/browse?path=.")
 
 
-@api.get("/workspaces/browse")
+@api.get("/workspaces/browse", responses={200: results.Folders})
 @authority(Authority.OWNER)
 def browse(query: schemas.Browse) -> Response:
     """The folders inside a folder, by name; hidden ones last."""

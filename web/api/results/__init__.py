@@ -7,6 +7,7 @@ from web.api.results.approvals import Approval, Rule
 from web.api.results.audit import AuditEntry, AuditVerdict
 from web.api.results.inventories import (
     Costs,
+    Folders,
     Health,
     Presets,
     Runner,
@@ -15,8 +16,8 @@ from web.api.results.inventories import (
     Transcript,
     Workspace,
 )
-from web.api.results.result import Problem
-from web.api.results.review import Diff, Landed
+from web.api.results.result import Listed, Problem
+from web.api.results.review import Diff, Landed, Looked
 from web.api.results.tasks import Attach, Deleting, Event, Logs, Reply, Task
 
 __all__ = [
@@ -28,10 +29,13 @@ __all__ = [
     "Deleting",
     "Diff",
     "Event",
+    "Folders",
     "Health",
     "Landed",
     "Link",
+    "Listed",
     "Logs",
+    "Looked",
     "NewToken",
     "Presets",
     "Problem",

@@ -12,6 +12,13 @@ class Workspace(Result):
     path: str
 
 
+class Folders(Result):
+    path: str
+    parent: str | None
+    directories: list[dict[str, Any]]
+    truncated: bool
+
+
 class Runner(Result):
     runner: str
     available: bool

@@ -2,7 +2,11 @@
 
 from __future__ import annotations
 
-from pydantic import BaseModel, ConfigDict
+from typing import Generic, TypeVar
+
+from pydantic import BaseModel, ConfigDict, RootModel
+
+Item = TypeVar("Item")
 
 
 class Result(BaseModel):
@@ -14,3 +18,7 @@ class Problem(Result):
     status: int
     detail: str
     slug: str
+
+
+class Listed(RootModel[list[Item]], Generic[Item]):
+    """An array; `Link: rel=next` leads to more of it."""

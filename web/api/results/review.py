@@ -13,6 +13,14 @@ class Landed(Result):
     message: str
 
 
+class Looked(Result):
+    """What a worker found; with 202 only `task_id` and `pending_command`."""
+
+    task_id: str | None = None
+    conflicts: list[Any] | None = None
+    blocking: list[Any] | None = None
+
+
 class Diff(Result):
     task_id: str
     isolated: bool
