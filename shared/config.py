@@ -52,6 +52,7 @@ class Config:
     writes_per_minute: int = 6000
     wrong_credentials_per_minute: int = 20
     streams_per_credential: int = 24
+    min_free_mib: int = 256
     public_hosts: tuple[str, ...] = ()
     cors_origins: tuple[str, ...] = ()
     behind_proxy: bool = False
@@ -122,6 +123,7 @@ class Config:
             "OPENRUNTIME_OUTAGE_SECONDS": str(self.outage_seconds),
             "OPENRUNTIME_CONTAINMENT": self.containment,
             **{name: str(getattr(self, field)) for name, field in LIMITS.items()},
+            "OPENRUNTIME_MIN_FREE_MIB": str(self.min_free_mib),
             "OPENRUNTIME_BEHIND_PROXY": "1" if self.behind_proxy else "",
             "OPENRUNTIME_SECRETS_KEY": str(self.secrets_key or ""),
         }
@@ -146,6 +148,7 @@ def from_env(environ: Mapping[str, str] | None = None, *, data: str | Path | Non
         outage_seconds=_whole(env, "OPENRUNTIME_OUTAGE_SECONDS", 600, low=1, high=86_400),
         containment=_containment(env.get("OPENRUNTIME_CONTAINMENT", "")),
         **{field: _limit(env, name) for name, field in LIMITS.items()},
+        min_free_mib=_whole(env, "OPENRUNTIME_MIN_FREE_MIB", 256, low=0, high=100_000_000),
         public_hosts=_listed(env.get("OPENRUNTIME_PUBLIC_HOSTS", "")),
         cors_origins=tuple(_origin(item) for item in _listed(env.get("OPENRUNTIME_CORS_ORIGINS", ""))),
         behind_proxy=env.get("OPENRUNTIME_BEHIND_PROXY", "") == "1",

@@ -43,6 +43,9 @@ class StopReason(StrEnum):
     BUDGET = "budget-exceeded"
     INTERRUPTED = "interrupted"
     DISK_FULL = "disk-full"
+    MEMORY = "memory-exceeded"
+    PROCESSES = "processes-exceeded"
+    DISK = "disk-exceeded"
 
 
 class Outcome(StrEnum):

@@ -22,6 +22,9 @@ from shared.tool_rules import Call, Decision
 
 DEFAULT_BLOCKED = ("rm -rf", "sudo", "git push", "curl", "wget", "ssh", "scp")
 
+#: Where a policy sets no limit of processes.
+DEFAULT_PROCESSES = 2048
+
 
 class NetworkMode(StrEnum):
     DISABLED = "disabled"
@@ -51,6 +54,9 @@ class Policy:
     home_paths: tuple[str, ...] = ()
     tool_rules: tuple[Mapping[str, Any], ...] = ()
     approval_minutes: int | None = None
+    max_memory_mib: int | None = None
+    max_disk_mib: int | None = None
+    max_processes: int | None = None
 
     @property
     def network(self) -> NetworkMode:

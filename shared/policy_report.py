@@ -9,7 +9,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any, Literal
 
-from shared.policy import NetworkMode, Policy
+from shared.policy import DEFAULT_PROCESSES, NetworkMode, Policy
 
 Strength = Literal["enforced", "advisory", "off"]
 Line = tuple[Strength, str]
@@ -52,6 +52,9 @@ STRICT = Policy(
     home_paths=("~/shared",),
     tool_rules=({"tool": "*", "action": "ask"},),
     approval_minutes=30,
+    max_memory_mib=4096,
+    max_disk_mib=4096,
+    max_processes=512,
 )
 
 
@@ -231,6 +234,35 @@ def _max_runtime_minutes(policy: Policy, ground: Ground) -> Line:
     return _enforced("The attempt is stopped; time spent waiting for a person does not count.")
 
 
+def _max_memory_mib(policy: Policy, ground: Ground) -> Line:
+    most = (
+        f"{policy.max_memory_mib:,} MiB"
+        if policy.max_memory_mib
+        else "three quarters of the machine's memory"
+    )
+    return _enforced(f"Looked at every two seconds: an agent that has more than {most} for itself is killed.")
+
+
+def _max_disk_mib(policy: Policy, ground: Ground) -> Line:
+    if policy.max_disk_mib is None:
+        return _off("Only the room kept free on the disk limits it.")
+    return _enforced(
+        "Its folders are measured every half minute, large ones less often; over the limit it is stopped."
+    )
+
+
+def _max_processes(policy: Policy, ground: Ground) -> Line:
+    most = f"{policy.max_processes or DEFAULT_PROCESSES:,}"
+    inside = policy.contained and ground.tier == "bubblewrap"
+    refused = (
+        "The kernel refuses it more"
+        if inside
+        else "The kernel counts what else runs here, and refuses it more"
+    )
+    seen = " It sees and signals only its own." if inside else ""
+    return _enforced(f"{refused} than {most}, and every two seconds more are noticed, which kills it.{seen}")
+
+
 def _enforcement(policy: Policy, ground: Ground) -> Line:
     if policy.enforcement != "required":
         return _off("What this host cannot keep is taken as advice.")
@@ -256,6 +288,9 @@ TABLE: dict[str, Callable[[Policy, Ground], Line]] = {
     "home_paths": _home_paths,
     "tool_rules": _tool_rules,
     "approval_minutes": _approval_minutes,
+    "max_memory_mib": _max_memory_mib,
+    "max_disk_mib": _max_disk_mib,
+    "max_processes": _max_processes,
 }
 #: What only an operating system can keep.
 BOUNDARIES = (

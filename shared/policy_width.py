@@ -6,7 +6,7 @@ import dataclasses
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
-from shared.policy import NetworkMode, Policy
+from shared.policy import DEFAULT_PROCESSES, NetworkMode, Policy
 
 #: From the narrowest to the widest.
 ORDERS: dict[str, Sequence[Any]] = {
@@ -18,6 +18,11 @@ ORDERS: dict[str, Sequence[Any]] = {
     "enforcement": ("required", "best-effort"),
     "agent_home": ("private", "shared"),
 }
+
+LIMITS = (
+    *("budget_cents", "max_runtime_minutes", "approval_minutes"),
+    *("max_memory_mib", "max_disk_mib", "max_processes"),
+)
 
 
 def widened(wanted: Policy, base: Policy) -> list[str]:
@@ -46,7 +51,9 @@ def _judged_elsewhere(name: str, mine: Any, theirs: Any) -> bool:
 
 
 def _beyond_limit(name: str, mine: int | None, theirs: int | None) -> bool:
-    """No number is no limit."""
+    """No number is no limit, but of those that have one by default."""
+    usual = DEFAULT_PROCESSES if name == "max_processes" else None
+    mine, theirs = mine or usual, theirs or usual
     return theirs is not None and (mine is None or mine > theirs)
 
 
@@ -72,7 +79,7 @@ def _weaker_rules(name: str, mine: Sequence[Mapping[str, Any]], theirs: Sequence
 _JUDGES: dict[str, Callable[[str, Any, Any], bool]] = {
     **dict.fromkeys(ORDERS, _above),
     "allow_network": _judged_elsewhere,  # it is a word for network_mode `enabled`
-    **dict.fromkeys(("budget_cents", "max_runtime_minutes", "approval_minutes"), _beyond_limit),
+    **dict.fromkeys(LIMITS, _beyond_limit),
     **dict.fromkeys(("network_hosts", "home_paths"), _more),
     "blocked_commands": _fewer,
     **dict.fromkeys(("allowed_workspaces", "allowed_file_globs", "allowed_mcp_tools"), _outside),

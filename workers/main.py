@@ -23,6 +23,7 @@ from shared.store.database import close, open_store
 from shared.version import VERSION
 from workers import actors, capabilities
 from workers.attempts import granting
+from workers.disk import DiskWatch
 from workers.inspection import Inspector
 from workers.inventory import Inventory
 from workers.janitor import Janitor
@@ -64,6 +65,8 @@ def main(config: Config) -> int:
     janitor.start()
     inspector = Inspector()
     inspector.start()
+    disk = DiskWatch(office.worker, config)
+    disk.start()
     inventory = Inventory(config, bells.orders)
     inventory.start()
     transcripts = Transcripts(config, bells.orders)
@@ -76,6 +79,7 @@ def main(config: Config) -> int:
         _stop_agents(office, signals)
     janitor.stop()
     inspector.stop()
+    disk.stop()
     inventory.stop()
     transcripts.stop()
     office.close()

@@ -153,6 +153,7 @@ def test_every_field_of_a_policy_is_judged_in_one_direction() -> None:
         require_approval=True, enforcement="required", agent_home="private", budget_cents=1, max_runtime_minutes=1,
         approval_minutes=1, allowed_workspaces=("/a",), allowed_file_globs=("*.py",), allowed_mcp_tools=("x",),
         tool_rules=({"tool": "Bash", "action": "deny"},), blocked_commands=("a", "b"),
+        max_memory_mib=1, max_disk_mib=1, max_processes=8,
     )  # fmt: skip
     wide = dataclasses.replace(FULL_ACCESS, network_hosts=("h",), home_paths=("p",))
     told = set(widened(wide, narrow))

@@ -53,6 +53,9 @@ REASONS = {
     "budget-exceeded": "Stopped: the time budget was used up",
     "interrupted": "Interrupted: its host or program went away",
     "disk-full": "Stopped: the disk is full",
+    "memory-exceeded": "Stopped: it used more memory than it may",
+    "processes-exceeded": "Stopped: it started more processes than it may",
+    "disk-exceeded": "Stopped: it filled more of the disk than it may",
 }
 #: A card looks at this many of its task's newest events for something to show.
 RECENT = 12

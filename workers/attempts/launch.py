@@ -28,6 +28,7 @@ class Launch:
     `ladder` is [(signal name, grace seconds), …]; SIGKILL follows. `requests` is {"where": {top-level key: value
     or None for "present"}, "id": dotted path}: which output lines are questions that `answer` may refer to.
     `wall_seconds` does not count time spent waiting for a person. `env` must carry OPENRUNTIME_ATTEMPT_ID.
+    `limits` and `watched` are a Limits' two halves: what the kernel refuses, and what the shim stops the agent for.
     """
 
     attempt_id: str
@@ -44,6 +45,8 @@ class Launch:
     requests: Mapping[str, Any] | None = None
     detect_input: bool = False
     confinement: Confined | None = None
+    limits: Mapping[str, int] = field(default_factory=dict)
+    watched: Mapping[str, int] = field(default_factory=dict)
     log_head_bytes: int = HEAD_BYTES
     log_tail_bytes: int = TAIL_BYTES
 
@@ -68,7 +71,8 @@ class Launch:
                     "detect_input": self.detect_input,
                     "log_head_bytes": self.log_head_bytes,
                     "log_tail_bytes": self.log_tail_bytes,
-                    "limits": dict(confined.limits) if confined else {},
+                    "limits": dict(self.limits),
+                    "watched": dict(self.watched),
                     "confinement": confined
                     and {
                         "argv": list(confined.argv),

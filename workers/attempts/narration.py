@@ -27,6 +27,27 @@ STREAMS = {"stdout": Kind.STDOUT, "stderr": Kind.STDERR}
 INPUT_CHARACTERS = 16 * 1024
 #: A plan's steps as a person would tick them off.
 MARKS = {"completed": "[x]", "in_progress": "[~]"}
+#: What the limits count, each with the sentence that says so.
+OVER = {
+    "max_memory_mib": "It uses {used:,} MiB of memory, and may use {limit:,}",
+    "max_processes": "It runs {used:,} processes, and may run {limit:,}",
+    "max_disk_mib": "It takes {used:,} MiB on the disk, and may take {limit:,}",
+    "OPENRUNTIME_MIN_FREE_MIB": "Only {used:,} MiB are left on the disk, and {limit:,} are kept free",
+}
+
+
+def over_limit(attempt_id: str, field: str, used: int, limit: int) -> Draft:
+    """An agent that is being stopped for what it takes of its host; `field` is the policy's, or a setting."""
+    about = {
+        "category": Category.POLICY,
+        "attempt_id": attempt_id,
+        "field": field,
+        "used": used,
+        "limit": limit,
+    }
+    return Draft(
+        Kind.LIFECYCLE, f"{OVER[field].format(used=used, limit=limit)}. The agent is stopped.", about
+    )
 
 
 class Narrator:

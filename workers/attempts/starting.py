@@ -16,9 +16,11 @@ from shared.errors import AgentLost, GitFailed, NotReady, OpenRuntimeError, Refu
 from shared.events import Category, Draft, Kind
 from shared.policy import NetworkMode, Policy
 from shared.store.models import Attempt, Task
+from workers import disk
 from workers.attempts import environment, granting, homes, process, programs, sandbox
 from workers.attempts.place import Place, prepare
 from workers.attempts.sandbox.bounds import Network
+from workers.attempts.sandbox.limits import of as limits_of
 from workers.attempts.watch import Watch
 from workers.repository.worktree import Worktree
 from workers.runners import Context, Runner, Start, registry
@@ -49,6 +51,7 @@ def start(attempt: Attempt, config: Config) -> Watch | None:
     task = Task.get_by_id(attempt.task_id)
     directory = config.attempts / attempt.id
     try:
+        disk.refuse_full(config)
         place = prepare(task, attempt, config)
         crashpoint("start.placed")
         plan = _plan(task, attempt, place, config)
@@ -136,10 +139,13 @@ def _plan(task: Task, attempt: Attempt, place: Place, config: Config) -> Plan:
     env |= dict(home.environment)
     argv = [program, *start.argv[1:]]
     confined = None
+    limits, tier_name = limits_of(policy), tier.name if contained else "none"
     if contained:
         bounds = _bounds(policy, place, start, env, program, home, config)
         scratch = homes.scratch(config.attempts / attempt.id) if tier.name == "landlock" else None
-        confined = sandbox.confine(argv, dataclasses.replace(bounds, scratch=scratch), tier.name)
+        confined = sandbox.confine(
+            argv, dataclasses.replace(bounds, scratch=scratch, limits=limits), tier.name
+        )
     ground = _ground(tier, runner, start)
     if refusal := policy_report.unkept(policy, ground):
         raise NotReady(refusal)
@@ -158,9 +164,11 @@ def _plan(task: Task, attempt: Attempt, place: Place, config: Config) -> Plan:
         requests=start.requests,
         detect_input=start.detect_input,
         confinement=confined,
+        limits=limits.refused(tier_name),
+        watched=limits.watched(),
         log_head_bytes=PROTOCOL_BYTES if start.hosted else HEAD_BYTES,
     )
-    return Plan(runner, context, start, launch, policy_report.of(policy, ground), tier.name)
+    return Plan(runner, context, start, launch, policy_report.of(policy, ground), tier_name)
 
 
 NETWORKS: dict[NetworkMode, Network] = {
@@ -234,12 +242,12 @@ def _commit(attempt: Attempt, plan: Plan, identity: process.Identity) -> bool:
         "attempt_number": attempt.attempt_number,
         "runner": attempt.runner,
         "execution_workspace": plan.context.cwd,
-        "containment": plan.tier if plan.context.contained else "none",
+        "containment": plan.tier,
     }
     values: dict[str, Any] = {
         **dataclasses.asdict(identity),
         "contained": plan.context.contained,
-        "tier": plan.tier if plan.context.contained else "none",
+        "tier": plan.tier,
     }
     draft = Draft(Kind.LIFECYCLE, f"Starting {plan.start.shown or attempt.runner}", started)
     drafts = [] if attempt.identity else [draft]  # an earlier claim that died before its go has said so

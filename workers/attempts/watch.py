@@ -20,7 +20,7 @@ from shared.events import Draft
 from shared.lifecycle import Status
 from shared.store.models import Attempt
 from workers.attempts import log
-from workers.attempts.narration import Narrator
+from workers.attempts.narration import Narrator, over_limit
 from workers.attempts.process import Control
 from workers.attempts.reading import LineReader
 from workers.runners import Context, Runner
@@ -249,6 +249,8 @@ class Watch:
                 )
             case "resumed":
                 self._become(Status.RUNNING)
+            case "over-limit":
+                self.drafts.append(over_limit(self.attempt.id, note["field"], note["used"], note["limit"]))
             case "dropped":
                 self.drafts.append(self.narrator.gap("Output was dropped: the log is full", **note))
 

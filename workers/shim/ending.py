@@ -58,9 +58,13 @@ class Family:
         """Everything alive below the shim, parents first."""
         return proc.descendants([os.getpid()])
 
+    def servants(self) -> set[int]:
+        """What is there for the agent but not of it: the sandbox's own processes."""
+        return {self.main, self.sandbox_init[0]} if self.sandbox_init else set()
+
     def signal(self, number: int) -> int:
-        """Signal the agent and all below it, but not the sandbox's own processes; returns how many got it."""
-        own = {self.main, self.sandbox_init[0]} if self.sandbox_init else set()
+        """Signal the agent and all below it, but not what serves it; returns how many got it."""
+        own = self.servants()
         return sum(proc.send(member, number) for member in self.members() if member[0] not in own)
 
     def kill(self) -> int:

@@ -10,7 +10,7 @@ import time
 from collections.abc import Callable, Mapping
 from contextlib import suppress
 
-from workers.shim import exit_record, proc, spawn
+from workers.shim import exit_record, proc, spawn, usage
 from workers.shim.budget import WorkClock
 from workers.shim.control import ControlServer
 from workers.shim.ending import Family, Ladder
@@ -56,7 +56,7 @@ class Shim:
         self._open: set[int] = set()
         self._status_line = b""
         self._first_errors = b""
-        self._output_at = self._shown_at = self._looked_at = time.monotonic()
+        self._output_at = self._shown_at = self._looked_at = self._counted_at = time.monotonic()
         self._flushed_at = 0.0
         self._ended_at: float | None = None
         self.recorder = Recorder(  # here, while the starter commits: it compiles the rules
@@ -218,6 +218,8 @@ class Shim:
         due.append(self._flush_at())
         if self._is_looking():
             due.append(max(self._looked_at + LOOK_SECONDS, self._output_at + BLOCKED_SECONDS))
+        if self._is_counting():
+            due.append(self._counted_at + usage.LOOK_SECONDS)
         for moment in (self.clock.ends_at, self.ladder.due):
             if moment is not None:
                 due.append(moment)
@@ -241,6 +243,9 @@ class Shim:
             self.stop(recorder.failed)  # an agent that nobody can follow must not go on
         if self.clock.ends_at is not None and now >= self.clock.ends_at and self.reason is None:
             self.stop("budget-exceeded")
+        if self._is_counting() and now >= self._counted_at + usage.LOOK_SECONDS:
+            self._counted_at = now
+            self._count()
         if self.ladder.due is not None and now >= self.ladder.due and not self.ended:
             name = self.ladder.step(self.family)
             recorder.note("signal", signal=name, why=self.reason)
@@ -249,6 +254,18 @@ class Shim:
         ):
             self._looked_at = now
             self._look(now - self._output_at)
+
+    def _is_counting(self) -> bool:
+        return bool(self.launch.get("watched")) and not self.ended and self.reason is None
+
+    def _count(self) -> None:
+        """End an agent that uses more than it may at once: asked to end, it would go on using it meanwhile."""
+        limits = self.launch["watched"]
+        found = usage.over(limits, own=self.family.servants())
+        if found:
+            field, used = found
+            self.recorder.note("over-limit", field=field, used=used, limit=limits[field])
+            self.stop(usage.REASONS[field], [])
 
     def _is_looking(self) -> bool:
         return bool(self.launch["detect_input"]) and not self.ended and self.input.is_idle

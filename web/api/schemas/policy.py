@@ -9,6 +9,8 @@ from pydantic import AfterValidator, Field
 from web.api.schemas.fields import BIGGEST, Body, Lines, Plain, RuleText, Unsigned, _worded
 
 WEEK_MINUTES = 7 * 24 * 60
+MIN_PROCESSES, MAX_PROCESSES = 8, 1_000_000
+Mebibytes = Annotated[int, Field(ge=1, le=BIGGEST)]
 Preset = Literal["default", "auto-review", "full-access", "custom"]
 
 
@@ -48,4 +50,11 @@ class Policy(Body):
     tool_rules: Annotated[list[ToolRule], Field(max_length=200)] = []
     approval_minutes: Annotated[int, Field(ge=1, le=WEEK_MINUTES)] | None = Field(
         None, description="A request nobody answers for this long is denied, and the turn interrupted."
+    )
+    max_memory_mib: Mebibytes | None = Field(None, description="Without it three quarters of the machine's.")
+    max_disk_mib: Mebibytes | None = Field(
+        None, description="Of the worktree and the agent's git directory together."
+    )
+    max_processes: Annotated[int, Field(ge=MIN_PROCESSES, le=MAX_PROCESSES)] | None = Field(
+        None, description="Threads count. Without it 2048."
     )

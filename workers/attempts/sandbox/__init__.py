@@ -3,7 +3,8 @@
 from collections.abc import Sequence
 
 from workers.attempts.sandbox import bubblewrap, landlock
-from workers.attempts.sandbox.bounds import Bounds, Confined, Limits, Tier
+from workers.attempts.sandbox.bounds import Bounds, Confined, Tier
+from workers.attempts.sandbox.limits import Limits
 from workers.attempts.sandbox.probe import tier
 
 __all__ = ["Bounds", "Confined", "Limits", "Tier", "confine", "tier"]

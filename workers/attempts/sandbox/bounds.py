@@ -7,17 +7,9 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Literal
 
+from workers.attempts.sandbox.limits import Limits
+
 Network = Literal["disabled", "localhost", "enabled"]
-
-
-@dataclass(frozen=True)
-class Limits:
-    """Per attempt. `file_bytes` is the longest file it can write, `scratch_bytes` the size of its /tmp."""
-
-    processes: int = 2048
-    open_files: int = 65_536
-    file_bytes: int = 16 << 30
-    scratch_bytes: int = 4 << 30
 
 
 @dataclass(frozen=True)
@@ -55,15 +47,14 @@ class Bounds:
 
 @dataclass(frozen=True)
 class Confined:
-    """A contained command. `seccomp` is the filter of system calls, `limits` are resource limits by their name
-    without RLIMIT_. In bubblewrap `argv` holds placeholders for descriptors that the shim makes; with `landlock`
-    the shim's child restricts itself: {"rules": (path, what may be done below it), "ports": as in `enter`}.
+    """A contained command. `seccomp` is the filter of system calls. In bubblewrap `argv` holds placeholders for
+    descriptors that the shim makes; with `landlock` the shim's child restricts itself: {"rules": (path, what may be
+    done below it), "ports": as in `enter`}.
     """
 
     argv: Sequence[str]
     seccomp: bytes
     environment: Mapping[str, str] = field(default_factory=dict, repr=False)
-    limits: Mapping[str, int] = field(default_factory=dict)
     landlock: Mapping[str, Any] | None = None
 
 

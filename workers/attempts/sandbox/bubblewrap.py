@@ -50,7 +50,6 @@ def confine(argv: Sequence[str], bounds: Bounds) -> Confined:
         argv=[*wrapped, *limiter, *argv],
         seccomp=seccomp.program(),
         environment={**bounds.environment, "HOME": str(bounds.home), "TMPDIR": SCRATCH[0]},
-        limits={"NOFILE": bounds.limits.open_files, "FSIZE": bounds.limits.file_bytes},
     )
 
 

@@ -39,7 +39,6 @@ def confine(argv: Sequence[str], bounds: Bounds) -> Confined:
         argv=list(argv),
         seccomp=_filter(bounds, ports),
         environment={**bounds.environment, "HOME": str(bounds.home), **_places(bounds, scratch)},
-        limits={"NOFILE": bounds.limits.open_files, "FSIZE": bounds.limits.file_bytes},
         landlock={"rules": list(dict.fromkeys(_rules(bounds, scratch))), "ports": ports},
     )
 

@@ -1,0 +1,134 @@
+"""Watches what agents leave on the disk: each attempt's own share, and the room that is left for everybody.
+
+No file system here counts for a user, so folders are walked now and then, never longer than a hundredth of the time.
+"""
+
+from __future__ import annotations
+
+import logging
+import os
+import threading
+import time
+from collections.abc import Iterable, Iterator
+from pathlib import Path
+
+from shared import attempts, tasks, timeline
+from shared.config import Config
+from shared.errors import NotReady, Refused
+from shared.events import Draft
+from shared.lifecycle import Status, StopReason
+from shared.policy import in_force
+from shared.store.database import close, transaction
+from shared.store.models import Attempt, Task
+from workers.attempts.narration import over_limit
+from workers.attempts.place import worktree_of
+
+log = logging.getLogger(__name__)
+ROUND_SECONDS = 5.0
+WALK_SECONDS = 30.0
+#: A walk that takes long is made seldom.
+WALK_SHARE = 0.01
+MEBIBYTE = 1 << 20
+
+
+def free_mib(folder: Path) -> int:
+    """What an ordinary user may still write on the file system of a folder."""
+    found = os.statvfs(folder)
+    return found.f_bavail * found.f_frsize // MEBIBYTE
+
+
+def refuse_full(config: Config) -> None:
+    """Raises NotReady where less room is left than is kept free."""
+    left = free_mib(config.data)
+    if left < config.min_free_mib:
+        raise NotReady(
+            f"Only {left:,} MiB are free on the disk of {config.data}, and OPENRUNTIME_MIN_FREE_MIB keeps "
+            f"{config.min_free_mib:,}; make room, then start again."
+        )
+
+
+def used_mib(folders: Iterable[Path]) -> int:
+    """What the files below these folders take on the disk, holes not counted and links not followed."""
+    return sum(found.st_blocks * 512 for folder in folders for found in _below(folder)) // MEBIBYTE
+
+
+def _below(folder: Path) -> Iterator[os.stat_result]:
+    try:
+        entries = list(os.scandir(folder))
+    except OSError:
+        return
+    for entry in entries:
+        try:
+            yield entry.stat(follow_symlinks=False)
+            if entry.is_dir(follow_symlinks=False):
+                yield from _below(Path(entry.path))
+        except OSError:
+            continue
+
+
+class DiskWatch(threading.Thread):
+    """Looks after the attempts of one worker, on its own thread."""
+
+    def __init__(self, worker: str, config: Config) -> None:
+        super().__init__(name="disk", daemon=True)
+        self._worker, self._config = worker, config
+        self._closing = threading.Event()
+        self._due: dict[str, float] = {}
+
+    def run(self) -> None:
+        while not self._closing.wait(ROUND_SECONDS):
+            try:
+                self.round()
+            except Exception:
+                log.exception("the disk could not be looked at")
+        close()
+
+    def stop(self) -> None:
+        self._closing.set()
+        self.join(2)
+
+    def round(self) -> None:
+        """One look at every attempt that works."""
+        working = [
+            one for one in attempts.claimed() if one.worker == self._worker and one.status is Status.RUNNING
+        ]
+        self._due = {one.id: self._due.get(one.id, 0.0) for one in working}
+        for attempt in working:
+            task = Task.get_by_id(attempt.task_id)
+            if not self._has_room(task, attempt):
+                continue
+            most = in_force(task).max_disk_mib
+            if most is not None and time.monotonic() >= self._due[attempt.id]:
+                self._weigh(task, attempt, most)
+
+    def _has_room(self, task: Task, attempt: Attempt) -> bool:
+        place = Path(task.execution_workspace or task.workspace)
+        least = self._config.min_free_mib
+        left = free_mib(place) if place.is_dir() else least
+        if left < least:
+            _end(
+                task,
+                attempt,
+                StopReason.DISK_FULL,
+                over_limit(attempt.id, "OPENRUNTIME_MIN_FREE_MIB", left, least),
+            )
+        return left >= least
+
+    def _weigh(self, task: Task, attempt: Attempt, most: int) -> None:
+        began = time.monotonic()
+        worktree = worktree_of(task, self._config)
+        folders = [Path(task.worktree_path or task.workspace), self._config.attempts / attempt.id]
+        used = used_mib([*folders, *([worktree.agent_git_directory] if worktree else [])])
+        if used > most:
+            _end(task, attempt, StopReason.DISK, over_limit(attempt.id, "max_disk_mib", used, most))
+        took = time.monotonic() - began
+        self._due[attempt.id] = time.monotonic() + max(WALK_SECONDS, took / WALK_SHARE)
+
+
+def _end(task: Task, attempt: Attempt, reason: StopReason, said: Draft) -> None:
+    try:
+        with transaction():
+            if tasks.request_stop(task, reason) is not None:
+                timeline.append(task.number, [said], attempt.id)
+    except Refused:
+        log.info("task %s had ended before it was stopped for the disk", task.id)
