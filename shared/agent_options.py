@@ -8,8 +8,10 @@ from typing import Any
 
 from shared.errors import WrongShape
 
-#: Where they stand in a task's options; `resume_after_limit` is ours, the others reach the adapter.
-NAMES = ("mode", "model", "effort", "arguments", "mcp_servers", "resume_after_limit")
+#: Where they stand in a task's options; `resume_after_limit` and `repository_settings` are ours, the others reach the adapter.
+NAMES = (
+    "mode", "model", "effort", "arguments", "mcp_servers", "resume_after_limit", "repository_settings",
+)  # fmt: skip
 SERVER_NAME = re.compile(r"[A-Za-z0-9_-]{1,64}")
 SERVER_KEYS = frozenset({"command", "args", "env", "url", "type", "headers"})
 MODEL = re.compile(r"[A-Za-z0-9][\w.:/@\[\]-]{0,199}")

@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any
 
-from shared import approvals, audit, commands, costs, followups, tasks, timeline
+from shared import approvals, audit, commands, costs, followups, tasks, timeline, trust
 from shared.approvals import Question, Verdict
 from shared.audit import Act
 from shared.clock import now, to_micros
@@ -325,6 +325,17 @@ def start_failed(attempt: Attempt, reason: str) -> bool:
     }
     draft = Draft(Kind.ERROR, f"The attempt could not start: {reason}", failed)
     return finish(attempt, Ending(Status.FAILED, blocked_reason=reason, summary=reason, drafts=[draft]))
+
+
+def needs_trust(attempt: Attempt) -> None:
+    """End an attempt whose agent the repository would configure without anybody's trust; the task asks for it."""
+    task = Task.get_by_id(attempt.task_id)
+    refusal = trust.refusal(task)
+    with transaction():
+        if refusal is not None and start_failed(attempt, refusal.detail):
+            Task.update(status=Status.NEEDS_INPUT).where(
+                Task.number == task.number, Task.live_attempt.is_null()
+            ).execute()
 
 
 def stopped_before_start(attempt: Attempt) -> bool:

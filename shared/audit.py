@@ -72,6 +72,9 @@ class Act(StrEnum):
     REGISTER_WORKSPACE = "register-workspace"
     CHANGE_WORKSPACE = "change-workspace"
     FORGET_WORKSPACE = "forget-workspace"
+    TRUST_FILES = "trust-files"
+    DISTRUST_FILES = "distrust-files"
+    IGNORE_FILES = "ignore-files"
     KEEP_SECRET = "keep-secret"  # noqa: S105
     FORGET_SECRET = "forget-secret"  # noqa: S105
     SIGN_IN_LINK = "sign-in-link"

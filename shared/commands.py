@@ -30,6 +30,7 @@ class CommandKind(StrEnum):
     MODE = "mode"
     STOP = "stop"
     DECIDE = "decide"
+    LOOK = "look"
     CAPTURE = "capture"
     PREVIEW = "preview"
     MERGE = "merge"
@@ -66,7 +67,13 @@ EXCLUSIVE = frozenset({CommandKind.MERGE, CommandKind.CLEANUP, CommandKind.UNDO,
 OPEN = (State.ACCEPTED, State.TAKEN)
 #: These change nothing, or are recorded in the audit log by the decision they deliver.
 UNRECORDED = frozenset(
-    {CommandKind.CAPTURE, CommandKind.PREVIEW, CommandKind.UNDO_PREVIEW, CommandKind.DECIDE}
+    {
+        CommandKind.LOOK,
+        CommandKind.CAPTURE,
+        CommandKind.PREVIEW,
+        CommandKind.UNDO_PREVIEW,
+        CommandKind.DECIDE,
+    }
 )
 
 

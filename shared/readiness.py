@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from shared import costs, fleet, policy, secret_keeping
+from shared import costs, fleet, policy, secret_keeping, trust
 from shared.errors import Conflict, NotReady, Refused
 from shared.lifecycle import Status
 from shared.policy_report import unkept
@@ -21,6 +21,8 @@ def objection(task: Task, *, is_approved: bool, resume: bool) -> Refused | None:
         return NotReady("The task needs approval before it starts.")
     if ungranted := secret_keeping.refusal(task):
         return NotReady(ungranted)
+    if untrusted := trust.refusal(task):
+        return untrusted
     if used_up := costs.over_budget(task):
         return NotReady(f"{used_up[:-1]}; go on in a new task, or with a larger budget in one.")
     known = fleet.runner(task.runner)

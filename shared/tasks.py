@@ -19,6 +19,7 @@ from shared import (
     readiness,
     secret_keeping,
     timeline,
+    trust,
     workspaces,
 )
 from shared.audit import Act
@@ -103,10 +104,10 @@ def _freeze(task: Task) -> None:
 
 
 def _record_refusal(task: Task, refusal: Refused) -> None:
-    """A task that waits for its gate says so; other refusals leave its state alone."""
+    """A task that waits for its gate, or for trust, says so; other refusals leave its state alone."""
     timeline.append(task.number, [Draft(Kind.ERROR, f"Start refused: {refusal.detail}")])
     audit.record(Act.START_REFUSED, "task", task.id, reason=refusal.detail)
-    if policy_of(task).require_approval and not is_approved(task):
+    if (policy_of(task).require_approval and not is_approved(task)) or trust.waiting(task):
         Task.update(status=Status.NEEDS_INPUT).where(
             Task.number == task.number, Task.live_attempt.is_null()
         ).execute()
@@ -244,9 +245,12 @@ def interrupt_all() -> list[Command]:
 
 
 def attention(task: Task) -> str | None:
-    """Why a task needs a person: approval, question, review, failed; None when it does not."""
+    """Why a task needs a person: approval, question, policy, review, failed; None when it does not."""
     if task.status == Status.NEEDS_INPUT:
-        return "approval" if task.live_attempt is None else "question"
+        if task.live_attempt is not None:
+            return "question"
+        gated = is_gated(task) and not is_approved(task)
+        return "policy" if not gated and trust.waiting(task) else "approval"
     if task.status == Status.READY_FOR_REVIEW:
         return "review"
     return "failed" if task.status == Status.FAILED else None

@@ -13,6 +13,7 @@ from dataclasses import dataclass
 from fnmatch import fnmatchcase
 from typing import Any
 
+from shared.globs import segments_match
 from shared.shell_words import REDIRECTION, assigned_commands, simple_commands, unwrapped
 
 Rule = Mapping[str, Any]
@@ -176,27 +177,9 @@ def _lies_in(path: str, pattern: str, roots: Sequence[str]) -> bool:
     pattern = os.path.expanduser(pattern + "**" if pattern.endswith("/") else pattern)
     segments = path.split("/")
     return any(
-        _segments_match(segments, os.path.normpath(os.path.join(glob.escape(root), pattern)).split("/"))
+        segments_match(segments, os.path.normpath(os.path.join(glob.escape(root), pattern)).split("/"))
         for root in roots
     )
-
-
-def _segments_match(path: list[str], pattern: list[str]) -> bool:
-    """A glob by whole segments: `**` is any number of them, and the last one seen may always take one more."""
-    at = place = 0
-    star, resumed = -1, 0
-    while at < len(path):
-        if place < len(pattern) and pattern[place] == "**":
-            star, resumed = place, at
-            place += 1
-        elif place < len(pattern) and fnmatchcase(path[at], pattern[place]):
-            at, place = at + 1, place + 1
-        elif star >= 0:
-            resumed += 1
-            at, place = resumed, star + 1
-        else:
-            return False
-    return all(segment == "**" for segment in pattern[place:])
 
 
 def named(rules: Sequence[Rule], name: str = "task rule") -> list[tuple[str, Rule]]:

@@ -8,7 +8,8 @@ from typing import Any, TypeVar
 
 from flask import Response
 
-from shared import commands, fleet, tasks
+from shared import commands, fleet, landings, tasks, trust
+from shared.commands import CommandKind
 from shared.errors import Refused
 from shared.lifecycle import Status
 from shared.store.models import Attempt, Command, Task
@@ -65,6 +66,16 @@ def raise_refusal(command: Command) -> None:
     refusal = Refused(detail, **told)
     refusal.status, refusal.title, refusal.slug = status, title, slug
     raise refusal
+
+
+def request_start(task: Task, *, resume: bool = False) -> Attempt:
+    """A new attempt, once a worker has looked for what would configure its agent; raises as `tasks.request_start`.
+
+    Without an answer in time it is queued all the same: the worker that starts it looks again.
+    """
+    if trust.concerns(task) and task.live_attempt is None:
+        finished(landings.request_work(task, CommandKind.LOOK), STEER_SECONDS)
+    return tasks.request_start(task, resume=resume)
 
 
 def started(task: Task, attempt: Attempt, **extra: Any) -> Response:

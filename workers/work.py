@@ -12,7 +12,7 @@ from shared.config import Config
 from shared.crashpoints import crashpoint
 from shared.errors import Conflict, OpenRuntimeError, Refused
 from shared.store.models import Command, Task
-from workers.attempts import closing
+from workers.attempts import closing, configured
 from workers.attempts.place import attempt_directories, worktree_of
 from workers.landing import cleanup, merge, undo, verification
 from workers.repository import removal
@@ -56,6 +56,10 @@ def problem(error: OpenRuntimeError) -> dict[str, Any]:
     return dict(masking.throughout(told, masking.masked))
 
 
+def _look(task: Task, command: Command, config: Config) -> dict[str, Any]:
+    return {"untrusted": len(configured.found(task, config))}
+
+
 def _capture(task: Task, command: Command, config: Config) -> dict[str, Any]:
     worktree = worktree_of(task, config)
     if worktree is None or not worktree.path.is_dir():
@@ -78,6 +82,7 @@ def _delete(task: Task, command: Command, config: Config) -> dict[str, Any]:
 
 
 WORK = {
+    CommandKind.LOOK: _look,
     CommandKind.CAPTURE: _capture,
     CommandKind.PREVIEW: merge.preview,
     CommandKind.MERGE: merge.merge,

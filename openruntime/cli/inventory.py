@@ -116,6 +116,28 @@ def workspaces_rm(invocation: Invocation, which: str) -> None:
         output.line(f"{row['name']}  forgotten")
 
 
+@workspaces.command("trust")
+@click.argument("path", default=".", type=click.Path(exists=True, file_okay=False))
+@click.option("--yes", is_flag=True, help="Trust every file that waits.")
+@click.pass_obj
+def workspaces_trust(invocation: Invocation, path: str, yes: bool) -> None:
+    """What its repository configures for agents: list it, or trust what waits."""
+    from shared.workspaces import workspace_id
+
+    place = f"/workspaces/{workspace_id(os.path.realpath(path))}/trust"
+    rows = invocation.client.get(place)
+    newest = {(row["runner"], row["path"]): row for row in reversed(rows)}.values()
+    waiting = [{"path": row["path"], "digest": row["digest"]} for row in newest if not row["trusted_at"]]
+    if yes and waiting:
+        rows = invocation.client.post(place, {"files": waiting}).body
+    if invocation.as_json:
+        output.as_json(rows)
+    elif not invocation.quiet:
+        states = [row["problem"] or ("trusted" if row["trusted_at"] else "waits") for row in rows]
+        cells = [(row["path"], row["digest"][:12], state) for row, state in zip(rows, states, strict=True)]
+        output.table(("path", "digest", "state"), cells)
+
+
 def _list(invocation: Invocation) -> None:
     rows = invocation.client.get("/workspaces")
     if invocation.as_json:

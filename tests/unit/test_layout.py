@@ -19,6 +19,7 @@ FORBIDDEN_NAMES = {"util", "utils", "helper", "helpers", "common", "manager", "b
 PURE = {
     "agent_options": set(),
     "errors": set(),
+    "globs": set(),
     "config": {"platformdirs"},
     "lifecycle": set(),
     "events": set(),

@@ -22,6 +22,7 @@ from web.api import (
     tasks,
     tokens,
     transcripts,
+    trust,
     workspaces,
 )
 
@@ -31,6 +32,7 @@ RESOURCES = (
     sessions,
     transcripts,
     workspaces,
+    trust,
     presets,
     tasks,
     events,

@@ -5,7 +5,7 @@ from __future__ import annotations
 from flask import Response
 from flask_openapi import APIBlueprint
 
-from shared import adoption, followups, tasks
+from shared import adoption, followups, tasks, trust
 from shared.commands import CommandKind
 from shared.errors import BadRequest
 from shared.lifecycle import Status
@@ -25,9 +25,11 @@ def start(path: schemas.ById, body: schemas.Start) -> Response:
     """A new attempt: `running` with 200, or `queued` with 202."""
     task = tasks.get(path.id)
     require_within(task)
-    return effects.started(
-        task, tasks.request_start(task, resume=bool(body.resume) or adoption.is_adopted(task))
-    )
+    if body.repository_settings == "ignore":
+        trust.ignore(task)
+        task = tasks.get(task.id)
+    resume = bool(body.resume) or adoption.is_adopted(task)
+    return effects.started(task, effects.request_start(task, resume=resume))
 
 
 @api.post("/tasks/<id>/approve")
@@ -37,7 +39,7 @@ def approve(path: schemas.ById, body: schemas.Approve) -> Response:
     task = tasks.approve(tasks.get(path.id), body.note)
     if body.start is False:
         return answers.task(task)
-    return effects.started(task, tasks.request_start(task, resume=adoption.is_adopted(task)))
+    return effects.started(task, effects.request_start(task, resume=adoption.is_adopted(task)))
 
 
 @api.post("/tasks/<id>/reply")

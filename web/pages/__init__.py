@@ -28,6 +28,7 @@ from web.pages import (
     task,
     timeline,
     transcripts,
+    trust,
     words,
     workspaces,
 )
@@ -56,6 +57,6 @@ def install(app: Flask) -> None:
         secrets,
     ):
         page.install(app)
-    for page in (task, timeline, changes, landing, decisions, rules):
+    for page in (task, timeline, changes, landing, decisions, rules, trust):
         page.install(app)
     failures.install(app)

@@ -69,7 +69,7 @@ SUMMARY = re.compile(r"(\d+) files? changed(?:, (\d+) insertions?\(\+\))?(?:, (\
 
 @dataclass(frozen=True)
 class Ask:
-    """What the card waits for: `gate`, `approval`, `question`; `text` is a sentence, `command` shown verbatim."""
+    """What the card waits for: `gate`, `trust`, `approval`, `question`; `text` is a sentence, `command` shown verbatim."""
 
     kind: str
     text: str
@@ -186,6 +186,10 @@ def _ask(task: Task, asked: list[Approval]) -> Ask | None:
             first,
             requests.asked(task, first),
             len(asked),
+        )
+    if tasks.attention(task) == "policy":
+        return Ask(
+            "trust", f"The repository configures {words.runner_label(task.runner)}: look before it starts"
         )
     if tasks.is_gated(task):
         return Ask(

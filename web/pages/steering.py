@@ -38,7 +38,7 @@ def install(app: Flask) -> None:
 def start(id: str) -> BaseResponse:
     """Start, or with `resume` go on with the agent's session."""
     task = tasks.get(id)
-    attempt = tasks.request_start(task, resume=forms.field("resume", 8) == "1" or adoption.is_adopted(task))
+    attempt = effects.request_start(task, resume=forms.field("resume", 8) == "1" or adoption.is_adopted(task))
     effects.left_queue(attempt)
     return _shown(task)
 
@@ -54,7 +54,7 @@ def stop(id: str) -> BaseResponse:
 def approve(id: str) -> BaseResponse:
     """Open the start gate and start."""
     task = tasks.approve(tasks.get(id), forms.field("note", NOTE) or None)
-    effects.left_queue(tasks.request_start(task, resume=adoption.is_adopted(task)))
+    effects.left_queue(effects.request_start(task, resume=adoption.is_adopted(task)))
     return _shown(task)
 
 

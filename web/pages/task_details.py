@@ -7,12 +7,12 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any
 
-from shared import approvals, fleet, followups, policy_report, tasks
+from shared import approvals, fleet, followups, policy_report, tasks, trust
 from shared.clock import now
 from shared.followups import FollowUp
 from shared.lifecycle import ENDED, LIVE, Status
 from shared.store.database import raw
-from shared.store.models import Approval, Attempt, Task
+from shared.store.models import AgentFile, Approval, Attempt, Task
 from web.api.events import attachment
 from web.pages import cards, requests, words
 from web.pages.cards import Card
@@ -72,6 +72,7 @@ class Details:
     asked: list[Asked]
     question: str | None
     gated: bool
+    untrusted: list[AgentFile]
     steps: list[Step]
     budgets: list[Budget]
     reply: ReplyBox
@@ -85,7 +86,7 @@ class Details:
 
     @property
     def can_stop(self) -> bool:
-        return self.live or self.gated or self.task.status is Status.QUEUED
+        return self.live or self.gated or bool(self.untrusted) or self.task.status is Status.QUEUED
 
     @property
     def can_start(self) -> bool:
@@ -127,6 +128,7 @@ def details(task: Task) -> Details:
     asked = approvals.of(task, "pending") if task.status is Status.NEEDS_INPUT else []
     gated = tasks.is_gated(task) and not tasks.is_approved(task)
     waits = task.status is Status.NEEDS_INPUT and not gated and _waits_for_text(task)
+    waits_for_trust = task.status is Status.NEEDS_INPUT and task.live_attempt is None and not gated
     command, said = attachment(task)
     return Details(
         task=task,
@@ -137,6 +139,7 @@ def details(task: Task) -> Details:
         asked=[requests.asked(task, row) for row in asked],
         question=last_question(task) if waits else None,
         gated=gated,
+        untrusted=trust.waiting(task) if waits_for_trust else [],
         steps=steps(task, last, gated=gated),
         budgets=budgets(task, last),
         reply=reply_box(task),

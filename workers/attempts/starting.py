@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from shared import attempts, grants, masking, policy_report, secret_keeping, tasks
+from shared import attempts, grants, masking, policy_report, secret_keeping, tasks, trust
 from shared.config import Config
 from shared.crashpoints import crashpoint
 from shared.errors import AgentLost, GitFailed, NotReady, OpenRuntimeError, Refused, SandboxFailed
@@ -17,7 +17,7 @@ from shared.events import Category, Draft, Kind
 from shared.policy import NetworkMode, Policy
 from shared.store.models import Attempt, Task
 from workers import disk
-from workers.attempts import environment, granting, homes, process, programs, sandbox
+from workers.attempts import configured, environment, granting, homes, process, programs, sandbox
 from workers.attempts.place import Place, prepare
 from workers.attempts.sandbox.bounds import Network
 from workers.attempts.sandbox.limits import of as limits_of
@@ -54,6 +54,9 @@ def start(attempt: Attempt, config: Config) -> Watch | None:
         disk.refuse_full(config)
         place = prepare(task, attempt, config)
         crashpoint("start.placed")
+        if configured.found(Task.get_by_id(task.number), config):
+            attempts.needs_trust(attempt)
+            return None
         plan = _plan(task, attempt, place, config)
         started = process.start(directory, plan.launch, lambda identity: _commit(attempt, plan, identity))
         crashpoint("start.after-go")
@@ -102,6 +105,7 @@ def context_of(task: Task, attempt: Attempt, contained: bool) -> Context:
         contained=contained,
         attempt_number=attempt.attempt_number,
         granted_rules=grants.of(task.number),
+        is_trusted=not trust.is_ignoring(task),
     )
 
 

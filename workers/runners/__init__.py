@@ -39,6 +39,9 @@ class Capabilities:
     pty: bool = False
     attach: str | None = None
     display: str | None = None
+    #: What in a repository the program runs or obeys by itself, as globs below the folder it starts in and each folder
+    #: above that: nobody's text, but hooks, servers, permission modes, commands. A person trusts them before a start.
+    configured_by: Sequence[str] = ()
 
 
 @dataclass(frozen=True)
@@ -59,6 +62,8 @@ class Context:
     attempt_number: int = 1
     #: what a person granted for the rest of the task
     granted_rules: Sequence[Mapping[str, Any]] = ()
+    #: Whether the program may read what of the repository configures it: a person trusts it, or there is nothing.
+    is_trusted: bool = True
 
     @property
     def asks(self) -> bool:

@@ -6,13 +6,14 @@ from shared.store.models.access import ApiToken, Idempotency, Login, LoginLink, 
 from shared.store.models.audit import AuditEntry
 from shared.store.models.columns import INSERTED, Table, json_text
 from shared.store.models.fleet import AgentSession, AgentStore, Runner, TranscriptPage, Worker
-from shared.store.models.places import Inspection, Workspace
+from shared.store.models.places import AgentFile, Inspection, Workspace
 from shared.store.models.review import Capture, CheckResult, Landing
 from shared.store.models.work import Approval, Attempt, Command, Event, Task
 
 TABLES = (
     Workspace,
     Inspection,
+    AgentFile,
     Task,
     Attempt,
     Event,
@@ -37,6 +38,7 @@ TABLES = (
 __all__ = [
     "INSERTED",
     "TABLES",
+    "AgentFile",
     "AgentSession",
     "AgentStore",
     "ApiToken",

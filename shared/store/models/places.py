@@ -1,4 +1,4 @@
-"""The folders that tasks work in."""
+"""The folders that tasks work in, and what in them configures agents."""
 
 from __future__ import annotations
 
@@ -21,3 +21,16 @@ class Inspection(Table):
     found = JSONText(null=True)
     wanted_at = InstantField()
     inspected_at = InstantField(null=True)
+
+
+class AgentFile(Table):
+    id = peewee.AutoField()
+    workspace = peewee.TextField()
+    runner = peewee.TextField()
+    path = peewee.TextField()
+    digest = peewee.TextField()
+    size_bytes = peewee.IntegerField()
+    content = peewee.TextField()
+    problem = peewee.TextField(null=True)
+    found_at = InstantField()
+    trusted_at = InstantField(null=True)

@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import json
+import os
 from pathlib import Path
 from typing import Any
+from uuid import NAMESPACE_URL, uuid5
 
 import pytest
 
@@ -146,6 +148,20 @@ def test_sessions_of_all_pages_are_one_table(api: Api, cli: Cli) -> None:
     assert rows[1].endswith("said")
     found = json.loads(cli("--json", "sessions", "-n", "3").out)
     assert (len(found["sessions"]), found["codex_home"], found["next_cursor"]) == (3, "/c", "3")
+
+
+def test_what_a_repository_configures_is_listed_and_its_newest_content_trusted(
+    api: Api, cli: Cli, tmp_path: Path
+) -> None:
+    place = f"/workspaces/{uuid5(NAMESPACE_URL, os.path.realpath(tmp_path))}/trust"
+    known = {"runner": "claude-code", "path": ".mcp.json", "problem": None, "trusted_at": None}
+    rows = [{**known, "digest": "2" * 64}, {**known, "digest": "1" * 64}]
+    api.answers["GET", place] = 200, rows
+    api.answers["POST", place] = 200, [{**row, "trusted_at": "2026-01-01T00:00:00Z"} for row in rows]
+    assert ".mcp.json" in cli("workspaces", "trust", str(tmp_path)).out
+    assert "trusted" in cli("workspaces", "trust", str(tmp_path), "--yes").out
+    files = [{"path": ".mcp.json", "digest": "2" * 64}]
+    assert api.asked[-1][:3] == ("POST", place, {"files": files})
 
 
 def test_workspaces_are_listed_added_and_forgotten(api: Api, cli: Cli, tmp_path: Path) -> None:

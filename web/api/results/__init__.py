@@ -6,6 +6,7 @@ from web.api.results.access import Link, NewToken, Token
 from web.api.results.approvals import Approval, Rule
 from web.api.results.audit import AuditEntry, AuditVerdict
 from web.api.results.inventories import (
+    AgentFile,
     Costs,
     Folders,
     Health,
@@ -21,6 +22,7 @@ from web.api.results.review import Diff, Landed, Looked
 from web.api.results.tasks import Attach, Deleting, Event, Logs, Reply, Task
 
 __all__ = [
+    "AgentFile",
     "Approval",
     "Attach",
     "AuditEntry",

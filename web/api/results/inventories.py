@@ -95,6 +95,17 @@ class Secret(Result):
     readable: bool
 
 
+class AgentFile(Result):
+    path: str
+    runner: str
+    digest: str
+    size_bytes: int
+    content: str
+    problem: str | None
+    found_at: str
+    trusted_at: str | None
+
+
 class Health(Result):
     status: str
     storage: str

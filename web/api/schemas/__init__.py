@@ -19,7 +19,7 @@ from web.api.schemas.inventories import (
     SessionList,
     TranscriptPart,
 )
-from web.api.schemas.places import Browse, ByName, ByWorkspace, Defaults, Grant, NewSecret, Register
+from web.api.schemas.places import Browse, ByName, ByWorkspace, Defaults, Grant, NewSecret, Register, Trust
 from web.api.schemas.policy import ToolRule
 from web.api.schemas.review import Cleanup, DiffQuery, Merge, Verify
 from web.api.schemas.steering import (
@@ -76,6 +76,7 @@ __all__ = [
     "TaskList",
     "ToolRule",
     "TranscriptPart",
+    "Trust",
     "Verify",
     "count",
 ]

@@ -122,3 +122,11 @@ class Page(Query):
     cursor: Annotated[str, Field(pattern=r"^[0-9]{1,9}$")] = Field(
         "0", description="From the Link header of the page before."
     )
+
+
+RepositorySettings = Annotated[
+    Literal["ask", "ignore"],
+    Field(
+        description="Files of the repository that configure the agent: `ask` for trust first, or `ignore` them."
+    ),
+]

@@ -17,6 +17,7 @@ from web.api.schemas.fields import (
     Long,
     Plain,
     Query,
+    RepositorySettings,
     Variable,
 )
 from web.api.schemas.policy import Preset, ToolRule
@@ -39,6 +40,7 @@ class Defaults(Body):
     home_paths: Lines | None = None
     network_hosts: Lines | None = None
     tool_rules: Annotated[list[ToolRule], Field(max_length=200)] | None = None
+    repository_settings: RepositorySettings | None = None
     co_authored_by: bool | None = Field(
         None, description="Name the agent in the commit message of a landing."
     )
@@ -58,6 +60,15 @@ class NewSecret(Grant):
 
 class ByName(BaseModel):
     name: str = Field(description="The secret's name.")
+
+
+class TrustedFile(Body):
+    path: Line
+    digest: Annotated[str, Field(pattern=r"^[0-9a-f]{64}$")] = Field(description="SHA-256 of what was read.")
+
+
+class Trust(Body):
+    files: Annotated[list[TrustedFile], Field(min_length=1, max_length=500)]
 
 
 class Browse(Query):

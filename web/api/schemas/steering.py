@@ -13,6 +13,9 @@ class Start(Body):
     resume: bool | None = Field(
         None, description="Continue the agent's session instead of beginning a fresh one."
     )
+    repository_settings: Literal["ignore"] | None = Field(
+        None, description="Start without the files of the repository that configure the agent, from now on."
+    )
 
 
 class Approve(Body):

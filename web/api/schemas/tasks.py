@@ -20,6 +20,7 @@ from web.api.schemas.fields import (
     Plain,
     Query,
     Reference,
+    RepositorySettings,
     Unsigned,
     Variable,
     Word,
@@ -61,6 +62,7 @@ class NewTask(Body):
         None, description="Further flags, from the list in the runner's capabilities."
     )
     mcp_servers: Annotated[dict[str, dict[str, Any]], Field(max_length=20)] | None = None
+    repository_settings: RepositorySettings | None = None
     resume_after_limit: bool | None = Field(
         None,
         description="Go on by itself when the usage limit that stopped it is lifted; budgets still hold.",

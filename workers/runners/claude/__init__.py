@@ -26,6 +26,13 @@ capabilities = Capabilities(
     arguments=arguments.ALLOWED,
     attach="claude --resume {session}",
     display="claude -p --output-format stream-json --verbose <goal>",
+    #: All of it runs in `-p` without a word (measured, 2.1.197); CLAUDE.md and rules are text for the model.
+    configured_by=(
+        ".mcp.json",
+        ".claude/settings.json",
+        ".claude/settings.local.json",
+        *(f".claude/{name}/**" for name in ("hooks", "skills", "commands", "agents", "plugins", "workflows")),
+    ),
 )
 install = "npm install -g @anthropic-ai/claude-code"
 

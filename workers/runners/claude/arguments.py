@@ -34,6 +34,9 @@ def of(context: Context) -> list[str]:
         words += ["--effort", str(effort)]
     if servers := context.options.get("mcp_servers"):
         words += ["--mcp-config", json.dumps({"mcpServers": servers}), "--strict-mcp-config"]
+    if not context.is_trusted:
+        # Neither hooks, servers, skills and agents of the repository, nor its CLAUDE.md (measured, 2.1.197).
+        words += ["--setting-sources", "user"]
     if settings := _settings(context):
         words += ["--settings", json.dumps(settings)]
     return [*words, *(str(word) for word in context.options.get("arguments") or ())]

@@ -29,6 +29,8 @@ capabilities = Capabilities(
     modes=("live", "plan", "oneshot"),
     efforts=("minimal", "low", "medium", "high", "xhigh"),
     arguments={"--enable": 1, "--disable": 1},
+    #: AGENTS.md and skills are text for the model.
+    configured_by=(".codex/**",),
     attach="codex resume --include-non-interactive {session}",
     display="codex exec --json --skip-git-repo-check -s workspace-write -C <workspace> <goal>",
 )

@@ -28,7 +28,7 @@ def start(context: Context) -> Start:
     sandbox = (
         ["--dangerously-bypass-approvals-and-sandbox"] if context.contained else ["-s", "workspace-write"]
     )
-    common = ["--skip-git-repo-check", *sandbox, "-C", context.cwd]
+    common = [*requests.trusting(context), "--skip-git-repo-check", *sandbox, "-C", context.cwd]
     resumed = ["resume", context.session_id] if context.resume and context.session_id else []
     return Start(
         argv=["codex", "exec", *common, *resumed, "--json", "-"],

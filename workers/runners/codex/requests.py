@@ -36,8 +36,21 @@ def settings(context: Context) -> list[str]:
     found: dict[str, Any] = {"sandbox_workspace_write.network_access": network}
     for name, server in (context.options.get("mcp_servers") or {}).items():
         found |= {f"mcp_servers.{name}.{key}": value for key, value in server.items()}
-    words = [word for key, value in found.items() for word in ("-c", f"{key}={_toml(value)}")]
-    return [*words, *(str(word) for word in context.options.get("arguments") or ())]
+    words = [word for key, value in found.items() for word in _setting(key, value)]
+    return [*trusting(context), *words, *(str(word) for word in context.options.get("arguments") or ())]
+
+
+def trusting(context: Context) -> list[str]:
+    """Whether it obeys the repository's `.codex`, which ends there: never more, and nothing is noted in its home.
+
+    Unsaid, a thread that may write trusts its folder, and writes that into the person's settings (measured, 0.169.0).
+    """
+    level = "trusted" if context.is_trusted else "untrusted"
+    return _setting("projects", {context.cwd: {"trust_level": level}})
+
+
+def _setting(key: str, value: Any) -> list[str]:
+    return ["-c", f"{key}={_toml(value)}"]
 
 
 def _toml(value: Any) -> str:
