@@ -9,6 +9,7 @@ import dataclasses
 
 import pytest
 
+from tests.agents import scenarios
 from tests.agents.model_server import goal
 from tests.agents.site import ASK, Site, assert_counted
 from tests.waiting import wait_until
@@ -83,6 +84,19 @@ def test_stop_leaves_no_process(either: Site) -> None:
     assert task["stop_reason"] == "user"
     assert either.nothing_runs(task_id)
     assert_counted(either, task_id)
+
+
+def test_a_secret_it_says_bit_by_bit_stands_nowhere_in_its_log(codex: Site) -> None:
+    secret = "ghp_" + "".join(f"{number:03}zQ" for number in range(8))
+    turn = {"think": f"It is {secret}.", "say": f"The key is {secret}, I think.", "pace": 0.01}
+    task_id = codex.start(turn, policy={"allow_network": True})
+    codex.ended(task_id, "completed")
+    assert codex.said(task_id) == ["The key is [redacted], I think."]
+    pieces = [secret[start : start + 7].encode() for start in range(4, len(secret) - 7)]
+    attempt = codex.task(task_id)["current_attempt"]["id"]
+    log = (codex.installation.data / "attempts" / attempt / "log").read_bytes()
+    assert b"I think." in log
+    assert [piece for piece in pieces if piece in log] == []
 
 
 # Replies to a live agent
@@ -241,6 +255,10 @@ def test_allowed_for_the_task_the_next_like_it_is_not_asked(codex: Site) -> None
     codex.ended(task_id, "ready-for-review")
     assert [row["decided_by"] for row in codex.approvals(task_id)] == ["owner", "policy"]
     assert_counted(codex, task_id)
+
+
+def test_a_request_nobody_answers_is_denied_and_its_turn_interrupted(codex: Site) -> None:
+    scenarios.expires(codex)
 
 
 def test_a_question_of_the_agent_is_answered_with_a_choice(codex: Site) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from typing import Any
 
 import pytest
@@ -126,20 +127,41 @@ def test_a_refused_key_is_a_missing_login_that_says_what_to_do(either: Site) -> 
     assert_counted(either, task_id)
 
 
-@pytest.mark.parametrize("mode", ["live", "oneshot"])
-def test_without_a_key_the_login_is_missing(mode: str) -> None:
+MODES = ("live", "oneshot")
+
+
+def both(made: Site) -> dict[str, str]:
+    """A task of each mode, started together."""
+    return {mode: made.start({"say": "Never said."}, mode=mode) for mode in MODES}
+
+
+@pytest.fixture(scope="module")
+def keyless() -> Iterator[tuple[Site, dict[str, str]]]:
     with site("codex", CODEX_TEST_KEY=None) as made:
-        task_id = made.start({"say": "Never said."}, mode=mode)
-        task = made.ended(task_id, "failed")
-        assert "CODEX_TEST_KEY" in str(task["current_attempt"]["blocked_reason"])
-        assert made.model.account.requests() == []
+        yield made, both(made)
 
 
-@pytest.mark.parametrize("mode", ["live", "oneshot"])
-def test_a_model_that_cannot_be_reached_is_given_up_after_a_deadline(mode: str) -> None:
+@pytest.fixture(scope="module")
+def alone() -> Iterator[tuple[Site, dict[str, str]]]:
+    """Where no model answers, and that is waited for as long as three seconds."""
     with site("codex", MODEL_ADDRESS=closed_port(), OPENRUNTIME_OUTAGE_SECONDS="3") as made:
-        task_id = made.start({"say": "Never said."}, mode=mode)
-        task = made.ended(task_id, "failed")
-        assert "could not be reached" in (task["current_attempt"]["blocked_reason"] or "")
-        assert made.nothing_runs(task_id)
-        assert not any(task["cost_ledger"][name] for name in ("input_tokens", "output_tokens", "tool_calls"))
+        yield made, both(made)
+
+
+@pytest.mark.parametrize("mode", MODES)
+def test_without_a_key_the_login_is_missing(keyless: tuple[Site, dict[str, str]], mode: str) -> None:
+    made, tasks = keyless
+    task = made.ended(tasks[mode], "failed")
+    assert "CODEX_TEST_KEY" in str(task["current_attempt"]["blocked_reason"])
+    assert made.model.account.requests() == []
+
+
+@pytest.mark.parametrize("mode", MODES)
+def test_a_model_that_cannot_be_reached_is_given_up_after_a_deadline(
+    alone: tuple[Site, dict[str, str]], mode: str
+) -> None:
+    made, tasks = alone
+    task = made.ended(tasks[mode], "failed")
+    assert "could not be reached" in (task["current_attempt"]["blocked_reason"] or "")
+    assert made.nothing_runs(tasks[mode])
+    assert not any(task["cost_ledger"][name] for name in ("input_tokens", "output_tokens", "tool_calls"))

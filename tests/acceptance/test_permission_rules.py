@@ -6,12 +6,8 @@ from collections.abc import Iterator
 
 import pytest
 
-from shared.clock import now
-from shared.config import from_env
-from shared.store.database import close, open_store, transaction
-from shared.store.models import Approval
+from tests.agents import scenarios
 from tests.agents.site import ASK, Site, site
-from tests.waiting import wait_until
 
 pytestmark = [pytest.mark.agents, pytest.mark.sandbox]
 
@@ -42,25 +38,4 @@ def test_a_rule_granted_for_the_task_decides_what_follows_and_weakens_no_deny(cl
 
 
 def test_a_request_nobody_answers_is_denied_and_its_turn_interrupted(claude: Site) -> None:
-    turns = [{"run": "touch made"}, {"say": "Never said."}]
-    task_id = claude.start(*turns, policy={**ASK, "approval_minutes": 60})
-    row = claude.asked(task_id)
-    assert row["expires_at"] > row["created_at"]
-    open_store(from_env({"OPENRUNTIME_DATA": str(claude.installation.data)}))
-    try:
-        with transaction():
-            Approval.update(expires_at=now()).where(Approval.id == row["id"]).execute()
-    finally:
-        close()
-
-    def is_over() -> bool:
-        (shown,) = claude.approvals(task_id)
-        is_told = shown["status"] == "expired" and shown["delivered_at"] is not None
-        return is_told and claude.task(task_id)["pending_command"] is None
-
-    wait_until(is_over, 30, what=f"the request to expire\n{claude.installation.logs()}")
-    assert any("Nobody answered" in event["message"] for event in claude.events(task_id, "approval-decision"))
-    assert not claude.made(task_id, "made").exists()
-    assert claude.said(task_id) == []
-    claude.command(task_id, "stop")
-    claude.ended(task_id)
+    scenarios.expires(claude)

@@ -4,8 +4,13 @@ from __future__ import annotations
 
 from typing import Any
 
+from shared.clock import now
+from shared.config import from_env
+from shared.store.database import close, open_store, transaction
+from shared.store.models import Approval
 from tests.agents.model_server import goal
-from tests.agents.site import Site, assert_counted
+from tests.agents.site import ASK, Site, assert_counted
+from tests.waiting import wait_until
 
 
 def six_at_once(site: Site, path: str, **more: int) -> None:
@@ -85,3 +90,29 @@ def worker_killed(site: Site, gate: str) -> None:
     events = site.events(task_id)
     assert [event["seq"] for event in events] == list(range(1, len(events) + 1))
     assert_counted(site, task_id)
+
+
+def expires(site: Site) -> None:
+    """A request whose time is over is denied, the agent hears it, and its turn is interrupted."""
+    turns = [{"run": "touch made"}, {"say": "Never said."}]
+    task_id = site.start(*turns, policy={**ASK, "approval_minutes": 60})
+    row = site.asked(task_id)
+    assert row["expires_at"] > row["created_at"]
+    open_store(from_env({"OPENRUNTIME_DATA": str(site.installation.data)}))
+    try:
+        with transaction():
+            Approval.update(expires_at=now()).where(Approval.id == row["id"]).execute()
+    finally:
+        close()
+
+    def is_over() -> bool:
+        (shown,) = site.approvals(task_id)
+        is_told = shown["status"] == "expired" and shown["delivered_at"] is not None
+        return is_told and site.task(task_id)["pending_command"] is None
+
+    wait_until(is_over, 30, what=f"the request to expire\n{site.installation.logs()}")
+    assert any("Nobody answered" in event["message"] for event in site.events(task_id, "approval-decision"))
+    assert not site.made(task_id, "made").exists()
+    assert site.said(task_id) == []
+    site.command(task_id, "stop")
+    site.ended(task_id)

@@ -185,6 +185,17 @@ class Site:
             (identity,) = store.execute("SELECT identity FROM attempt WHERE id = ?", (attempt,)).fetchone()
         os.kill(json.loads(identity)["shim_pid"], signal.SIGKILL)
 
+    def replace_worker(self, **settings: str | None) -> None:
+        """Have another worker from here on, under these settings; None takes one away."""
+        for worker in self.installation.workers:
+            if worker.poll() is None:
+                self.installation.kill(worker)
+        for name, value in settings.items():
+            self.installation.settings.pop(name, None)
+            if value is not None:
+                self.installation.settings[name] = value
+        self.installation.start_worker()
+
     def nothing_runs(self, task_id: str) -> bool:
         return not left_after(5, lambda: {process.pid for process in self.processes(task_id)})
 

@@ -73,6 +73,7 @@ def turn_completed(status: str = "completed", **more: Any) -> dict[str, Any]:
 def test_greeting_and_thread_go_out_before_anything_is_answered() -> None:
     hello, greeted, thread = opening()
     assert hello["method"] == "initialize"
+    assert "item/agentMessage/delta" in hello["params"]["capabilities"]["optOutNotificationMethods"]
     assert greeted == {"method": "initialized"}
     assert thread["method"] == "thread/start"
     assert thread["params"]["cwd"] == "/workspace"

@@ -28,6 +28,16 @@ HOME = Home(
 #: The ids of our requests; answers carry them. All replies share one: they are answered in order.
 THREAD, TURN, REPLY, INTERRUPT, CLEAN = "thread", "turn", "reply", "interrupt", "clean"
 SETTINGS = "settings"
+#: A text bit by bit, before it is told whole: in pieces no secret would be found, and each piece is a line of the log.
+UNWANTED = (
+    "item/agentMessage/delta",
+    "item/plan/delta",
+    "item/reasoning/textDelta",
+    "item/reasoning/summaryTextDelta",
+    "item/fileChange/outputDelta",
+    "item/fileChange/patchUpdated",
+    "turn/diff/updated",
+)
 
 
 def settings(context: Context) -> list[str]:
@@ -64,7 +74,7 @@ def opening(context: Context) -> bytes:
     """Greeting and thread in one go: the server answers them in order (measured with 0.169.0)."""
     hello: dict[str, Any] = {
         "clientInfo": {"name": "openruntime", "version": VERSION},
-        "capabilities": {"experimentalApi": True},
+        "capabilities": {"experimentalApi": True, "optOutNotificationMethods": list(UNWANTED)},
     }
     resumed = context.session_id if context.resume else None
     thread: dict[str, Any] = {
