@@ -38,6 +38,7 @@ class CommandKind(StrEnum):
     UNDO = "undo"
     UNDO_PREVIEW = "undo-preview"
     VERIFY = "verify"
+    REBASE = "rebase"
     DELETE = "delete"
 
 
@@ -63,7 +64,9 @@ STEERING = frozenset(
     }
 )
 #: While one of these is open the worktree is its own: no attempt may start in it.
-EXCLUSIVE = frozenset({CommandKind.MERGE, CommandKind.CLEANUP, CommandKind.UNDO, CommandKind.DELETE})
+EXCLUSIVE = frozenset(
+    {CommandKind.MERGE, CommandKind.CLEANUP, CommandKind.UNDO, CommandKind.REBASE, CommandKind.DELETE}
+)
 OPEN = (State.ACCEPTED, State.TAKEN)
 #: These change nothing, or are recorded in the audit log by the decision they deliver.
 UNRECORDED = frozenset(

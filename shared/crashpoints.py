@@ -32,6 +32,8 @@ Point = Literal[
     "undo.intent",
     "undo.moved",
     "undo.restored",
+    "rebase.planned",
+    "rebase.moved",
 ]
 POINTS: tuple[Point, ...] = get_args(Point)
 VARIABLE = "OPENRUNTIME_CRASH"

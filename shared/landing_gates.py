@@ -19,11 +19,12 @@ class GateKind(StrEnum):
 
     CHANGED_CONFIGURATION = "changed-configuration"
     SECRETS = "secrets"
+    CONFLICT_MARKERS = "conflict-markers"
     VERIFY = "verify"
 
 
 #: A merge body's `override` may name these; the others must be mended.
-OVERRIDABLE: frozenset[GateKind] = frozenset({GateKind.SECRETS, GateKind.VERIFY})
+OVERRIDABLE: frozenset[GateKind] = frozenset({GateKind.SECRETS, GateKind.CONFLICT_MARKERS, GateKind.VERIFY})
 
 
 def item(kind: GateKind, path: str, why: str) -> dict[str, Any]:

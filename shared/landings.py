@@ -27,6 +27,7 @@ DONE = {
     CommandKind.MERGE: "merged",
     CommandKind.CLEANUP: "cleaned up",
     CommandKind.UNDO: "undone",
+    CommandKind.REBASE: "rebased",
     CommandKind.DELETE: "deleted",
 }
 
@@ -55,7 +56,7 @@ def request_work(task: Task, kind: CommandKind, body: Mapping[str, Any] | None =
 def _require_at_rest(task: Task, kind: CommandKind) -> None:
     if task.live_attempt is not None:
         raise Conflict(f"The task is {task.status}; it can be {DONE[kind]} once it has ended.")
-    if kind is CommandKind.MERGE and task.worktree_path is None:
+    if kind in (CommandKind.MERGE, CommandKind.REBASE) and task.worktree_path is None:
         raise Conflict("The task has no worktree; there is nothing to merge.")
     if kind is CommandKind.MERGE and task.worktree_merged_at is not None:
         raise Conflict("The task's changes are already merged.")
@@ -189,6 +190,15 @@ def undone(task: Task, landing: Landing, message: str, oid: str | None) -> None:
         ).execute()
         timeline.append(task.number, [Draft(Kind.LIFECYCLE, message)])
         audit.record(Act.UNDONE, "task", task.id, message=message)
+
+
+def rebased(task: Task, base_commit: str, message: str) -> None:
+    """Record that the worktree stands on another base."""
+    with transaction():
+        Task.update(base_commit=base_commit, worktree_merged_at=None, updated_at=now()).where(
+            Task.number == task.number
+        ).execute()
+        timeline.append(task.number, [Draft(Kind.LIFECYCLE, message)])
 
 
 def restored(task: Task, message: str, **place: Any) -> None:

@@ -14,7 +14,7 @@ from shared.errors import Conflict, OpenRuntimeError, Refused
 from shared.store.models import Command, Task
 from workers.attempts import closing, configured
 from workers.attempts.place import attempt_directories, worktree_of
-from workers.landing import cleanup, merge, undo, verification
+from workers.landing import cleanup, merge, rebase, undo, verification
 from workers.repository import removal
 
 log = logging.getLogger(__name__)
@@ -90,5 +90,6 @@ WORK = {
     CommandKind.UNDO: undo.undo,
     CommandKind.UNDO_PREVIEW: undo.preview,
     CommandKind.VERIFY: verification.verify,
+    CommandKind.REBASE: rebase.rebase,
     CommandKind.DELETE: _delete,
 }

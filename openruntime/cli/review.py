@@ -143,6 +143,22 @@ def _checked(invocation: Invocation, task_id: str) -> list[dict[str, Any]]:
 
 
 @click.command(cls=Command)
+@click.option("--mark", is_flag=True, help="Mark conflicts in the worktree's files instead of refusing.")
+@click.option("--ask", is_flag=True, help="Mark them, and have the agent resolve them in its session.")
+@click.option("--onto", metavar="BRANCH", help="Another branch than the task's.")
+@click.argument("task_id", metavar="ID")
+@click.pass_obj
+def rebase(invocation: Invocation, task_id: str, mark: bool, ask: bool, onto: str | None) -> None:
+    """Bring a task's work onto the tip of its target branch."""
+    whole = ids.task(invocation.client, task_id)
+    given = {"conflicts": "mark" if mark or ask else None, "ask": ask or None, "target_branch": onto}
+    body = {name: value for name, value in given.items() if value is not None}
+    with output.progress(f"Rebasing {ids.short(whole)}"):
+        answer = invocation.client.post(task_path(whole, "worktree", "rebase"), body)
+    _landed(invocation, whole, "rebase", answer)
+
+
+@click.command(cls=Command)
 @click.option("--dry-run", is_flag=True, help="Only say what it would do.")
 @click.argument("task_id", metavar="ID")
 @click.pass_obj

@@ -31,6 +31,7 @@ MODULES = {
     "merge": "review",
     "cleanup": "review",
     "undo": "review",
+    "rebase": "review",
     "verify": "review",
     "runners": "inventory",
     "sessions": "inventory",

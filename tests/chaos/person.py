@@ -101,6 +101,9 @@ class Person:
     def cleanup(self, task: str, *, force: bool = False) -> Answer:
         return self._work("cleanup", f"/tasks/{task}/worktree/cleanup", task, {"force": force})
 
+    def rebase(self, task: str) -> Answer:
+        return self._work("rebase", f"/tasks/{task}/worktree/rebase", task, {})
+
     def undo(self, task: str) -> Answer:
         return self._work("undo", f"/tasks/{task}/undo", task, {})
 

@@ -84,6 +84,16 @@ def undone_life(person: Person, label: str, shift: Shift) -> None:
     person.undo(task)
 
 
+def rebased_life(person: Person, label: str, shift: Shift) -> None:
+    """Overtaken by another task's landing, brought onto it, and landed."""
+    first, second = (person.run(f"{label}-{number}", 5) for number in range(2))
+    person.until_ended(first)
+    person.until_ended(second)
+    person.merge(first)
+    person.rebase(second)
+    person.merge(second, cleanup=True)
+
+
 def stopped_life(person: Person, label: str, shift: Shift) -> None:
     """Stopped while its agent waits for an answer."""
     task = person.run(label, asks=True)
@@ -133,6 +143,8 @@ PASSES: list[tuple[Point, int, Life]] = [
     ("undo.intent", 1, undone_life),
     ("undo.moved", 1, undone_life),
     ("undo.restored", 1, undone_life),
+    ("rebase.planned", 1, rebased_life),
+    ("rebase.moved", 1, rebased_life),
 ]
 NAMES = [f"{point}:{count} {life.__name__}" for point, count, life in PASSES]
 

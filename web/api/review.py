@@ -117,6 +117,16 @@ def cleanup(path: schemas.ById, body: schemas.Cleanup) -> Response:
     return _landed(task, _done(landings.request_work(task, CommandKind.CLEANUP, wished)), "The cleanup")
 
 
+@api.post("/tasks/<id>/worktree/rebase", responses={200: results.Landed, 202: results.Landed})
+@authority(Authority.OWNER)
+@body_optional
+def rebase(path: schemas.ById, body: schemas.Rebase) -> Response:
+    """Bring the task's work onto the tip of its target branch."""
+    task = tasks.get(path.id)
+    wished = body.model_dump(exclude_none=True)
+    return _landed(task, _done(landings.request_work(task, CommandKind.REBASE, wished)), "The rebase")
+
+
 @api.post("/tasks/<id>/verify", responses={200: results.Looked, 202: results.Looked})
 @authority(Authority.OWNER)
 @body_optional

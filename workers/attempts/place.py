@@ -6,13 +6,15 @@ import os
 from dataclasses import dataclass
 from pathlib import Path
 
-from shared import attempts
+from shared import attempts, landings
 from shared.config import Config
 from shared.crashpoints import crashpoint
 from shared.errors import NotReady
 from shared.events import Draft, Kind
-from shared.store.models import Attempt, Task
-from workers.repository import discovery, worktrees
+from shared.store.models import Attempt, Capture, Task
+from workers.repository import capture as captures
+from workers.repository import discovery, merging, rebasing, references, worktrees
+from workers.repository.discovery import Repository
 from workers.repository.fingerprint import fingerprint
 from workers.repository.worktree import Worktree
 
@@ -39,14 +41,18 @@ def prepare(task: Task, attempt: Attempt, config: Config) -> Place:
     config.worktrees.mkdir(mode=0o700, parents=True, exist_ok=True)
     config.repositories.mkdir(mode=0o700, parents=True, exist_ok=True)
     known = task.worktree_path is not None and os.path.isdir(task.worktree_path)
+    landed = _landed_commit(task, repository)
     worktree = worktrees.create(
         repository,
         task_id=task.id,
         title=task.title,
-        base_ref=task.base_ref,
+        base_ref=landed or task.base_ref,
         worktrees=config.worktrees,
         repositories=config.repositories,
+        content=_kept_work(task, repository) if landed is None else None,
     )
+    if known and landed is not None:
+        worktree = _brought_up(task, worktree, repository, landed)
     crashpoint("start.worktree")
     drafts = (
         [] if known else [Draft(Kind.LIFECYCLE, f"Created an isolated worktree on branch {worktree.branch}")]
@@ -64,6 +70,31 @@ def prepare(task: Task, attempt: Attempt, config: Config) -> Place:
         worktree_cleaned_at=None,
     )
     return Place(str(worktree.path), str(worktree.execution_path), worktree)
+
+
+def _landed_commit(task: Task, repository: Repository) -> str | None:
+    """What a landed task goes on from: the commit it landed as, while the repository has that; None otherwise."""
+    last = landings.last_landing(task) if task.worktree_merged_at is not None else None
+    if last is None or last.commit_oid is None:
+        return None
+    return discovery.resolve_commit(repository.git_dir, last.commit_oid)
+
+
+def _kept_work(task: Task, repository: Repository) -> str | None:
+    """The last state of a worktree that was removed with unmerged work."""
+    if task.worktree_cleaned_at is None or task.worktree_merged_at is not None:
+        return None
+    return discovery.resolve_commit(repository.git_dir, references.recovery_ref(task.id))
+
+
+def _brought_up(task: Task, worktree: Worktree, repository: Repository, landed: str) -> Worktree:
+    """A worktree that landed and was left standing, on the landed commit; one that was worked in since stays as it is."""
+    last, taken = landings.last_landing(task), captures.take(worktree)
+    row = Capture.get_or_none(Capture.id == last.capture) if last is not None else None
+    if worktree.base_commit == landed or row is None or row.tree_oid != taken.tree_oid:
+        return worktree
+    tree = merging.tree_of(repository.git_dir, landed)
+    return rebasing.move(repository, worktree, base=landed, old=taken.tree_oid, tree=tree, again=False)
 
 
 def _in_place(task: Task, attempt: Attempt) -> Place:

@@ -21,12 +21,13 @@ from shared.store.models import Capture as CaptureRow
 from shared.store.models import Task
 from workers.attempts import granting
 from workers.landing import secret_gate
-from workers.repository import landing
+from workers.repository import difference, landing
 from workers.repository.capture import Capture
 from workers.repository.discovery import Repository
 from workers.repository.landing import Preview
 
 Item = dict[str, Any]
+MARKERS = (b"\n+<<<<<<< ", b"\n+=======\n", b"\n+>>>>>>> ")
 MOST_FINDINGS = 100
 
 
@@ -78,6 +79,19 @@ def _secrets(candidate: Candidate) -> list[Item]:
     ]
 
 
+def _conflict_markers(candidate: Candidate) -> list[Item]:
+    """Files in which a conflict was marked and not resolved: all three markers are among their added lines."""
+    patch, files = candidate.capture.patch, candidate.capture.files
+    if not all(mark in patch for mark in MARKERS):
+        return []
+    parts = [(file.path, difference.section(patch, files, file.raw_path) or b"") for file in files]
+    return [
+        item(GateKind.CONFLICT_MARKERS, path, "holds conflict markers")
+        for path, part in parts
+        if all(mark in part for mark in MARKERS)
+    ][:MOST_FINDINGS]
+
+
 def _verify(candidate: Candidate) -> list[Item]:
     """Required checks that failed on the merged tree; those without a verdict are run before it lands."""
     wanted = [check for check in checks.of(candidate.task) if check.mode is Mode.REQUIRED]
@@ -94,6 +108,7 @@ def _verify(candidate: Candidate) -> list[Item]:
 GATES: Mapping[GateKind, Callable[[Candidate], list[Item]]] = {
     GateKind.CHANGED_CONFIGURATION: _changed_configuration,
     GateKind.SECRETS: _secrets,
+    GateKind.CONFLICT_MARKERS: _conflict_markers,
     GateKind.VERIFY: _verify,
 }
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 import stat
-from collections.abc import Sequence
+from collections.abc import Container, Sequence
 from pathlib import Path
 
 from workers import beneath
@@ -91,7 +91,7 @@ def find(
         tag = tags.get(item.path)
         if tag is not None and (tag.islower() or tag == b"S") and reader.differs(item.path):
             found[item.path] = "modified"
-    loose = _in_the_way(checkout.path, touched, tags)
+    loose = untracked(checkout.path, touched, tags)
     ignored = reader.ignored(loose)
     for path in loose:
         found.setdefault(path, "ignored" if path in ignored else "untracked")
@@ -165,7 +165,7 @@ def _above(path: bytes) -> list[bytes]:
     return [b"/".join(parts[:count]) for count in range(1, len(parts))]
 
 
-def _in_the_way(root: Path, touched: Sequence[Touched], tracked: dict[bytes, bytes]) -> list[bytes]:
+def untracked(root: Path, touched: Sequence[Touched], tracked: Container[bytes]) -> list[bytes]:
     """Files on disk that git does not track, at, above or below a path that a landing writes."""
     found: dict[bytes, None] = {}
     base = os.fsencode(root)
@@ -188,7 +188,7 @@ def _in_the_way(root: Path, touched: Sequence[Touched], tracked: dict[bytes, byt
     return list(found)
 
 
-def _untracked_below(base: bytes, folder: bytes, tracked: dict[bytes, bytes]) -> list[bytes]:
+def _untracked_below(base: bytes, folder: bytes, tracked: Container[bytes]) -> list[bytes]:
     if folder in tracked:
         return [folder]  # a submodule, or a file the user replaced by a folder
     found: list[bytes] = []

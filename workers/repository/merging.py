@@ -55,15 +55,27 @@ def trees_of(git_dir: Path, *commits: str) -> list[str]:
     return git("rev-parse", *(f"{oid}^{{tree}}" for oid in commits), git_dir=git_dir).text.split("\n")
 
 
-def replay(git_dir: Path, *, base: str, ours: str, theirs: str) -> Merged:
+def replay(
+    git_dir: Path, *, base: str, ours: str, theirs: str, names: tuple[str, str] | None = None
+) -> Merged:
     """The changes from `base` to `theirs` (trees) made to `ours` (a tree), whatever their histories are.
 
+    `names` are what conflict markers in the merged tree call the two sides: branches of `git_dir` while it merges.
     git 2.38 has no `merge-tree --merge-base`: two commits of ours on one parentless commit have that merge base.
     """
     if ours in (base, theirs):
         return Merged(theirs, ())
     root = commit(git_dir, base, (), "base")
-    return merge(git_dir, commit(git_dir, ours, (root,), "ours"), commit(git_dir, theirs, (root,), "theirs"))
+    sides = [commit(git_dir, ours, (root,), "ours"), commit(git_dir, theirs, (root,), "theirs")]
+    if names is None:
+        return merge(git_dir, *sides)
+    try:
+        for name, oid in zip(names, sides, strict=True):
+            git("update-ref", f"refs/heads/{name}", oid, git_dir=git_dir)
+        return merge(git_dir, *names)
+    finally:
+        for name in names:
+            git("update-ref", "-d", f"refs/heads/{name}", git_dir=git_dir, check=False)
 
 
 def merge(git_dir: Path, ours: str, theirs: str) -> Merged:
@@ -78,6 +90,7 @@ def merge(git_dir: Path, ours: str, theirs: str) -> Merged:
         ours,
         theirs,
         git_dir=git_dir,
+        config={"merge.conflictStyle": "diff3"},
         timeout_seconds=MERGE_SECONDS,
         check=False,
     )
@@ -90,7 +103,15 @@ def merge(git_dir: Path, ours: str, theirs: str) -> Merged:
     end = fields.index(b"", 1)
     kinds = _kinds(fields[end + 1 :])
     paths = list(dict.fromkeys(fields[1:end]))[:MAX_CONFLICTS]
-    return Merged(tree, tuple(_conflict(git_dir, tree, path, kinds.get(path, "conflict")) for path in paths))
+    told = [_conflict(git_dir, tree, path, kinds.get(path, "conflict")) for path in paths]
+    for one in told:
+        one["hunks"] = [_named(hunk, ours, theirs) for hunk in one["hunks"]]
+    return Merged(tree, tuple(told))
+
+
+def _named(hunk: str, ours: str, theirs: str) -> str:
+    """The sides of a conflict called by what they are to a person, not by ids of commits nobody has seen."""
+    return hunk.replace(f"<<<<<<< {ours}", "<<<<<<< target").replace(f">>>>>>> {theirs}", ">>>>>>> this task")
 
 
 def _kinds(fields: list[bytes]) -> dict[bytes, str]:

@@ -146,7 +146,7 @@ def _planned(
         execution_path=path / repository.prefix if repository.prefix else path,
         branch=branch,
         base_commit=base,
-        base_seconds=_committed_seconds(commit or b""),
+        base_seconds=committed_seconds(commit or b""),
         unborn=unborn,
         object_format=repository.object_format,
         repository_directory=repository.common_dir,
@@ -217,7 +217,8 @@ def _empty_commit(repository: Repository) -> str:
     return git(*words, git_dir=repository.git_dir, env={**FIXED_IDENTITY, **dates}).text
 
 
-def _committed_seconds(commit: bytes) -> int:
+def committed_seconds(commit: bytes) -> int:
+    """When a commit as git stores it was made; 0 where it does not say."""
     for line in commit.split(b"\n\n", 1)[0].split(b"\n"):
         if line.startswith(b"committer "):
             seconds = line.rsplit(b" ", 2)[1]

@@ -21,7 +21,7 @@ from web.api.schemas.inventories import (
 )
 from web.api.schemas.places import Browse, ByName, ByWorkspace, Defaults, Grant, NewSecret, Register, Trust
 from web.api.schemas.policy import ToolRule
-from web.api.schemas.review import Cleanup, DiffQuery, Merge, Verify
+from web.api.schemas.review import Cleanup, DiffQuery, Merge, Rebase, Verify
 from web.api.schemas.steering import (
     ApprovalList,
     Approve,
@@ -68,6 +68,7 @@ __all__ = [
     "NothingNeeded",
     "OneTask",
     "Page",
+    "Rebase",
     "Reference",
     "Register",
     "Reply",

@@ -36,6 +36,14 @@ class Verify(Body):
     again: bool | None = Field(None, description="Also those that have a result for the merged tree.")
 
 
+class Rebase(Body):
+    target_branch: Reference | None = Field(None, description="Another branch than the task's.")
+    conflicts: Literal["refuse", "mark"] | None = Field(
+        None, description="`refuse` (409) unless said otherwise, or `mark` them in the worktree's files."
+    )
+    ask: bool | None = Field(None, description="Have the agent resolve what was marked, in its session.")
+
+
 class Cleanup(Body):
     force: bool | None = Field(None, description="Also when unmerged work goes.")
 
