@@ -1,13 +1,11 @@
-"""What an agent may take of its host, in each tier: refused by the kernel or noticed by the shim, and said.
-
-As an ordinary user, since the kernel's limits of processes do not bind root.
-"""
+"""What an agent may take of its host: refused by the kernel, or noticed by the shim, and said."""
 
 from __future__ import annotations
 
 import signal
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
-from typing import Any
 
 import pytest
 
@@ -15,36 +13,67 @@ from tests.integration.attempts.driver import Run
 from workers.attempts.sandbox import Limits
 from workers.disk import used_mib
 
-BOMB = "f() { f | f & }; f; sleep 60"
+#: Root is not bound, so it becomes an ordinary user first.
+BOMB = """
+import os, time
+os.setgid(65534); os.setuid(65534)
+count = 0
+try:
+    while count < 200:
+        if os.fork() == 0: time.sleep(60)
+        count += 1
+except BlockingIOError: pass
+print(count, flush=True)
+os._exit(0)
+"""
 HOG = "import time; held = [b'x' * (8 << 20) for _ in range(40)]; print('held', flush=True); time.sleep(60)"
 
 
 @pytest.fixture
-def run(tmp_path: Path) -> Any:
+def run(tmp_path: Path) -> Iterator[Run]:
     found = Run(tmp_path / "attempt")
     yield found
     found.close()
 
 
-def test_an_agent_that_holds_too_much_memory_is_killed_with_the_figure(run: Run) -> None:
-    run.python(HOG, watched=Limits(memory_bytes=100 << 20).watched())
-    ended = run.ended()
-    assert (ended.reason, ended.signal) == ("memory-exceeded", signal.SIGKILL)
-    (note,) = [note for note in run.notes() if note["note"] == "over-limit"]
-    assert (note["field"], note["limit"]) == ("max_memory_mib", 100)
-    assert note["used"] >= 300
+@contextmanager
+def begun(folder: Path, **started: Callable[[Run], Run]) -> Iterator[dict[str, Run]]:
+    """Several attempts at once, since each look takes its time."""
+    runs = {name: Run(folder / name) for name in started}
+    try:
+        for name, start in started.items():
+            start(runs[name])
+        yield runs
+    finally:
+        for one in runs.values():
+            one.close()
 
 
-def test_an_agent_within_its_limits_goes_on(run: Run) -> None:
-    run.sh("sleep 2.5; echo done", watched=Limits(processes=8, memory_bytes=64 << 20).watched())
-    assert (run.ended().code, run.text()) == (0, b"done\n")
+def test_an_agent_over_a_watched_limit_is_killed_with_the_figure_and_any_other_goes_on(
+    tmp_path: Path,
+) -> None:
+    small, few = Limits(memory_bytes=100 << 20), Limits(processes=10)
+    with begun(
+        tmp_path,
+        hog=lambda run: run.python(HOG, watched=small.watched()),
+        crowd=lambda run: run.sh("for i in $(seq 20); do sleep 60 & done; wait", watched=few.watched()),
+        within=lambda run: run.sh("sleep 2.5; echo done", watched=Limits(8, 64 << 20).watched()),
+    ) as runs:
+        ended = runs["hog"].ended()
+        assert (ended.reason, ended.signal) == ("memory-exceeded", signal.SIGKILL)
+        (note,) = [note for note in runs["hog"].notes() if note["note"] == "over-limit"]
+        assert (note["field"], note["limit"]) == ("max_memory_mib", 100)
+        assert note["used"] >= 300
+        assert runs["crowd"].ended().reason == "processes-exceeded"
+        assert runs["crowd"].members() == []
+        assert (runs["within"].ended().code, runs["within"].text()) == (0, b"done\n")
 
 
-def test_too_many_processes_are_noticed_also_where_the_kernel_does_not_count(run: Run) -> None:
-    run.sh("for i in $(seq 20); do sleep 60 & done; wait", watched={"max_processes": 10})
-    ended = run.ended()
-    assert ended.reason == "processes-exceeded"
-    assert run.members() == []
+def test_a_fork_bomb_of_an_ordinary_user_ends_at_the_kernel_s_limit(run: Run) -> None:
+    run.python(BOMB, limits={"NPROC": 30})
+    assert run.ended().code == 0
+    count = int(run.text())
+    assert 10 <= count <= 30
 
 
 def test_a_file_longer_than_it_may_be_ends_where_the_limit_is(run: Run, tmp_path: Path) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+from pathlib import Path
 
 import pytest
 
@@ -94,3 +95,11 @@ def test_a_better_tier_never_makes_a_field_weaker() -> None:
     for field, by_tier in policy_report.matrix().items():
         strengths = [order.index(by_tier[name]) for name in reversed(policy_report.TIERS)]
         assert strengths == sorted(strengths), field
+
+
+def test_the_documentation_has_the_same_table() -> None:
+    text = (Path(__file__).parents[3] / "docs/policy.md").read_text()
+    table = text.split("| field | bubblewrap | Landlock | none |")[1].split("\n\n")[0]
+    rows = [[cell.strip(" `") for cell in line.strip("|").split("|")] for line in table.splitlines()[2:]]
+    found = {field: dict(zip(policy_report.TIERS, strengths, strict=True)) for field, *strengths in rows}
+    assert found == policy_report.matrix()
