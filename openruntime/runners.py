@@ -1,6 +1,7 @@
 """What a third-party runner imports: the protocol, the observations, and the conformance checks."""
 
 from shared.approvals import Question
+from shared.errors import NotReady
 from shared.spending import Spending
 from workers.runners import Capabilities, Context, Home, Reader, Runner, Start, streams
 from workers.runners.conformance import CHECKS
@@ -32,6 +33,7 @@ __all__ = [
     "Context",
     "Hindered",
     "Home",
+    "NotReady",
     "Noticed",
     "Observation",
     "Outcome",

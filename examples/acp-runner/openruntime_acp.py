@@ -11,6 +11,7 @@ from openruntime.runners import (
     Capabilities,
     Context,
     Home,
+    NotReady,
     Observation,
     Outcome,
     Planned,
@@ -55,6 +56,8 @@ CHUNKS = {"agent_message_chunk": Said, "agent_thought_chunk": Thought}
 
 
 def start(context: Context) -> Start:
+    if context.has_asking_rules and not context.contained:
+        raise NotReady("OpenCode does not ask about all it writes: such rules need containment here.")
     text = context.message or context.goal
     hello = {"protocolVersion": 1, "clientCapabilities": {"fs": {}, "terminal": False}}
     place: dict[str, Any] = {"cwd": context.cwd, "mcpServers": []}

@@ -13,6 +13,7 @@ import pytest
 from openruntime.runners import CHECKS
 from tests.agents import model_server
 from tests.agents.site import ASK, Site, site
+from tests.waiting import wait_until
 
 pytestmark = [pytest.mark.agents, pytest.mark.sandbox]
 
@@ -55,6 +56,19 @@ def test_the_example_conforms(check: str, monkeypatch: pytest.MonkeyPatch) -> No
 
     CHECKS[check](openruntime_acp, EXAMPLE / "transcripts")
     monkeypatch.delitem(sys.modules, "openruntime_acp")
+
+
+def test_rules_that_ask_need_containment_because_it_does_not_ask_about_everything(opencode: Site) -> None:
+    rules = {**ASK, "workspace_access": "full"}
+    task_id = opencode.create("Do it.", policy=rules)
+    refused = opencode.installation.post(f"/tasks/{task_id}/start")
+    assert refused.status in (200, 202), refused.body
+    wait_until(
+        lambda: any("need containment" in event["message"] for event in opencode.events(task_id)),
+        20,
+        what="the refusal",
+    )
+    assert opencode.processes(task_id) == []
 
 
 def test_it_works_asks_and_takes_a_reply(opencode: Site) -> None:

@@ -97,12 +97,16 @@ def test_a_session_begun_in_a_terminal_is_told_and_goes_on_in_a_worktree_of_its_
     ]  # fmt: skip
     assert (found[1][1], found[3][1].strip(), found[4][1]) == ("I look.", "looked", "Seen.")
 
+    held = Path(seen(person, "session_id", session_id)["transcript_path"])
+    before = held.read_bytes()
     task = continued(person, session_id, "Go on, please.", workspace=str(folder))
     assert person.said(task["id"]) == ["And more."], "it knows what was said before"
     assert task["current_attempt"]["runner_session_id"] == session_id
     assert person.made(task["id"], "more.txt").read_text() == "more\n"
     assert not (folder / "more.txt").exists()
     assert git(folder, "status", "--porcelain") == ""
+    if person.runner == "claude-code":
+        assert held.read_bytes() == before, "it goes on with a copy"
     assert "Go on, please." in " ".join(person.heard(task["id"]))
     mine = next(row for row in listed(person) if row["session_id"] == session_id)
     assert mine["openruntime_task_id"] == task["id"]
