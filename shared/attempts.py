@@ -170,10 +170,11 @@ def place(attempt: Attempt, drafts: Sequence[Draft], **fields: Any) -> bool:
 
 
 def suspect(attempt: Attempt) -> None:
-    """Remember that git's configuration or hooks changed during the attempt; the next start looks anew."""
+    """Remember that git's configuration or hooks changed during the attempt: what was before stays what counts."""
     with transaction():
         if Attempt.select(Attempt.id).where(owned(attempt)).exists():
-            Task.update(worktree={"tampered": True}).where(Task.number == attempt.task_id).execute()
+            known = Task.get_by_id(attempt.task_id).worktree or {}
+            Task.update(worktree={**known, "tampered": True}).where(Task.number == attempt.task_id).execute()
 
 
 def note(attempt: Attempt, drafts: Sequence[Draft]) -> bool:

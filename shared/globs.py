@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import posixpath
+from collections.abc import Iterable
 from fnmatch import fnmatchcase
 
 
@@ -26,3 +28,22 @@ def segments_match(path: list[str], pattern: list[str]) -> bool:
         else:
             return False
     return all(segment == "**" for segment in pattern[place:])
+
+
+def allows(patterns: Iterable[str], path: str, folder: str = ".") -> bool:
+    """Whether one of a policy's `allowed_file_globs` means this file; `path` starts at the repository's root.
+
+    A pattern starts at `folder`, the workspace's place in the repository; with `/` in front at the root. One without
+    any `/` means the name in every folder there; with `/` at the end it means everything below.
+    """
+    return any(matches(path, _whole(pattern, folder)) for pattern in patterns)
+
+
+def _whole(pattern: str, folder: str) -> str:
+    below = pattern + "**" if pattern.endswith("/") else pattern
+    if below.startswith("/"):
+        return posixpath.normpath(below.lstrip("/"))
+    inside = below if "/" in below else f"**/{below}"
+    #: The folder's own name may hold what would be a mark in a glob.
+    literal = "".join(f"[{mark}]" if mark in "*?[" else mark for mark in folder)
+    return posixpath.normpath(posixpath.join(literal, inside))

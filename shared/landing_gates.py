@@ -18,13 +18,22 @@ class GateKind(StrEnum):
     """Every gate, in the order they are looked at."""
 
     CHANGED_CONFIGURATION = "changed-configuration"
+    FILE_GLOBS = "file-globs"
     SECRETS = "secrets"
     CONFLICT_MARKERS = "conflict-markers"
     VERIFY = "verify"
 
 
 #: A merge body's `override` may name these; the others must be mended.
-OVERRIDABLE: frozenset[GateKind] = frozenset({GateKind.SECRETS, GateKind.CONFLICT_MARKERS, GateKind.VERIFY})
+OVERRIDABLE: frozenset[GateKind] = frozenset(
+    {
+        GateKind.CHANGED_CONFIGURATION,
+        GateKind.FILE_GLOBS,
+        GateKind.SECRETS,
+        GateKind.CONFLICT_MARKERS,
+        GateKind.VERIFY,
+    }
+)
 
 
 def item(kind: GateKind, path: str, why: str) -> dict[str, Any]:

@@ -194,6 +194,12 @@ def _allowed_workspaces(policy: Policy, ground: Ground) -> Line:
     return _enforced("A task elsewhere is refused, when it is made and when it starts.")
 
 
+def _allowed_file_globs(policy: Policy, ground: Ground) -> Line:
+    if not policy.allowed_file_globs:
+        return _off("All files may be changed.")
+    return _enforced("Looked at when the work lands: other files are refused unless a person says otherwise.")
+
+
 def _told(what: str, names: tuple[str, ...]) -> Line:
     return _advisory(f"The agent is told its {what}.") if names else _off(f"All {what} are allowed.")
 
@@ -276,7 +282,7 @@ TABLE: dict[str, Callable[[Policy, Ground], Line]] = {
     "require_approval": _require_approval,
     "blocked_commands": _blocked_commands,
     "allowed_workspaces": _allowed_workspaces,
-    "allowed_file_globs": lambda policy, _: _told("files", policy.allowed_file_globs),
+    "allowed_file_globs": _allowed_file_globs,
     "allowed_mcp_tools": lambda policy, _: _told("MCP tools", policy.allowed_mcp_tools),
     "network_mode": _network,
     "budget_cents": _budget_cents,

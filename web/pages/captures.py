@@ -32,6 +32,7 @@ LETTERS = {
 FLAGS = {
     "auto-executed": "runs by itself",
     "link-outside": "links outside the repository",
+    "outside-globs": "not among the allowed files",
 }
 #: Generated files: a person rarely reads them, so they wait folded.
 GENERATED = re.compile(

@@ -28,7 +28,14 @@ STRATEGIES = {
 LISTED = 50
 #: What a gate's objection means for a person, and what to do; one without words of its own says only why.
 OBJECTIONS = {
-    GateKind.CHANGED_CONFIGURATION: ("Git’s configuration changed.", "Nothing lands until it was looked at."),
+    GateKind.CHANGED_CONFIGURATION: (
+        "Git’s configuration changed since the attempt started.",
+        "The landing itself starts none of it; your own git may.",
+    ),
+    GateKind.FILE_GLOBS: (
+        "Files outside the policy’s globs would land.",
+        "Ask the agent to put them back, or land them all the same.",
+    ),
     GateKind.SECRETS: (
         "A secret would land.",
         "Ask the agent to take it out. What was ever pushed must be replaced, not only removed.",

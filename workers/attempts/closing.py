@@ -23,9 +23,9 @@ from shared.landings import CaptureRecord, keep_capture, latest_capture
 from shared.lifecycle import Status, StopReason
 from shared.secret_scan import Scanner
 from shared.store.models import Attempt, Capture, Task
-from workers.attempts import granting, homes, process
+from workers.attempts import file_globs, granting, homes, process
 from workers.attempts.accounting import account
-from workers.attempts.place import was_tampered_with, worktree_of
+from workers.attempts.place import changed_configuration, worktree_of
 from workers.attempts.steering import OUTAGE, UNSAFE
 from workers.repository import capture as captures
 from workers.repository.snapshot import Flag
@@ -34,6 +34,8 @@ from workers.runners.observations import Outcome, TurnEnded
 
 log = logging.getLogger(__name__)
 SUMMARY_CHARACTERS = 500
+#: Changes of git's configuration that an event names.
+MOST_CHANGES = 20
 MOST_LEAKS = 20
 #: Ends that supervision made and nobody asked for; they are failures, not stops.
 OUR_ENDS = frozenset({OUTAGE, UNSAFE})
@@ -81,15 +83,16 @@ def _tampering(task: Task, attempt: Attempt) -> list[Draft]:
     """What says which programs git runs is compared where the agent could reach it (contract 8)."""
     known = attempt.identity or {}
     reachable = known.get("tier") == "landlock" and tasks.policy_of(task).allow_git_write
-    if (known.get("contained") and not reachable) or not was_tampered_with(task):
+    if known.get("contained") and not reachable:
+        return []
+    changed = changed_configuration(task)
+    if not changed:
         return []
     attempts.suspect(attempt)
     about = {"category": Category.POLICY, "attempt_id": attempt.id, "field": "allow_git_write"}
-    return [
-        Draft(
-            Kind.ERROR, "Git's configuration or hooks changed during this attempt; merging is blocked", about
-        )
-    ]
+    listed = "".join(f"\n{name}: {what}" for name, what in changed[:MOST_CHANGES])
+    said = f"Git's configuration or hooks changed during this attempt; merging waits for a look at it{listed}"
+    return [Draft(Kind.ERROR, said, about)]
 
 
 def take(task: Task, worktree: Worktree, config: Config, attempt_id: str | None = None) -> Capture:
@@ -117,7 +120,7 @@ def record_of(taken: captures.Capture, task: Task, config: Config) -> CaptureRec
         head_oid=taken.head_oid,
         tree_oid=taken.tree_oid,
         stat=redactor.redact(taken.stat),
-        files=[clean(_file(file)) for file in taken.files],
+        files=[clean(_file(file)) for file in file_globs.judged(task, taken.files)],
         patch=redactor.feed(taken.patch) + redactor.flush(final=True),
         truncated=taken.truncated,
         flags=[clean(dataclasses.asdict(flag)) for flag in (*leaks, *taken.flags)],

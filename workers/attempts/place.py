@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 from shared import attempts, landings
 from shared.config import Config
@@ -13,9 +14,8 @@ from shared.errors import NotReady
 from shared.events import Draft, Kind
 from shared.store.models import Attempt, Capture, Task
 from workers.repository import capture as captures
-from workers.repository import discovery, merging, rebasing, references, worktrees
+from workers.repository import discovery, fingerprint, merging, rebasing, references, worktrees
 from workers.repository.discovery import Repository
-from workers.repository.fingerprint import fingerprint
 from workers.repository.worktree import Worktree
 
 
@@ -65,7 +65,7 @@ def prepare(task: Task, attempt: Attempt, config: Config) -> Place:
         branch=worktree.branch,
         base_commit=worktree.base_commit,
         target_branch=task.target_branch or repository.branch,
-        worktree={"fingerprint": fingerprint(repository)},
+        worktree=_configuration(task, repository),
         worktree_merged_at=None,
         worktree_cleaned_at=None,
     )
@@ -105,14 +105,25 @@ def _in_place(task: Task, attempt: Attempt) -> Place:
     return Place(task.workspace, task.workspace)
 
 
-def was_tampered_with(task: Task) -> bool:
-    """Whether the repository's configuration or hooks are not what they were when the latest attempt started.
+def _configuration(task: Task, repository: Repository) -> dict[str, Any]:
+    """What of git's configuration the attempt starts with; of one whose change nobody has looked at, what was before."""
+    known = task.worktree or {}
+    if known.get("tampered") and known.get("configuration"):
+        return dict(known)
+    return {"configuration": fingerprint.marks(repository)}
 
-    The person may have changed them, too; only without containment is it worth a question.
+
+def changed_configuration(task: Task, repository: Repository | None = None) -> list[tuple[str, str]]:
+    """What of git's configuration and hooks is not as it was when the latest attempt started, each in a few words.
+
+    The person may have changed it, too.
     """
-    before = (task.worktree or {}).get("fingerprint")
-    repository = discovery.locate(task.workspace) if os.path.isdir(task.workspace) else None
-    return before is not None and repository is not None and fingerprint(repository) != before
+    before = (task.worktree or {}).get("configuration")
+    if repository is None and os.path.isdir(task.workspace):
+        repository = discovery.locate(task.workspace)
+    if before is None or repository is None:
+        return []
+    return fingerprint.changes(before, fingerprint.marks(repository))
 
 
 def worktree_of(task: Task, config: Config) -> Worktree | None:

@@ -19,7 +19,8 @@ from shared.redaction import Redactor
 from shared.secret_scan import Scanner
 from shared.store.models import Capture as CaptureRow
 from shared.store.models import Task
-from workers.attempts import granting
+from workers.attempts import file_globs, granting
+from workers.attempts.place import changed_configuration
 from workers.landing import secret_gate
 from workers.repository import difference, landing
 from workers.repository.capture import Capture
@@ -60,13 +61,19 @@ class Candidate:
 
 
 def _changed_configuration(candidate: Candidate) -> list[Item]:
-    if not (candidate.task.worktree or {}).get("tampered"):
-        return []
-    why = (
-        "Git's configuration or hooks changed during the last attempt: look at them, then start the task again"
-        " or take its branch yourself."
-    )
-    return [item(GateKind.CHANGED_CONFIGURATION, "", why)]
+    """Changed by the agent or by the person: a landing starts none of it, what is done with the branch after may."""
+    changed = changed_configuration(candidate.task, candidate.repository)
+    return [
+        item(GateKind.CHANGED_CONFIGURATION, "", f"{name}: {what}") for name, what in changed[:MOST_FINDINGS]
+    ]
+
+
+def _file_globs(candidate: Candidate) -> list[Item]:
+    redact = granting.redactor(candidate.task, candidate.config).redact
+    judged = file_globs.judged(candidate.task, candidate.capture.files)
+    outside = [redact(file.path) for file in judged if file_globs.FLAG in file.flags]
+    why = "Not among the files the policy allows to be changed."
+    return [item(GateKind.FILE_GLOBS, path, why) for path in outside[:MOST_FINDINGS]]
 
 
 def _secrets(candidate: Candidate) -> list[Item]:
@@ -107,6 +114,7 @@ def _verify(candidate: Candidate) -> list[Item]:
 
 GATES: Mapping[GateKind, Callable[[Candidate], list[Item]]] = {
     GateKind.CHANGED_CONFIGURATION: _changed_configuration,
+    GateKind.FILE_GLOBS: _file_globs,
     GateKind.SECRETS: _secrets,
     GateKind.CONFLICT_MARKERS: _conflict_markers,
     GateKind.VERIFY: _verify,

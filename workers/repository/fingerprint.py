@@ -1,13 +1,17 @@
-"""Whether a repository's configuration or hooks changed: what could make git run code."""
+"""What in a repository's configuration could make git run code, and what of it has changed."""
 
 from __future__ import annotations
 
 import hashlib
+import json
 import os
 import re
 import stat
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 
+from shared.redaction import redact
+from workers import beneath
 from workers.repository.discovery import Repository
 
 MAX_FILE_BYTES = 8 << 20
@@ -19,56 +23,80 @@ _HARMLESS = re.compile(
 )
 
 
+#: What stands for a value: its digest to compare, and the value itself, masked and cut, to show.
+Mark = tuple[str, str]
+Marks = dict[str, Mark]
+SHOWN_CHARACTERS = 200
+_USERINFO = re.compile(r"(?<=://)[^/@\s]+@")
+#: Files of a git directory that redirect git, or name programs for it.
+FILES = ("config.worktree", "info/attributes", "info/grafts", "objects/info/alternates", "commondir")
+
+
 def fingerprint(repository: Repository) -> str:
-    """A digest of the configuration that can start programs or redirect git, and of the hooks.
+    """A digest of the configuration that can start programs or redirect git, and of the hooks."""
+    return hashlib.sha256(json.dumps(marks(repository), sort_keys=True).encode()).hexdigest()
+
+
+def marks(repository: Repository) -> Marks:
+    """What of a repository can start programs or redirect git, by name: settings, hooks, and a few files.
 
     Take it before an attempt and compare before a landing. Branch tracking, names and colours are left out.
     """
-    digest = hashlib.sha256()
     own = repository.settings
-    for key in sorted(own):
-        if not _HARMLESS.fullmatch(key):
-            _add(digest, "setting", key, own[key])
+    found = {
+        f"setting {key}": _mark(os.fsencode(own[key]), own[key])
+        for key in sorted(own)
+        if not _HARMLESS.fullmatch(key)
+    }
     common = repository.common_dir
     hooks = [common / "hooks"]
     if own.get("core.hookspath"):
         hooks.append((repository.toplevel or common) / os.path.expanduser(own["core.hookspath"]))
     for folder in hooks:
-        _add_folder(digest, folder)
-    for place in (
-        "config.worktree",
-        "info/attributes",
-        "info/grafts",
-        "objects/info/alternates",
-        "commondir",
-    ):
-        _add_file(digest, common / place)
-    return digest.hexdigest()
+        found |= {f"hook {path}": mark for path, mark in _hooks(folder)}
+    for name in FILES:
+        if (mark := _file(common / name)) is not None:
+            found[f"file {name}"] = mark
+    return found
 
 
-def _add_folder(digest: hashlib._Hash, folder: Path) -> None:
+def changes(before: Mapping[str, Sequence[str]], now: Marks) -> list[tuple[str, str]]:
+    """(name, what happened to it in a few words) of everything that is not as it was."""
+    return [
+        (name, _told(before.get(name), now.get(name)))
+        for name in sorted({*before, *now})
+        if (before.get(name) or [""])[0] != (now.get(name) or [""])[0]
+    ]
+
+
+def _told(before: Sequence[str] | None, now: Sequence[str] | None) -> str:
+    if before is None:
+        return f"added: {now[1]}" if now else ""
+    return f"changed from {before[1]} to {now[1]}" if now else f"removed, was {before[1]}"
+
+
+def _hooks(folder: Path) -> Iterator[tuple[Path, Mark]]:
     try:
         entries = sorted(os.scandir(folder), key=lambda entry: entry.name)[:MAX_HOOKS]
     except OSError:
         return
     for entry in entries:
-        if not entry.name.endswith(".sample"):
-            _add_file(digest, Path(entry.path))
+        if not entry.name.endswith(".sample") and (mark := _file(Path(entry.path))) is not None:
+            yield Path(entry.path), mark
 
 
-def _add_file(digest: hashlib._Hash, path: Path) -> None:
+def _file(path: Path) -> Mark | None:
+    """A file's content and mode; a link of the person's is followed, as git follows it."""
     try:
-        found = os.stat(path)
-        if not stat.S_ISREG(found.st_mode):
-            return
-        with path.open("rb") as opened:
+        with os.fdopen(beneath.open_regular(path), "rb") as opened:
+            mode = stat.S_IMODE(os.fstat(opened.fileno()).st_mode)
             content = opened.read(MAX_FILE_BYTES)
     except OSError:
-        return
-    _add(digest, str(path), str(found.st_mode), hashlib.sha256(content).hexdigest())
+        return None
+    runs = "a program" if mode & 0o111 else "a file"
+    return _mark(b"%o:" % mode + content, f"{runs} of {len(content)} bytes")
 
 
-def _add(digest: hashlib._Hash, *words: str) -> None:
-    for word in words:
-        raw = os.fsencode(word)
-        digest.update(b"%d:" % len(raw) + raw)
+def _mark(raw: bytes, shown: str) -> Mark:
+    told = redact(_USERINFO.sub("", shown))
+    return hashlib.sha256(raw).hexdigest(), told[:SHOWN_CHARACTERS]

@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-import pytest
-
-from shared import landing_gates, landings
+from shared import landings, tasks
 from shared.commands import CommandKind
 from shared.landing_gates import GateKind
 from shared.store.database import transaction
-from shared.store.models import Task
+from shared.store.models import Attempt, Task
+from workers.attempts import closing
 from workers.landing import gates
 
 
@@ -16,21 +15,80 @@ def test_every_kind_of_objection_has_its_gate() -> None:
     assert set(gates.GATES) == set(GateKind)
 
 
-def test_changed_configuration_is_shown_and_refuses_whatever_is_overridden(site) -> None:
+def test_changed_configuration_refuses_until_a_person_says_so_and_is_shown(site) -> None:
     task = site.task("echo four >> a.txt")
-    with transaction():
-        Task.update(worktree={"tampered": True}).where(Task.id == task.id).execute()
+    site.sh(
+        "git config core.fsmonitor /tmp/x; git config branch.main.remote origin; git config remote.o.url https://me:pw@x/y;"
+        "printf '#!/bin/sh\\n' > .git/hooks/post-merge; chmod +x .git/hooks/post-merge"
+    )
     shown = site.done(task, CommandKind.PREVIEW)
     assert (shown["clean"], shown["conflicts"]) == (False, [])
-    assert [(found["kind"], found["overridable"]) for found in shown["blocking"]] == [
-        ("changed-configuration", False)
+    hook = f"hook {site.folder}/.git/hooks/post-merge: added: a program of 10 bytes"
+    assert [(found["kind"], found["why"]) for found in shown["blocking"]] == [
+        ("changed-configuration", hook),
+        ("changed-configuration", "setting core.fsmonitor: added: /tmp/x"),
+        ("changed-configuration", "setting remote.o.url: added: https://x/y"),
     ]
-    refused = site.refused(task, CommandKind.MERGE, override=["changed-configuration"])
+    refused = site.refused(task, CommandKind.MERGE, override=["file-globs"])
     assert (refused["status"], refused["slug"], refused["blocking"]) == (
         409,
         "landing-refused",
         shown["blocking"],
     )
+    result = site.done(task, CommandKind.MERGE, override=["changed-configuration"])
+    assert result["message"].endswith("; overridden: changed-configuration")
+    landed = landings.last_landing(task)
+    assert landed is not None
+    assert landed.overridden == shown["blocking"]
+
+
+def test_configuration_that_was_put_back_refuses_nothing(site) -> None:
+    task = site.task("echo four >> a.txt")
+    site.sh("git config filter.x.smudge evil")
+    site.refused(task, CommandKind.MERGE)
+    site.sh("git config --unset filter.x.smudge; git config --remove-section filter.x || true")
+    site.done(task, CommandKind.MERGE)
+
+
+def test_a_change_an_uncontained_agent_made_is_not_forgotten_by_the_next_start(site) -> None:
+    task = site.task("git config core.hooksPath /tmp/hooks")
+    attempt = Attempt.get(Attempt.task == task.number)
+    assert [draft.kind for draft in closing._tampering(task, attempt)] == ["error"]
+    with transaction():
+        known = tasks.get(task.id).worktree
+        Task.update(worktree={**known, "tampered": True}).where(Task.id == task.id).execute()
+    task = site.again(task, "echo four >> a.txt")
+    refused = site.refused(task, CommandKind.MERGE)
+    assert [found["why"] for found in refused["blocking"]] == ["setting core.hookspath: added: /tmp/hooks"]
+
+
+def test_files_outside_the_policys_globs_refuse_and_are_flagged(site) -> None:
+    policy = {"allowed_file_globs": ["src/**", "*.md"]}
+    task = site.task(
+        "mkdir -p src/x; echo 1 > src/x/y.py; echo 1 > sub/README.md; echo four >> a.txt", policy=policy
+    )
+    refused = site.refused(task, CommandKind.MERGE)
+    why = "Not among the files the policy allows to be changed."
+    expected = {"kind": "file-globs", "path": "a.txt", "why": why, "overridable": True}
+    assert refused["blocking"] == [expected]
+    row = landings.latest_capture(task)
+    assert row is not None
+    assert {file["path"] for file in row.files if "outside-globs" in file["flags"]} == {"a.txt"}
+    site.done(task, CommandKind.MERGE, override=["file-globs"])
+
+
+def test_globs_of_a_workspace_below_the_root_start_there(site) -> None:
+    policy = {"allowed_file_globs": ["*.txt", "/a.txt"]}
+    script = "echo 1 >> a.txt; echo 1 >> sub/b.txt; echo 1 > c.txt"
+    task = site.task(script, policy=policy, workspace=str(site.folder / "sub"))
+    refused = site.refused(task, CommandKind.MERGE)
+    assert [found["path"] for found in refused["blocking"]] == ["c.txt"]
+
+
+def test_a_file_moved_away_from_where_it_must_stay_is_flagged(site) -> None:
+    task = site.task("mkdir src; git mv a.txt src/a.txt", policy={"allowed_file_globs": ["src/**"]})
+    refused = site.refused(task, CommandKind.MERGE)
+    assert [found["path"] for found in refused["blocking"]] == ["src/a.txt"]
 
 
 def test_what_is_in_the_way_in_the_checkout_is_told_apart(site) -> None:
@@ -41,21 +99,3 @@ def test_what_is_in_the_way_in_the_checkout_is_told_apart(site) -> None:
         {"kind": "checkout", "overridable": False, "path": "a.txt", "why": "modified"}
     ]
     assert site.done(task, CommandKind.PREVIEW)["blocking"] == refused["blocking"]
-
-
-@pytest.fixture
-def overridable(monkeypatch: pytest.MonkeyPatch) -> None:
-    """The one gate there is, as if a person might override it."""
-    monkeypatch.setattr(landing_gates, "OVERRIDABLE", frozenset(GateKind))
-
-
-def test_an_override_lands_and_is_recorded_with_the_landing(site, overridable: None) -> None:
-    task = site.task("echo four >> a.txt")
-    with transaction():
-        Task.update(worktree={"tampered": True}).where(Task.id == task.id).execute()
-    site.refused(task, CommandKind.MERGE)
-    result = site.done(task, CommandKind.MERGE, override=["changed-configuration"])
-    assert result["message"].endswith("; overridden: changed-configuration")
-    landed = landings.last_landing(task)
-    assert landed is not None
-    assert [found["kind"] for found in landed.overridden] == ["changed-configuration"]
