@@ -13,7 +13,7 @@ from shared.store.database import transaction
 from shared.store.models import TranscriptPage
 
 #: Reloading a page within this time reads nothing again.
-FRESH_SECONDS = 1.0
+FRESH_SECONDS = 0.2
 #: Pages nobody asked for again are forgotten, and there are never more than these.
 FORGOTTEN_SECONDS = 600.0
 MOST_PAGES = 40
