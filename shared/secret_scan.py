@@ -23,6 +23,11 @@ RULES: Mapping[str, bytes] = {
     "private-key": secret_rules.PEM + rb"(?:\\+[nr]|\s*$)",
 }
 _HEAD_BYTES = 16
+_ESCAPE = re.compile(rb"\\([abtnvfr\"\\]|[0-7]{3})")
+_MEANT = {
+    **{b"a": b"\a", b"b": b"\b", b"t": b"\t", b"n": b"\n", b"v": b"\v", b"f": b"\f", b"r": b"\r"},
+    **{b'"': b'"', b"\\": b"\\"},
+}
 _HUNK = re.compile(rb"@@ -\d+(?:,(\d+))? \+(\d+)(?:,(\d+))? @@")
 
 
@@ -90,14 +95,22 @@ def added(patch: bytes) -> Iterator[tuple[str, int, bytes]]:
             if kind in (b"-", b" "):
                 old_left -= 1
         elif row.startswith(b"diff --git "):
-            path = _name(row.rpartition(b" b/")[2])
-            yield path, 0, row
-        elif row.startswith((b"+++ b/", b'+++ "b/', b"rename to ")):
-            path = _name(row.removeprefix(b"rename to ").removeprefix(b"+++ ").removeprefix(b"b/"))
+            place = max(row.rfind(b" b/"), row.rfind(b' "b/'))  # both names are the same, but for a rename
+            path = _name(row[place + 1 :])
+            yield path, 0, _spelled(row)
+        elif row.startswith((b"+++ b/", b'+++ "b/')):
+            path = _name(row.removeprefix(b"+++ "))
         elif hunk := _HUNK.match(row):
             old_left = int(hunk[1] or 1)
             line, new_left = int(hunk[2]), int(hunk[3] or 1)
 
 
 def _name(raw: bytes) -> str:
-    return raw.rstrip(b"\t").decode("utf-8", "replace").removeprefix('"b/').strip('"')
+    """A file's name as a patch has it: in quotes and with escapes where it holds a quote, a tab or a line's end."""
+    raw = raw.rstrip(b"\t")
+    plain = _spelled(raw[1:-1]) if raw.startswith(b'"') else raw
+    return plain.removeprefix(b"b/").decode("utf-8", "replace")
+
+
+def _spelled(raw: bytes) -> bytes:
+    return _ESCAPE.sub(lambda found: _MEANT.get(found[1]) or bytes((int(found[1], 8) & 255,)), raw)

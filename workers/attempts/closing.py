@@ -113,6 +113,8 @@ def record_of(taken: captures.Capture, task: Task, config: Config) -> CaptureRec
     """
     found = Scanner(granting.masked_of(task, config)).findings(taken.patch)
     redactor = granting.redactor(task, config)
+    if any(redactor.redact(file.path) != file.path for file in taken.files):
+        (taken.git_directory / "index").unlink(missing_ok=True)  # git's list of names, which it makes anew
     leaks = [Flag("secret", one.path, one.told()) for one in islice(found, MOST_LEAKS)]
     clean = partial(masking.throughout, change=redactor.redact)
     return CaptureRecord(

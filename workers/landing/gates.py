@@ -82,7 +82,7 @@ def _secrets(candidate: Candidate) -> list[Item]:
     redact = Redactor(masked).redact
     return [
         {**item(GateKind.SECRETS, redact(one.path), one.told()), "line": one.line or None, "rule": one.rule}
-        for one in found[:MOST_FINDINGS]
+        for one in found
     ]
 
 

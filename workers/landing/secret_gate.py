@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -22,6 +23,7 @@ PLAIN = (
     "--dst-prefix=b/",
 )
 UNQUOTED = {"core.quotePath": "false"}
+MOST_FINDINGS, MOST_IN_A_FILE = 500, 10
 UNSEEN = "The change is too large to be looked through for secrets."
 
 
@@ -30,7 +32,18 @@ def find(scanner: Scanner, capture: Capture, history: str | None) -> list[Findin
     found = list(_in_diff(scanner, capture.git_directory, capture.base_oid, capture.tree_oid))
     if history is not None:
         found += _in_history(scanner, capture.git_directory, capture.base_oid, history)
-    return sorted(set(found))
+    return _first_of_each(sorted(set(found)))
+
+
+def _first_of_each(found: list[Finding]) -> list[Finding]:
+    """A file full of secrets must not crowd out the names of the others."""
+    counted: Counter[str] = Counter()
+    kept = []
+    for one in found:
+        counted[one.path] += 1
+        if counted[one.path] <= MOST_IN_A_FILE:
+            kept.append(one)
+    return kept[:MOST_FINDINGS]
 
 
 def _in_diff(scanner: Scanner, git_directory: Path, old: str, new: str) -> Iterator[Finding]:

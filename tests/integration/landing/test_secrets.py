@@ -37,7 +37,7 @@ def test_secrets_refuse_the_landing_with_file_line_and_rule_and_never_the_value(
         ("blob.bin", 1, "the value of DEPLOY"),
         ("is [redacted]", None, "the value of DEPLOY"),
         ("new/encoded", 1, "the value of DEPLOY"),
-        ('odd \\" name', 4, "github-token"),
+        ('odd " name', 4, "github-token"),
     ]
     assert {found["overridable"] for found in refused["blocking"]} == {True}
     assert KEPT not in str(refused)
