@@ -53,11 +53,13 @@ class Act(StrEnum):
 
     CREATE = "create"
     CREATE_REFUSED = "create-refused"
+    CHANGE_TASK = "change-task"
     START = "start"
     START_REFUSED = "start-refused"
     APPROVE_START = "approve-start"
     STOP = "stop"
     ADOPT_SESSION = "adopt-session"
+    REPLY_REFUSED = "reply-refused"
     WITHDRAW_REPLY = "withdraw-reply"
     DECIDE = "decide"
     GRANT_RULE = "grant-rule"

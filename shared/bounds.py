@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-from shared import policy, workspaces
+from shared import policy, presets, workspaces
 from shared.errors import Forbidden
 from shared.policy import Policy
 from shared.policy_width import widened
@@ -15,7 +15,7 @@ from shared.store.models import Task
 def require(wanted: Policy, options: Mapping[str, Any], workspace: str) -> None:
     """Raise Forbidden, naming the fields, when a task would get more than its workspace gives by itself."""
     defaults = workspaces.defaults_for(workspace)
-    base = policy.PRESETS.get(str(defaults.get("preset") or "default"), policy.Policy())
+    base = presets.base(defaults, None)
     wider = widened(wanted, base)
     if set(options.get("env") or ()) - set(defaults.get("env") or ()):
         wider.append("env")

@@ -8,7 +8,19 @@ from pathlib import Path
 from typing import Any
 from uuid import uuid4
 
-from shared import agent_options, audit, bounds, fleet, masking, policy, timeline, workspaces
+from shared import (
+    agent_options,
+    audit,
+    bounds,
+    findings,
+    fleet,
+    masking,
+    policy,
+    policy_places,
+    presets,
+    timeline,
+    workspaces,
+)
 from shared.audit import Act
 from shared.clock import now
 from shared.errors import BadRequest, PolicyViolation, WrongShape
@@ -52,12 +64,10 @@ def create(new: NewTask, home: Path) -> Task:
     workspace = str(workspaces.resolve(new.workspace, home))
     command = _command_of(new)
     defaults = workspaces.defaults_for(workspace)
-    preset = new.preset or defaults.get("preset") or "default"
-    if preset not in policy.PRESETS and preset != "custom":
-        raise WrongShape(f"There is no preset {preset!r}.", field="preset")
-    wanted = policy.from_json(new.policy or {}, policy.PRESETS.get(preset))
+    wanted = policy.from_json(new.policy or {}, presets.base(defaults, new.preset))
     if new.within_workspace:
         bounds.require(wanted, new.options, workspace)
+    policy_places.check(wanted.to_json())
     _refuse(
         new, policy.evaluate(wanted, command=command if new.runner == "shell" else None, workspace=workspace)
     )
@@ -73,7 +83,7 @@ def create(new: NewTask, home: Path) -> Task:
             workspace=workspace,
             status=Status.QUEUED,
             budget_minutes=min(max(minutes, BUDGET_MINUTES[0]), BUDGET_MINUTES[1]),
-            preset=policy.preset_of(wanted),
+            preset=presets.name_of(wanted, defaults),
             policy=wanted.to_json(),
             options=dict(new.options),
             labels=list(new.labels),
@@ -83,7 +93,8 @@ def create(new: NewTask, home: Path) -> Task:
             created_at=at,
             updated_at=at,
         )
-        timeline.append(task.number, [Draft(Kind.LIFECYCLE, "Task created")])
+        found = [] if new.runner == "shell" else findings.drafts(wanted, task.prompt, "the goal")
+        timeline.append(task.number, [Draft(Kind.LIFECYCLE, "Task created"), *found])
         audit.record(
             Act.CREATE,
             "task",
@@ -118,9 +129,9 @@ def _command_of(new: NewTask) -> str:
     return str(shown) if shown else fleet.DISPLAY.get(new.runner, f"{known.command} <goal>")
 
 
-def _refuse(new: NewTask, findings: list[policy.Finding]) -> None:
-    if findings:
+def _refuse(new: NewTask, objections: list[policy.Finding]) -> None:
+    if objections:
         audit.record(
-            Act.CREATE_REFUSED, "task", title=new.title, rule=findings[0].rule, reason=findings[0].message
+            Act.CREATE_REFUSED, "task", title=new.title, rule=objections[0].rule, reason=objections[0].message
         )
-        raise PolicyViolation(findings[0].message, findings=[vars(found) for found in findings])
+        raise PolicyViolation(objections[0].message, findings=[vars(found) for found in objections])

@@ -73,8 +73,7 @@ class Policy:
 
     def digest(self) -> str:
         """SHA-256 of the canonical JSON: what an approval is bound to."""
-        text = json.dumps(self.to_json(), sort_keys=True, separators=(",", ":"))
-        return hashlib.sha256(text.encode()).hexdigest()
+        return digest_of(self.to_json())
 
 
 FULL_ACCESS = Policy(
@@ -92,9 +91,10 @@ PRESETS: dict[str, Policy] = {
 }
 
 
-def preset_of(policy: Policy) -> str:
-    """The name of the preset this policy equals, else `custom`."""
-    return next((name for name, preset in PRESETS.items() if preset == policy), "custom")
+def digest_of(value: Mapping[str, Any]) -> str:
+    """The same of a policy's JSON with all its fields."""
+    text = json.dumps(value, sort_keys=True, separators=(",", ":"))
+    return hashlib.sha256(text.encode()).hexdigest()
 
 
 def from_json(value: Mapping[str, Any], base: Policy | None = None) -> Policy:

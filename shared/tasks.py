@@ -6,7 +6,10 @@ with an attempt stands in `shared.attempts`, landing and cleanup in `shared.land
 
 from __future__ import annotations
 
+import hashlib
+from collections.abc import Mapping
 from contextlib import suppress
+from typing import Any
 from uuid import UUID, uuid4
 
 from shared import (
@@ -14,6 +17,7 @@ from shared import (
     audit,
     backlog,
     commands,
+    findings,
     fleet,
     policy,
     readiness,
@@ -26,12 +30,12 @@ from shared.audit import Act
 from shared.clock import now
 from shared.commands import CommandKind
 from shared.doorbell import Bell, ring
-from shared.errors import BadRequest, Conflict, NotFound, Refused
+from shared.errors import BadRequest, Conflict, NotFound, PolicyViolation, Refused
 from shared.events import Category, Draft, Kind
 from shared.lifecycle import ENDED, LIVE, Status, StopReason
 from shared.policy import Policy
 from shared.store.database import transaction
-from shared.store.models import Attempt, Command, Task
+from shared.store.models import Attempt, Command, Task, json_text
 
 
 def get(task_id: str) -> Task:
@@ -53,7 +57,22 @@ def policy_of(task: Task) -> Policy:
 
 def is_approved(task: Task) -> bool:
     """Whether the start gate is open: an approval covers the next start, not those after it."""
-    return task.approved_at is not None and task.approved_attempt == _next_number(task)
+    number = _next_number(task)
+    #: An approval that was imported, or given before they were bound, names the attempt only.
+    return task.approved_attempt == number and task.approved_hash in (None, _start_hash(task, number))
+
+
+def _start_hash(task: Task, number: int) -> str:
+    """What an approval is bound to: the policy that would hold, what would run, and which attempt it is."""
+    about = [
+        policy.from_json(_to_freeze(task)).digest(),
+        task.runner,
+        task.command,
+        task.prompt,
+        task.options,
+        number,
+    ]
+    return hashlib.sha256(json_text(about).encode()).hexdigest()
 
 
 def is_gated(task: Task) -> bool:
@@ -61,17 +80,34 @@ def is_gated(task: Task) -> bool:
     return policy_of(task).require_approval and task.live_attempt is None and task.status not in ENDED
 
 
-def approve(task: Task, note: str | None) -> Task:
-    """Open the start gate; repeatable until the start. Raises Conflict when there is no gate."""
+def approve(task: Task, note: str | None, policy_hash: str | None = None) -> Task:
+    """Open the start gate; repeatable until the start. Raises Conflict when there is no gate.
+
+    Also when `policy_hash`, of the policy that was looked at, is not that of the task any more.
+    """
     with transaction():
         task = get(task.id)
         if not is_gated(task):
             raise Conflict("The task does not wait for an approval to start.")
-        opened = {"approved_at": now(), "approved_attempt": _next_number(task)}
+        if policy_hash is not None and policy_hash != policy_of(task).digest():
+            raise Conflict("The policy is another one by now; look at it again.")
+        number = _next_number(task)
+        opened = {
+            "approved_at": now(),
+            "approved_attempt": number,
+            "approved_hash": _start_hash(task, number),
+        }
         Task.update(opened).where(Task.number == task.number).execute()
         said = f": {note.strip()}" if note and note.strip() else ""
         timeline.append(task.number, [Draft(Kind.INPUT, f"Approved to start{said}")])
-        audit.record(Act.APPROVE_START, "task", task.id, attempt_number=opened["approved_attempt"], note=note)
+        audit.record(
+            Act.APPROVE_START,
+            "task",
+            task.id,
+            attempt_number=number,
+            approved_hash=opened["approved_hash"],
+            note=note,
+        )
     return get(task.id)
 
 
@@ -96,11 +132,18 @@ def request_start(task: Task, *, resume: bool = False, message: str | None = Non
 def _freeze(task: Task) -> None:
     """The policy a task starts under first is the one it keeps."""
     if task.effective_policy is None:
-        task.effective_policy = policy.with_workspace_rules(
-            task.policy, workspaces.defaults_for(task.workspace).get("tool_rules") or []
-        )
+        task.effective_policy = _to_freeze(task)
         Task.update(effective_policy=task.effective_policy).where(Task.number == task.number).execute()
         timeline.append(task.number, [Draft(Kind.LIFECYCLE, "Effective policy frozen")])
+
+
+def _to_freeze(task: Task) -> Mapping[str, Any]:
+    """The policy once it is frozen, or as it would be now."""
+    if task.effective_policy is not None:
+        return dict(task.effective_policy)
+    return policy.with_workspace_rules(
+        task.policy, workspaces.defaults_for(task.workspace).get("tool_rules") or []
+    )
 
 
 def _record_refusal(task: Task, refusal: Refused) -> None:
@@ -145,6 +188,8 @@ def _queue_attempt(task: Task, *, resume: bool, message: str | None) -> Attempt:
         policy_hash=policy_of(task).digest(),
         granted=secret_keeping.granted_names(task) or None,
     )
+    if message:
+        timeline.append(task.number, _findings(task, message), attempt.id)
     ring(Bell.ATTEMPT, attempt.id)
     return attempt
 
@@ -203,10 +248,12 @@ def _stop_queued(task: Task, attempt: Attempt, reason: StopReason) -> None:
 def request_reply(task: Task, message: str, mode: str | None) -> Command | Attempt:
     """Hand text to the live agent, or resume its session with it; raises Conflict where neither can be."""
     text = message.strip()
+    _refuse_reply(task, text)
     with transaction():
         task = get(task.id)
         if task.live_attempt is not None:
             attempt = Attempt.get_by_id(task.live_attempt)
+            timeline.append(task.number, _findings(task, text), attempt.id)
             when = mode if _takes_words(task) else "queue"
             return commands.accept(task, CommandKind.REPLY, {"message": text, "mode": when}, attempt)
     if task.status not in ENDED and not (task.status is Status.NEEDS_INPUT and task.runner_session_id):
@@ -216,6 +263,20 @@ def request_reply(task: Task, message: str, mode: str | None) -> Command | Attem
     if not task.runner_session_id:
         raise Conflict("There is no agent session to reply to; start the task again.")
     return request_start(task, resume=True, message=text)
+
+
+def _refuse_reply(task: Task, text: str) -> None:
+    """What a shell reads may be a command: it passes the rules its own command passed. Raises PolicyViolation."""
+    if task.runner != "shell":
+        return
+    found = policy.evaluate(policy_of(task), command=text, workspace=task.workspace)
+    if found:
+        audit.record(Act.REPLY_REFUSED, "task", task.id, rule=found[0].rule, reason=found[0].message)
+        raise PolicyViolation(found[0].message, findings=[vars(one) for one in found])
+
+
+def _findings(task: Task, text: str) -> list[Draft]:
+    return [] if task.runner == "shell" else findings.drafts(policy_of(task), text, "the reply")
 
 
 def _takes_words(task: Task) -> bool:

@@ -11,7 +11,7 @@ from uuid import NAMESPACE_URL, uuid5
 
 import peewee
 
-from shared import audit
+from shared import audit, presets
 from shared.audit import Act
 from shared.clock import from_micros, now, to_micros
 from shared.doorbell import Bell, ring
@@ -91,15 +91,26 @@ def get(id: str) -> Workspace:
 
 
 def change(id: str, defaults: dict[str, Any]) -> Workspace:
-    """Merge `defaults` (preset, verify, setup, grants …) into a workspace's own; None removes a key."""
+    """Merge `defaults` (preset, policy, verify, setup, grants …) into a workspace's own; None removes a key.
+
+    Raises WrongShape for what no task could begin with.
+    """
     with transaction():
         row = get(id)
-        merged = {**row.defaults, **defaults}
-        row.defaults = {key: value for key, value in merged.items() if value is not None}
+        row.defaults = _merged(row.defaults, defaults)
+        presets.check(row.defaults)
         row.updated_at = now()
         row.save()
         audit.record(Act.CHANGE_WORKSPACE, "workspace", id, path=row.path, changed=defaults)
         return row
+
+
+def _merged(own: dict[str, Any], given: dict[str, Any]) -> dict[str, Any]:
+    """Named presets are changed one by one, everything else as a whole."""
+    merged = {**own, **given}
+    if given.get("presets"):
+        merged["presets"] = _merged(own.get("presets") or {}, given["presets"]) or None
+    return {key: value for key, value in merged.items() if value is not None}
 
 
 def forget(id: str) -> None:

@@ -11,7 +11,7 @@ from shared import agent_options, fleet, grants, policy_report, tasks
 from shared.clock import rfc3339
 from shared.followups import FollowUp
 from shared.lifecycle import Status
-from shared.policy import Policy
+from shared.policy import Policy, digest_of
 from shared.policy_report import Ground
 from shared.store.database import raw
 from shared.store.models import Approval, Attempt, Command, Task
@@ -100,6 +100,7 @@ def task(row: Task, known: Context) -> View:
         "current_attempt": attempts[-1] if attempts else None,
         "policy_report": row.policy_report
         or policy_report.of(tasks.policy_of(row), known.grounds.get(row.runner)),
+        "policy_hash": digest_of(policy(row.effective_policy or row.policy)),
         "preset": row.preset,
         "priority": row.priority,
         "labels": row.labels,

@@ -10,7 +10,8 @@ from typing import Any
 from uuid import NAMESPACE_URL, uuid5
 
 from shared.clock import now, parse, to_micros
-from shared.policy import Policy, evaluate, from_json, preset_of
+from shared.policy import Policy, evaluate, from_json
+from shared.presets import name_of
 
 TABLES = ("tasks", "task_attempts", "events", "workspaces")
 LIVE = ("running", "needs-input")
@@ -86,7 +87,7 @@ def _task(db: sqlite3.Connection, row: dict[str, Any], *, gated: bool, fresh: bo
         "status": "stopped" if interrupted else _status(row),
         "stop_reason": "interrupted" if interrupted else None,
         "budget_minutes": row.get("budget_minutes") or DEFAULT_BUDGET_MINUTES,
-        "preset": preset_of(policy),
+        "preset": name_of(policy, {}),
         "policy": json.dumps(policy.to_json()),
         "effective_policy": json.dumps(_policy(effective).to_json()) if effective else None,
         "ledger": json.dumps(_ledger(row)),

@@ -111,7 +111,7 @@ WIDER: list[dict[str, Any]] = [
     {"policy": {"blocked_commands": []}},
     {"policy": {"workspace_access": "full"}},
     {"policy": {"network_hosts": ["example.com"]}},
-    {"policy": {"home_paths": ["/etc"]}},
+    {"policy": {"home_paths": ["~/tools"]}},
     {"policy": {"tool_rules": [{"tool": "*", "action": "allow"}]}},
     {"policy": {"tool_rules": [{"tool": "*", "action": "ask"}]}},
     {"env": ["DEPLOY_KEY"]},

@@ -36,7 +36,7 @@ def start(path: schemas.ById, body: schemas.Start) -> Response:
 @authority(Authority.OWNER)
 def approve(path: schemas.ById, body: schemas.Approve) -> Response:
     """Open the start gate, and start unless told otherwise."""
-    task = tasks.approve(tasks.get(path.id), body.note)
+    task = tasks.approve(tasks.get(path.id), body.note, body.policy_hash)
     if body.start is False:
         return answers.task(task)
     return effects.started(task, effects.request_start(task, resume=adoption.is_adopted(task)))

@@ -12,7 +12,7 @@ from typing import Any
 from flask import Response, request
 from flask_openapi import APIBlueprint
 
-from shared import adoption, agent_options, archive, creation, fleet, sessions, tasks, workspaces
+from shared import adoption, agent_options, amending, archive, creation, fleet, sessions, tasks, workspaces
 from shared.clock import from_micros, to_micros
 from shared.errors import BadRequest, Forbidden, WrongShape
 from shared.sessions import Session
@@ -164,6 +164,23 @@ def _taken_up(session_id: str) -> Session:
     if not credential().is_person:
         raise Forbidden("Only the person may go on with a session of theirs.")
     return looked_for(lambda: sessions.find(session_id))
+
+
+@api.patch("/tasks/<id>", responses={200: results.Task})
+@authority(Authority.OWNER)
+def change(path: schemas.ById, body: schemas.TaskChange) -> Response:
+    """Another title, labels or priority at any time, another policy before the first start; then 409."""
+    given = body.model_dump(exclude_unset=True)
+    return answers.task(
+        amending.amend(
+            tasks.get(path.id),
+            title=body.title,
+            labels=body.labels,
+            priority=body.priority,
+            preset=body.preset,
+            policy_keys=given.get("policy"),
+        )
+    )
 
 
 def _require_tasks(ids: list[str]) -> None:

@@ -41,6 +41,7 @@ class Task(Table):
     last_seq = peewee.IntegerField(default=0)
     approved_at = InstantField(null=True)
     approved_attempt = peewee.IntegerField(null=True)
+    approved_hash = peewee.TextField(null=True)
     agent_files = JSONText(default=list)
     worktree_merged_at = InstantField(null=True)
     worktree_cleaned_at = InstantField(null=True)

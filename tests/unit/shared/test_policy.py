@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from shared import policy, tool_rules
+from shared import policy, presets, tool_rules
 from shared.policy import Policy
 
 DEFAULT = Policy()
@@ -44,8 +44,8 @@ def test_unknown_keys_are_ignored_and_missing_ones_come_from_the_preset() -> Non
 @pytest.mark.parametrize("name", policy.PRESETS)
 def test_a_task_shows_the_preset_it_matches(name: str) -> None:
     preset = policy.PRESETS[name]
-    assert policy.preset_of(preset) == name
-    assert policy.preset_of(policy.from_json({"budget_cents": 1}, preset)) == "custom"
+    assert presets.name_of(preset, {}) == name
+    assert presets.name_of(policy.from_json({"budget_cents": 1}, preset), {}) == "custom"
 
 
 RULES = (

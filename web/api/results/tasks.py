@@ -90,6 +90,7 @@ class Task(Result):
     attempts: list[Attempt]
     current_attempt: Attempt | None
     policy_report: dict[str, Any]
+    policy_hash: str
     preset: str
     priority: int
     labels: list[str]

@@ -33,7 +33,7 @@ from web.api.schemas.steering import (
     Reply,
     Start,
 )
-from web.api.schemas.tasks import Archive, EventPage, NewTask, OneTask, TaskList, count
+from web.api.schemas.tasks import Archive, EventPage, NewTask, OneTask, TaskChange, TaskList, count
 
 __all__ = [
     "PLACE",
@@ -74,6 +74,7 @@ __all__ = [
     "Reply",
     "SessionList",
     "Start",
+    "TaskChange",
     "TaskList",
     "ToolRule",
     "TranscriptPart",

@@ -20,7 +20,7 @@ from web.api.schemas.fields import (
     RepositorySettings,
     Variable,
 )
-from web.api.schemas.policy import Preset, ToolRule
+from web.api.schemas.policy import Policy, Preset, ToolRule
 
 
 class Register(Body):
@@ -31,6 +31,10 @@ class Defaults(Body):
     """What tasks in a workspace begin with; null removes a key."""
 
     preset: Preset | None = None
+    policy: Policy | None = Field(None, description="Keys that change the preset tasks begin with unasked.")
+    presets: Annotated[dict[str, Policy | None], Field(max_length=40)] | None = Field(
+        None, description="Presets of a person's own by name; null removes one, others stay."
+    )
     verify: Command | None = None
     verify_mode: CheckMode | None = None
     verify_seconds: CheckSeconds | None = None

@@ -11,7 +11,8 @@ from web.api.schemas.fields import BIGGEST, Body, Lines, Plain, RuleText, Unsign
 WEEK_MINUTES = 7 * 24 * 60
 MIN_PROCESSES, MAX_PROCESSES = 8, 1_000_000
 Mebibytes = Annotated[int, Field(ge=1, le=BIGGEST)]
-Preset = Literal["default", "auto-review", "full-access", "custom"]
+#: A built-in preset, `custom`, or one of the workspace's own; the verbs know which there are.
+Preset = Annotated[str, Field(min_length=1, max_length=40), Plain]
 
 
 class ToolRule(Body):

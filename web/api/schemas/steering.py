@@ -21,6 +21,9 @@ class Start(Body):
 class Approve(Body):
     note: Annotated[str, Field(max_length=10_000)] | None = None
     start: bool | None = Field(None, description="Start at once; true unless said otherwise.")
+    policy_hash: Annotated[str, Field(pattern=r"^[0-9a-f]{64}$")] | None = Field(
+        None, description="Of the policy that was looked at; 409 where the task has another one by now."
+    )
 
 
 class Reply(Body):

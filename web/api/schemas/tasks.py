@@ -27,6 +27,9 @@ from web.api.schemas.fields import (
 )
 from web.api.schemas.policy import Policy, Preset
 
+Labels = Annotated[list[Annotated[Word, Field(min_length=1)]], Field(max_length=20)]
+Priority = Annotated[int, Field(ge=-1000, le=1000)]
+
 
 class NewTask(Body):
     """A task as it is asked for."""
@@ -39,8 +42,8 @@ class NewTask(Body):
     budget_minutes: Unsigned | None = None
     policy: Policy | None = None
     preset: Preset | None = None
-    priority: Annotated[int, Field(ge=-1000, le=1000)] | None = None
-    labels: Annotated[list[Annotated[Word, Field(min_length=1)]], Field(max_length=20)] | None = None
+    priority: Priority | None = None
+    labels: Labels | None = None
     base_ref: Reference | None = None
     target_branch: Reference | None = None
     verify: Command | None = Field(None, description="Judges the merged tree before it lands.")
@@ -71,6 +74,16 @@ class NewTask(Body):
         None,
         description="An agent session of yours that belongs to no task; the first start goes on with it.",
     )
+
+
+class TaskChange(Body):
+    """What is left out stays as it is."""
+
+    title: Annotated[str, Field(max_length=1000), Plain] | None = None
+    labels: Labels | None = None
+    priority: Priority | None = None
+    preset: Preset | None = Field(None, description="A new beginning for the policy.")
+    policy: Policy | None = Field(None, description="Keys that change the preset, or the policy as it is.")
 
 
 class Archive(Body):
