@@ -14,6 +14,8 @@ NAMES = (
 )  # fmt: skip
 SERVER_NAME = re.compile(r"[A-Za-z0-9_-]{1,64}")
 SERVER_KEYS = frozenset({"command", "args", "env", "url", "type", "headers"})
+#: An id that a program told: it becomes a word of a command line, never an option.
+SESSION_ID = re.compile(r"[A-Za-z0-9][\w.:-]{0,199}")
 MODEL = re.compile(r"[A-Za-z0-9][\w.:/@\[\]-]{0,199}")
 
 

@@ -9,7 +9,16 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from shared import attempts, grants, masking, policy_report, secret_keeping, tasks, trust
+from shared import (
+    agent_options,
+    attempts,
+    grants,
+    masking,
+    policy_report,
+    secret_keeping,
+    tasks,
+    trust,
+)
 from shared.config import Config
 from shared.crashpoints import crashpoint
 from shared.errors import AgentLost, GitFailed, NotReady, OpenRuntimeError, Refused, SandboxFailed
@@ -117,6 +126,7 @@ def _plan(task: Task, attempt: Attempt, place: Place, config: Config) -> Plan:
     if policy.contained and not contained and config.containment in ("bubblewrap", "landlock"):
         raise NotReady(f"OPENRUNTIME_CONTAINMENT asks for {config.containment}. {tier.detail}")
     context = context_of(Task.get_by_id(task.number), attempt, contained)
+    require_plain_words(runner, context)
     start = runner.start(context)
     program = programs.find(runner, config.environment.get("PATH"))
     if program is None:
@@ -173,6 +183,17 @@ def _plan(task: Task, attempt: Attempt, place: Place, config: Config) -> Plan:
         log_head_bytes=PROTOCOL_BYTES if start.hosted else HEAD_BYTES,
     )
     return Plan(runner, context, start, launch, policy_report.of(policy, ground), tier_name)
+
+
+def require_plain_words(runner: Runner, context: Context) -> None:
+    """Raise Refused for what would be an option of the agent's program instead of a value.
+
+    A task may be older than the first look at its runner, and an agent tells its session's id itself.
+    """
+    if runner.name != "shell":
+        agent_options.check(context.options, dataclasses.asdict(runner.capabilities), runner.name)
+    if context.session_id and not agent_options.SESSION_ID.fullmatch(context.session_id):
+        raise NotReady("The agent's session has an id that its program could take for an option.")
 
 
 NETWORKS: dict[NetworkMode, Network] = {
