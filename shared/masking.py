@@ -65,10 +65,22 @@ def log_to_stderr(form: str) -> None:
 
 
 class Formatter(logging.Formatter):
-    """Without kept secrets, as they were last read: where a log line is due the store may not answer."""
+    """Without kept secrets, as they were last read: where a log line is due the store may not answer.
+
+    A message is one line, whatever a caller's words in it; only a traceback has more, and they are indented.
+    """
+
+    def formatMessage(self, record: logging.LogRecord) -> str:
+        return super().formatMessage(record).translate(_BREAKS)
 
     def format(self, record: logging.LogRecord) -> str:
-        return _every(tuple(kept_secrets.last_read().items())).redact(super().format(record))
+        said = _every(tuple(kept_secrets.last_read().items())).redact(super().format(record))
+        return "\n  ".join(line.translate(_BREAKS) for line in said.split("\n"))
+
+
+#: What moves a terminal's cursor or begins a new line, each as its code.
+_BREAKS = {code: f"\\x{code:02x}" for code in (*range(9), *range(10, 32), *range(127, 160))}
+_BREAKS |= {0x2028: "\\u2028", 0x2029: "\\u2029"}
 
 
 @functools.lru_cache(maxsize=2)

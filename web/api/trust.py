@@ -17,14 +17,14 @@ from web.security import Authority, authority
 api = APIBlueprint("trust", __name__)
 
 
-@api.get("/workspaces/<id>/trust", responses={200: results.AgentFile})
+@api.get("/workspaces/<id>/trust", responses={200: results.Listed[results.AgentFile]})
 @authority(Authority.CLIENT)
 def show(path: schemas.ByWorkspace) -> Response:
     """Every file that workers found, the newest content of each first, and which are trusted."""
     return answers.value([_view(row) for row in trust.in_workspace(path.id)])
 
 
-@api.post("/workspaces/<id>/trust", responses={200: results.AgentFile})
+@api.post("/workspaces/<id>/trust", responses={200: results.Listed[results.AgentFile]})
 @authority(Authority.OWNER)
 def give(path: schemas.ByWorkspace, body: schemas.Trust) -> Response:
     """Trust these files with this content: all of them, or none."""
