@@ -74,6 +74,7 @@ class DiskWatch(threading.Thread):
         self._worker, self._config = worker, config
         self._closing = threading.Event()
         self._due: dict[str, float] = {}
+        self._ended: set[str] = set()
 
     def run(self) -> None:
         while not self._closing.wait(ROUND_SECONDS):
@@ -89,46 +90,43 @@ class DiskWatch(threading.Thread):
 
     def round(self) -> None:
         """One look at every attempt that works."""
-        working = [
+        mine = [
             one for one in attempts.claimed() if one.worker == self._worker and one.status is Status.RUNNING
         ]
-        self._due = {one.id: self._due.get(one.id, 0.0) for one in working}
-        for attempt in working:
-            task = Task.get_by_id(attempt.task_id)
-            if not self._has_room(task, attempt):
-                continue
-            most = in_force(task).max_disk_mib
-            if most is not None and time.monotonic() >= self._due[attempt.id]:
-                self._weigh(task, attempt, most)
+        self._due = {one.id: self._due.get(one.id, 0.0) for one in mine}
+        self._ended &= {one.id for one in mine}
+        for attempt in mine:
+            if attempt.id not in self._ended:
+                self._look_after(Task.get_by_id(attempt.task_id), attempt)
 
-    def _has_room(self, task: Task, attempt: Attempt) -> bool:
-        place = Path(task.execution_workspace or task.workspace)
-        least = self._config.min_free_mib
-        left = free_mib(place) if place.is_dir() else least
-        if left < least:
-            _end(
-                task,
-                attempt,
-                StopReason.DISK_FULL,
-                over_limit(attempt.id, "OPENRUNTIME_MIN_FREE_MIB", left, least),
-            )
-        return left >= least
+    def _look_after(self, task: Task, attempt: Attempt) -> None:
+        place, least = Path(task.execution_workspace or task.workspace), self._config.min_free_mib
+        if place.is_dir() and (left := free_mib(place)) < least:
+            said = over_limit(attempt.id, "OPENRUNTIME_MIN_FREE_MIB", left, least)
+            self._end(task, attempt, StopReason.DISK_FULL, said)
+            return
+        most = in_force(task).max_disk_mib
+        if most is not None and time.monotonic() >= self._due[attempt.id]:
+            began = time.monotonic()
+            used = used_mib(self._folders(task, attempt))
+            took = time.monotonic() - began
+            self._due[attempt.id] = began + max(WALK_SECONDS, took / WALK_SHARE)
+            if used > most:
+                self._end(task, attempt, StopReason.DISK, over_limit(attempt.id, "max_disk_mib", used, most))
 
-    def _weigh(self, task: Task, attempt: Attempt, most: int) -> None:
-        began = time.monotonic()
-        worktree = worktree_of(task, self._config)
-        folders = [Path(task.worktree_path or task.workspace), self._config.attempts / attempt.id]
-        used = used_mib([*folders, *([worktree.agent_git_directory] if worktree else [])])
-        if used > most:
-            _end(task, attempt, StopReason.DISK, over_limit(attempt.id, "max_disk_mib", used, most))
-        took = time.monotonic() - began
-        self._due[attempt.id] = time.monotonic() + max(WALK_SECONDS, took / WALK_SHARE)
+    def _folders(self, task: Task, attempt: Attempt) -> Iterator[Path]:
+        """What is the attempt's alone: a folder it works in without a worktree is its person's."""
+        yield self._config.attempts / attempt.id
+        if task.worktree_path:
+            yield Path(task.worktree_path)
+        if worktree := worktree_of(task, self._config):
+            yield worktree.agent_git_directory
 
-
-def _end(task: Task, attempt: Attempt, reason: StopReason, said: Draft) -> None:
-    try:
-        with transaction():
-            if tasks.request_stop(task, reason) is not None:
-                timeline.append(task.number, [said], attempt.id)
-    except Refused:
-        log.info("task %s had ended before it was stopped for the disk", task.id)
+    def _end(self, task: Task, attempt: Attempt, reason: StopReason, said: Draft) -> None:
+        self._ended.add(attempt.id)
+        try:
+            with transaction():
+                if tasks.request_stop(task, reason) is not None:
+                    timeline.append(task.number, [said], attempt.id)
+        except Refused:
+            log.info("task %s had ended before it was stopped for the disk", task.id)

@@ -11,7 +11,6 @@ import pytest
 
 from tests.integration.attempts.driver import Run
 from workers.attempts.sandbox import Limits
-from workers.disk import used_mib
 
 #: Root is not bound, so it becomes an ordinary user first.
 BOMB = """
@@ -82,13 +81,3 @@ def test_a_file_longer_than_it_may_be_ends_where_the_limit_is(run: Run, tmp_path
     run.ended()
     assert (tmp_path / "long").stat().st_size == 1 << 20
     assert run.text() == b"0\n"
-
-
-def test_what_folders_take_is_their_blocks_and_not_their_holes_or_links(tmp_path: Path) -> None:
-    (tmp_path / "a/b").mkdir(parents=True)
-    (tmp_path / "a/b/file").write_bytes(b"x" * (3 << 20))
-    with (tmp_path / "a/sparse").open("wb") as file:
-        file.truncate(1 << 40)
-    (tmp_path / "a/link").symlink_to(tmp_path / "a/b/file")
-    (tmp_path / "a/loop").symlink_to(tmp_path / "a")
-    assert used_mib([tmp_path / "a", tmp_path / "gone"]) == 3

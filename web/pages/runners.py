@@ -7,7 +7,7 @@ from typing import Any
 
 from flask import Flask
 
-from shared import fleet
+from shared import fleet, policy_report
 from web.pages import frame
 from web.security import Authority, authority
 
@@ -19,7 +19,12 @@ def install(app: Flask) -> None:
 @authority(Authority.PAGE)
 def runners() -> str:
     return frame.page(
-        "runners.html", runners=described(), containment=containment(), workers=fleet.live_workers()
+        "runners.html",
+        runners=described(),
+        containment=containment(),
+        tiers=policy_report.TIERS,
+        matrix=policy_report.matrix(),
+        workers=fleet.live_workers(),
     )
 
 

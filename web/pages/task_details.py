@@ -291,7 +291,7 @@ def rules(task: Task) -> list[Rule]:
     for name, value in wanted.to_json().items():
         level, reason = report.get(name) or ("", "")
         shown = f"{len(value)}, see below" if name == "tool_rules" and value else _value(value)
-        found.append(Rule(name.replace("_", " ").capitalize(), shown, level, reason))
+        found.append(Rule(words.field(name), shown, level, reason))
     return found
 
 

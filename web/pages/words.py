@@ -33,6 +33,7 @@ def install(app: Flask) -> None:
         runner=runner_label,
         short_path=short_path,
         plural=plural,
+        field=field,
     )
 
 
@@ -90,6 +91,11 @@ def money(micros: int, estimated: bool = False) -> str:
 
 def runner_label(name: str) -> str:
     return LABELS.get(name, name)
+
+
+def field(name: str) -> str:
+    """A field of a policy as a person reads it."""
+    return name.replace("_", " ").capitalize().replace(" mcp ", " MCP ").replace(" mib", " MiB")
 
 
 def short_path(path: str) -> str:

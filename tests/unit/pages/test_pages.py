@@ -111,6 +111,8 @@ def test_a_missing_runner_comes_with_the_command_that_installs_it(visitor: Visit
     assert 'data-copy="npm install -g thing"' in page
     assert "Advisory" in page
     assert 'data-copy="sudo fix"' in page
+    assert "Workspace access" in page, "which field holds in which tier"
+    assert "None (here)" in page
 
 
 def test_workspaces_are_added_given_defaults_and_removed(visitor: Visitor, tmp_path: Path) -> None:
