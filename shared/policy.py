@@ -15,7 +15,7 @@ from enum import StrEnum
 from pathlib import Path
 from typing import Any, Protocol
 
-from shared import tool_rules
+from shared import mcp_tools, tool_rules
 from shared.network_words import CLIENTS, stays_local
 from shared.shell_words import program, simple_commands
 from shared.tool_rules import Call, Decision
@@ -136,6 +136,8 @@ def tool_decision(
     `granted` is what a person allowed for the rest of the task; it stands before the policy's rules but weakens no
     deny of theirs. Where no rule matches, enforced containment or full access allow, else a person is asked.
     """
+    if not mcp_tools.allows(policy.allowed_mcp_tools, call.tool):
+        return Decision("deny", "allowed_mcp_tools", f"The policy does not allow {call.tool}.")
     if policy.workspace_access == "full":
         default = Decision("allow", "no rule matches: full access")
     elif contained:

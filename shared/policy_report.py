@@ -200,8 +200,14 @@ def _allowed_file_globs(policy: Policy, ground: Ground) -> Line:
     return _enforced("Looked at when the work lands: other files are refused unless a person says otherwise.")
 
 
-def _told(what: str, names: tuple[str, ...]) -> Line:
-    return _advisory(f"The agent is told its {what}.") if names else _off(f"All {what} are allowed.")
+def _allowed_mcp_tools(policy: Policy, ground: Ground) -> Line:
+    if not policy.allowed_mcp_tools:
+        return _off("All MCP tools are allowed.")
+    if not ground.asks:
+        return _advisory("This runner does not ask before it uses a tool.")
+    return _enforced(
+        "The agent's program asks before each call of an MCP tool, and is told no for the others."
+    )
 
 
 def _tool_rules(policy: Policy, ground: Ground) -> Line:
@@ -283,7 +289,7 @@ TABLE: dict[str, Callable[[Policy, Ground], Line]] = {
     "blocked_commands": _blocked_commands,
     "allowed_workspaces": _allowed_workspaces,
     "allowed_file_globs": _allowed_file_globs,
-    "allowed_mcp_tools": lambda policy, _: _told("MCP tools", policy.allowed_mcp_tools),
+    "allowed_mcp_tools": _allowed_mcp_tools,
     "network_mode": _network,
     "budget_cents": _budget_cents,
     "max_runtime_minutes": _max_runtime_minutes,

@@ -67,7 +67,9 @@ def call_of(tool: str, given: Mapping[str, Any], command: str | None = None, cwd
 
 
 def _named(given: Mapping[str, Any]) -> Iterator[str]:
-    """The paths in a tool's input; Codex's file changes are a list, or an object keyed by path."""
+    """The paths in a tool's input; Codex's file changes are a list, or an object keyed by path, and it wraps arguments."""
+    if isinstance(given.get("arguments"), Mapping):
+        yield from _named(given["arguments"])
     yield from (given[key] for key in PATH_KEYS if isinstance(given.get(key), str) and given[key])
     changes = given.get("changes")
     if isinstance(changes, Mapping):

@@ -28,6 +28,7 @@ PURE = {
     "policy_places": set(),
     "presets": set(),
     "policy_report": set(),
+    "mcp_tools": set(),
     "network_words": set(),
     "prices": set(),
     "redaction": {"re2"},

@@ -44,6 +44,8 @@ def item(call: Turn, tools: Tools) -> dict[str, Any]:
     if "patch" in call:
         return _patch(str(call["patch"]), tools)
     tool = str(call["call"])
+    if server := call.get("server"):  # one that is found by its search, and not offered from the start
+        return {**_function(tool, call.get("input", {}), {}), "namespace": f"mcp__{server}"}
     if tools.get(tool, {}).get("type") == "custom":
         return _custom(tool, str(call.get("input", "")), tools)
     return _function(tool, call.get("input", {}), tools)

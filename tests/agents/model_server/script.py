@@ -5,6 +5,7 @@ A script is a list of turns; each is an object, every key optional:
     say       the text of the answer                      think    the text of a thinking block
     refuse    a text by which the model declines          calls    several tool calls at once
     call      one tool by its own name, with `input`: {"call": "Bash", "input": {…}}
+              Codex: one of an MCP `server`, which it does not offer from the start
     run       a shell command, by whichever tool the agent offers
     write     a file to create, with `content`            edit     a file to change, with `old` and `new`
     patch     a patch in Codex's own form

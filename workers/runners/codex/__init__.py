@@ -43,7 +43,9 @@ REQUESTS = {"where": {"id": None, "method": None}, "id": "id"}
 
 def start(context: Context) -> Start:
     if context.options.get("mode") == "oneshot":
-        if context.has_asking_rules:  # without any, its own sandbox is the boundary
+        if (
+            context.has_asking_rules or context.policy.allowed_mcp_tools
+        ):  # without any, its own sandbox is the boundary
             raise NotReady(
                 "A one-shot agent cannot ask, and this task's policy needs it to; start it live instead."
             )
@@ -92,6 +94,8 @@ def answer(
         result: dict[str, Any] = {
             "answers": requests.answers(question["questions"], updated_input or {}, note)
         }
+    elif question.keys() == {"server", "tool", "arguments"}:
+        result = {"action": "accept" if allowed else "decline", "content": {} if allowed else None}
     else:
         result = {"decision": "accept" if allowed else "decline"}
     return {"id": {"$original": "id"}, "result": result}

@@ -26,6 +26,8 @@ from workers.runners.observations import (
 )
 
 Params = Mapping[str, Any]
+#: How Codex marks its own question whether a tool of an MCP server may be used (measured, 0.169.0).
+KIND_OF_ELICITATION, MCP_CALL = ("_meta", "codex_approval_kind"), "mcp_tool_call"
 #: A file change's diff that an approval is joined with, in characters; the task's diff has it whole.
 DIFF_CHARACTERS = 64_000
 
@@ -100,6 +102,8 @@ class AppServer:
         if "id" not in message:
             handle = self._methods.get(method)
             return handle(params) if handle else []
+        if method == requests.ELICITATION and streams.at(params, *KIND_OF_ELICITATION) == MCP_CALL:
+            return [Asked(self._asks_mcp(str(message["id"]), params))]
         if method in self._questions:
             return self._asked(self._questions[method](str(message["id"]), params))
         said = Noticed(f"Codex asked for {method}, which is not supported here", {"event_type": method})
@@ -127,7 +131,7 @@ class AppServer:
             return [
                 TurnEnded(Outcome.FAILED, error=f"Codex could not {verb} the thread: {error or 'no answer'}")
             ]
-        if self._context.asks and result.get("approvalPolicy") != "untrusted":
+        if requests.asks(self._context) and result.get("approvalPolicy") != "untrusted":
             policy = result.get("approvalPolicy")
             return [Unsafe(f"This version of Codex does not ask: its approval policy is {policy!r}.")]
         self._thread, self._model = str(thread), result.get("model")
@@ -235,6 +239,18 @@ class AppServer:
             input={"changes": changes, **({"grant_root": root} if root else {})},
             cwd=self._context.cwd,
             tool_use_id=params.get("itemId"),
+        )
+
+    def _asks_mcp(self, request: str, params: Params) -> Question:
+        """A server may ask a person for many things; this is Codex's own question whether it may use a tool of it."""
+        server, about = str(params.get("serverName")), params.get("_meta") or {}
+        tool = str(about.get("tool_name"))
+        return Question(
+            request=request,
+            tool=f"mcp__{server}__{tool}",
+            title=f"Codex wants to use {tool} of {server}",
+            input={"server": server, "tool": tool, "arguments": about.get("tool_params") or {}},
+            cwd=self._context.cwd,
         )
 
     def _asked(self, question: Question) -> list[Observation]:

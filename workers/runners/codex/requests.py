@@ -6,6 +6,7 @@ import json
 from collections.abc import Mapping, Sequence
 from typing import Any
 
+from shared import mcp_tools
 from shared.policy import NetworkMode
 from shared.version import VERSION
 from workers.runners import Context, Home, streams
@@ -26,6 +27,7 @@ HOME = Home(
     key_file=("auth.json", "OPENAI_API_KEY"),
 )
 #: The ids of our requests; answers carry them. All replies share one: they are answered in order.
+ELICITATION = "mcpServer/elicitation/request"
 THREAD, TURN, REPLY, INTERRUPT, CLEAN = "thread", "turn", "reply", "interrupt", "clean"
 SETTINGS = "settings"
 #: A text bit by bit, before it is told whole: in pieces no secret would be found, and each piece is a line of the log.
@@ -45,6 +47,11 @@ def settings(context: Context) -> list[str]:
     network = context.policy.network is NetworkMode.ENABLED
     found: dict[str, Any] = {"sandbox_workspace_write.network_access": network}
     for name, server in (context.options.get("mcp_servers") or {}).items():
+        tools = mcp_tools.of_server(context.policy.allowed_mcp_tools, name)
+        if tools == []:
+            continue
+        if tools is not None and not any("*" in tool for tool in tools):
+            server = {**server, "enabled_tools": tools}
         found |= {f"mcp_servers.{name}.{key}": value for key, value in server.items()}
     words = [word for key, value in found.items() for word in _setting(key, value)]
     return [*trusting(context), *words, *(str(word) for word in context.options.get("arguments") or ())]
@@ -79,7 +86,7 @@ def opening(context: Context) -> bytes:
     resumed = context.session_id if context.resume else None
     thread: dict[str, Any] = {
         "cwd": context.cwd,
-        "approvalPolicy": "untrusted" if context.asks else "never",
+        "approvalPolicy": "untrusted" if asks(context) else "never",
         # Inside our own containment its nested sandbox cannot start; outside, its own is the only one.
         "sandbox": "danger-full-access" if _is_free(context) else "workspace-write",
     }
@@ -94,6 +101,11 @@ def opening(context: Context) -> bytes:
             _request(THREAD, "thread/resume" if resumed else "thread/start", thread),
         )
     )
+
+
+def asks(context: Context) -> bool:
+    """Whether it must ask: for its commands and edits, or for tools of servers that the person's own settings name."""
+    return context.asks or bool(context.policy.allowed_mcp_tools)
 
 
 def _is_free(context: Context) -> bool:
@@ -129,7 +141,7 @@ def interrupt(thread: str, turn: str) -> bytes:
 
 def refusal(id: Any, method: str) -> bytes:
     """The answer to a request nobody here can carry out: left open, it would hold the turn up for ever."""
-    if method == "mcpServer/elicitation/request":
+    if method == ELICITATION:
         return streams.dump({"id": id, "result": {"action": "decline", "content": None}})
     return streams.dump({"id": id, "error": {"code": -32601, "message": f"{method} is not supported here"}})
 
