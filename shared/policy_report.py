@@ -16,8 +16,8 @@ Line = tuple[Strength, str]
 Report = dict[str, Line]
 
 TIERS = ("bubblewrap", "landlock", "none")
-#: The version of Landlock's interface that lets a process neither signal nor talk to one outside.
-SCOPES_SINCE = 6
+#: The versions of Landlock's interface that keep a process from emptying files by name, and from signalling others.
+TRUNCATE_SINCE, SCOPES_SINCE = 3, 6
 NONE = "none"
 
 
@@ -122,7 +122,9 @@ def _workspace_access(policy: Policy, ground: Ground) -> Line:
     kernel += " files stay visible, and the modes and times of yours can be changed."
     if ground.landlock < SCOPES_SINCE:
         kernel += " This kernel lets the agent signal your other processes, ours too."
-    return _boundary(policy, ground, {"bubblewrap": _enforced(here), "landlock": _enforced(kernel)})
+    emptied = _advisory("This kernel's Landlock cannot keep the agent from emptying files of yours.")
+    shut = _enforced(kernel) if ground.landlock >= TRUNCATE_SINCE else emptied
+    return _boundary(policy, ground, {"bubblewrap": _enforced(here), "landlock": shut})
 
 
 def _network(policy: Policy, ground: Ground) -> Line:

@@ -90,7 +90,7 @@ def _ruleset(libc: Any, known: int, *, with_ports: bool) -> int:
 
 def _allow_path(libc: Any, ruleset: int, path: str, rights: int) -> None:
     try:
-        handle = os.open(path, os.O_PATH | os.O_CLOEXEC)
+        handle = os.open(path, os.O_PATH | os.O_NOFOLLOW | os.O_CLOEXEC)  # it was no link when it was chosen
     except (FileNotFoundError, NotADirectoryError):
         return
     try:

@@ -86,8 +86,14 @@ def test_landlock_keeps_the_repository_from_the_agent_unless_its_git_may_write()
     assert policy_report.of(Policy(), shut)["allow_git_write"][0] == "enforced"
     strength, reason = policy_report.of(Policy(allow_git_write=True), shut)["allow_git_write"]
     assert (strength, "found before a merge" in reason) == ("advisory", True)
-    old = policy_report.of(Policy(), Ground("landlock", landlock=4))
-    assert "signal" in old["workspace_access"][1]
+
+
+def test_what_an_older_landlock_cannot_refuse_is_said_and_makes_it_advice_where_files_can_be_lost() -> None:
+    without_scopes = policy_report.of(Policy(), Ground("landlock", landlock=4))["workspace_access"]
+    assert (without_scopes[0], "signal" in without_scopes[1]) == ("enforced", True)
+    without_truncate = Ground("landlock", landlock=2)
+    assert policy_report.of(Policy(), without_truncate)["workspace_access"][0] == "advisory"
+    assert policy_report.unkept(Policy(enforcement="required"), without_truncate)
 
 
 def test_a_better_tier_never_makes_a_field_weaker() -> None:
