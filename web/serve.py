@@ -22,7 +22,7 @@ from shared import accounts, audit, instance, masking
 from shared.config import Config, is_loopback
 from shared.errors import ConfigError, InstanceRunning
 from shared.store.database import close, database, open_store
-from web import problems
+from web import problems, security
 from web.app import THREADS, create_app
 from web.arrivals import ArrivalsWorker
 from web.hosts import WILDCARDS
@@ -191,10 +191,7 @@ class Worker(ArrivalsWorker):
         answer = problems.problem(
             400, "Bad request", "This is not a request this server can read.", "bad-request"
         )
-        body = answer.get_data()
-        head = (
-            f"HTTP/1.1 400 Bad Request\r\nConnection: close\r\nContent-Type: {problems.MIMETYPE}\r\n"
-            f"Content-Length: {len(body)}\r\nX-Content-Type-Options: nosniff\r\n\r\n"
-        )
+        answer.headers.update({**security.HEADERS, "Cache-Control": "no-store", "Connection": "close"})
+        head = "HTTP/1.1 400 Bad Request\r\n" + str(answer.headers)
         with contextlib.suppress(OSError):
-            client.sendall(head.encode() + body)
+            client.sendall(head.encode() + answer.get_data())

@@ -19,7 +19,7 @@ from broker import messages
 from broker.liveness import Owners
 from shared import audit, costs, doorbell, fleet, kept_secrets, masking, tasks
 from shared.config import Config
-from shared.store.database import close, open_store
+from shared.store.database import close, open_store, prepare_folder
 from shared.version import VERSION
 from workers import actors, capabilities
 from workers.attempts import granting
@@ -48,6 +48,8 @@ def main(config: Config) -> int:
     logging.getLogger("dramatiq").setLevel(logging.WARNING)
     signals = _Signals()
     open_store(config)
+    for folder in (config.attempts, config.homes, config.repositories, config.worktrees):
+        prepare_folder(folder)
     costs.use_prices(config.data)
     kept_secrets.use_key(config)
     audit.keep_heads(config.data)

@@ -7,6 +7,7 @@ import socket
 from shared.store.models import Task
 from tests.installation import Installation
 from tests.security.wire import answer, ask, connect, request
+from web.security import HEADERS
 
 #: `{p}` is our port. Malformed ones are 400, well-formed ones of others 421 (contract 4).
 UNLISTED = [
@@ -68,6 +69,19 @@ def test_the_targets_own_authority_must_be_ours_too(site: Installation) -> None:
     for target, expected in ((f"http://{site.address}/health", 200), ("http://evil.example/health", 400)):
         status, _ = ask(site, request("GET", target, f"Host: {site.address}", owner))
         assert status == expected
+
+
+def test_what_cannot_be_read_is_answered_inside_the_same_fences(site: Installation) -> None:
+    for data in (
+        b"GET / HTTP/1.1\r\nHost: a b\r\n\r\n",
+        b"BROKEN\r\n\r\n",
+        request("GET", "/" + "a" * 5000, "Host: x"),
+    ):
+        status, whole = ask(site, data)
+        head = whole.partition(b"\r\n\r\n")[0]
+        assert status == 400
+        for name in (*HEADERS, "Cache-Control: no-store"):
+            assert name.encode() in head, (data[:30], name)
 
 
 def test_without_a_host_an_old_client_gets_nothing(site: Installation) -> None:
