@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Mapping
+from collections.abc import Collection, Iterator, Mapping
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from typing import Any
@@ -161,12 +161,11 @@ def decide(
         raise WrongShape(f"A decision is allow or deny, not {decision!r}.", field="decision")
     if scope not in SCOPES:
         raise WrongShape(f"A scope is once or task, not {scope!r}.", field="scope")
-    if updated_input is not None and MASK in repr(updated_input):
-        raise WrongShape("An edited input must not contain a redaction mask.", field="updated_input")
     with transaction():
         row = Approval.get_or_none(Approval.id == approval_id, Approval.task == task.number)
         if row is None:
             raise NotFound("The task has no such approval request.")
+        _refuse_masks(row, updated_input)
         edited = dict(updated_input) if updated_input is not None else None
         if not _answer(task, row, DECISIONS[decision], scope=scope, note=note, updated_input=edited, by=by):
             raise Conflict(f"This request is already {row.status}.")
@@ -182,6 +181,26 @@ def decide(
         if decision == "allow" and scope == "task":
             _grant_for(task, row, edited)
     return Approval.get_by_id(approval_id)
+
+
+def _refuse_masks(row: Approval, updated_input: Mapping[str, Any] | None) -> None:
+    """A mask would reach the agent as text; only whole texts of its own question are turned back by its shim."""
+    asked = {text for choice in row.choices for text in _texts(choice)}
+    if any(MASK in text and text not in asked for text in _texts(updated_input)):
+        raise WrongShape("An edited input must not contain a redaction mask.", field="updated_input")
+
+
+def _texts(value: Any) -> Iterator[str]:
+    """Every text in a JSON value, keys included."""
+    if isinstance(value, str):
+        yield value
+    elif isinstance(value, Mapping):
+        for name, item in value.items():
+            yield name
+            yield from _texts(item)
+    elif isinstance(value, list | tuple):
+        for item in value:
+            yield from _texts(item)
 
 
 def can_edit(task: Task) -> bool:

@@ -57,6 +57,11 @@ def throughout(value: Any, change: Callable[[str], str]) -> Any:
     return value
 
 
+def recalled(text: str) -> str:
+    """`text` without kept secrets, as they were last read here, and without known shapes; never asks the store."""
+    return _every(tuple(kept_secrets.last_read().items())).redact(text)
+
+
 def log_to_stderr(form: str) -> None:
     """Set this process's log up, from INFO on, so that no line and no traceback holds a secret."""
     handler = logging.StreamHandler()
@@ -74,7 +79,7 @@ class Formatter(logging.Formatter):
         return super().formatMessage(record).translate(_BREAKS)
 
     def format(self, record: logging.LogRecord) -> str:
-        said = _every(tuple(kept_secrets.last_read().items())).redact(super().format(record))
+        said = recalled(super().format(record))
         return "\n  ".join(line.translate(_BREAKS) for line in said.split("\n"))
 
 

@@ -15,7 +15,7 @@ from types import ModuleType
 from typing import Any
 
 from broker.wakeup import Wakeup
-from shared import sessions
+from shared import kept_secrets, sessions
 from shared.clock import EPOCH, from_micros, now
 from shared.config import Config
 from workers.rounds import Rounds
@@ -60,6 +60,7 @@ class Inventory(Rounds):
     def look(self) -> None:
         """Look through every store once; what is interrupted is taken up by the next look."""
         settled, self._settled = self._settled, False
+        kept_secrets.values()  # as they are now, for every text of this look
         look_through(self._config.environment, self.closing.is_set, self._config.homes, settled=settled)
         self._settled = True
 

@@ -78,6 +78,7 @@ def write_report(error: BaseException, invocation: Invocation) -> Path:
     It names the command but not its arguments: a goal or a reply may hold a secret.
     """
     from openruntime import __version__
+    from shared.redaction import redact
 
     text = "\n".join(
         [
@@ -88,7 +89,7 @@ def write_report(error: BaseException, invocation: Invocation) -> Path:
             f"- command: {invocation.command or 'none'}",
             "",
             "```",
-            "".join(traceback.format_exception(error)).rstrip(),
+            redact("".join(traceback.format_exception(error)).rstrip()),
             "```",
             "",
         ]

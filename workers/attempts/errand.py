@@ -92,7 +92,7 @@ def _launch(errand: Errand, directory: Path, task: Task, config: Config) -> proc
             home=Path(env["HOME"]),
             objects_read_only=errand.objects,
             read_only=[Path(path).expanduser() for path in policy.home_paths],
-            hidden=[config.data, config.database.parent],
+            hidden=[config.data, config.database.parent, config.secrets_key_file],
             network=NETWORKS[policy.network],
             environment=env,
             scratch=homes.scratch(directory) if tier.name == "landlock" else None,

@@ -236,7 +236,7 @@ def _bounds(
         agent_home=own.writable,
         agent_home_read_only=own.read_only,
         read_only=[*_installation(program, home), *(Path(path).expanduser() for path in policy.home_paths)],
-        hidden=[config.data, config.database.parent],
+        hidden=[config.data, config.database.parent, config.secrets_key_file],
         network="enabled" if start.hosted else NETWORKS[policy.network],
         environment=dict(env),
         pty=start.pty,

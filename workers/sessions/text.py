@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-import functools
 from datetime import datetime
 from typing import Any
 
+from shared import masking
 from shared.clock import parse
-from shared.redaction import Redactor
 
 SHOWN_CHARACTERS = 220
 #: Looked at before it is cut: a secret must not lose the words that give it away.
@@ -50,7 +49,7 @@ def shown(text: Any) -> str | None:
         return None
     clean = text[:LOOKED_AT_CHARACTERS].encode("utf-8", "replace").decode()
     #: Only the beginning is shown: the rest need not be looked at mark by mark.
-    clean = " ".join(_redactor().redact(clean).split())[: 4 * SHOWN_CHARACTERS]
+    clean = " ".join(masking.recalled(clean).split())[: 4 * SHOWN_CHARACTERS]
     if not clean.isprintable():
         clean = " ".join("".join(mark if mark.isprintable() else " " for mark in clean).split())
     line = clean
@@ -65,8 +64,3 @@ def instant(value: Any) -> datetime | None:
         return parse(value) if isinstance(value, str) else None
     except ValueError:
         return None
-
-
-@functools.cache
-def _redactor() -> Redactor:
-    return Redactor()

@@ -73,7 +73,9 @@ class Shim:
         self.recorder.open("log")
         proc.sync_folder()  # from here on a log says, also after a power cut, that the agent may have run
         requests = launch.get("requests")
-        self.requests = OpenRequests(requests["where"], requests["id"]) if requests else None
+        self.requests = (
+            OpenRequests(requests["where"], requests["id"], self.recorder.redacted) if requests else None
+        )
         self._watch_signals()
         spawn.adopt_orphans()
         self.clock = WorkClock(launch["wall_seconds"])

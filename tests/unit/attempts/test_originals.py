@@ -6,6 +6,7 @@ import json
 
 import pytest
 
+from shared.redaction import Redactor
 from workers.shim.originals import MAX_LINE_BYTES, MAX_OPEN, OpenRequests, Unanswerable
 
 QUESTION = {
@@ -79,3 +80,44 @@ def test_the_oldest_questions_leave_when_there_are_too_many() -> None:
     big = {"type": "control_request", "pad": "x" * 900_000}
     requests = opened(*({**big, "request_id": number} for number in range(8)))
     assert requests.ids == [4, 5, 6, 7]
+
+
+ASKED = {
+    "type": "control_request",
+    "request_id": "r2",
+    "request": {
+        "input": {
+            "questions": [{"question": "Use hunter2hunter2?", "options": [{"label": "hunter2hunter2"}]}]
+        }
+    },
+}
+
+
+def masked(*messages: object) -> OpenRequests:
+    redactor = Redactor({"S": "hunter2hunter2"})
+    requests = OpenRequests(
+        {"type": "control_request"}, "request_id", lambda line: redactor.redact(line.decode())
+    )
+    for message in messages:
+        requests.feed(json.dumps(message).encode() + b"\n")
+    return requests
+
+
+def test_a_text_of_the_question_that_was_masked_comes_back_as_the_agent_wrote_it() -> None:
+    answers = {"answers": {"Use [redacted]?": "[redacted]", "else": "not [redacted] by me"}}
+    answer = json.loads(masked(ASKED).answer("r2", {"updatedInput": {"$merge": ["request.input", answers]}}))
+    assert answer["updatedInput"]["answers"] == {
+        "Use hunter2hunter2?": "hunter2hunter2",
+        "else": "not [redacted] by me",
+    }
+    assert answer["updatedInput"]["questions"] == ASKED["request"]["input"]["questions"]
+
+
+def test_two_texts_that_look_alike_once_masked_cannot_be_told_apart() -> None:
+    redactor = Redactor({"A": "hunter2hunter2", "B": "swordfish-swordfish"})
+    requests = OpenRequests({"type": "q"}, "id", lambda line: redactor.redact(line.decode()))
+    message = {"type": "q", "id": 1, "input": {"a": "hunter2hunter2", "b": "swordfish-swordfish"}}
+    requests.feed(json.dumps(message).encode() + b"\n")
+    with pytest.raises(Unanswerable, match="look like"):
+        requests.answer("1", {"$merge": ["input", {"c": "[redacted]"}]})
+    assert json.loads(requests.answer("1", {"$merge": ["input", {}]}))["a"] == "hunter2hunter2"

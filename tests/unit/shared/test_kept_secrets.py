@@ -167,4 +167,4 @@ def test_a_log_line_and_its_traceback_are_masked() -> None:
         )
     text = formatter.format(record)
     assert "hunter2" not in text
-    assert text.startswith("with password=[redacted]\nTraceback")
+    assert text.startswith("with password=[redacted]\n  Traceback")
