@@ -75,6 +75,12 @@ def check(defaults: Defaults) -> None:
     base(defaults, None)
 
 
+def nearest(wanted: Policy, defaults: Defaults) -> tuple[str, dict[str, Any]]:
+    """The preset that differs from this policy in the fewest fields, and those fields as the policy has them."""
+    found = [(name, differences(wanted, own)) for name, own in of(defaults).items()]
+    return min(found, key=lambda pair: len(pair[1]))
+
+
 def differences(wanted: Policy, start: Policy) -> dict[str, Any]:
     """The fields of `wanted` that are not as in `start`, as JSON."""
     theirs = start.to_json()

@@ -18,6 +18,7 @@ from web.pages import (
     frame,
     inbox,
     landing,
+    policies,
     repositories,
     rules,
     runners,
@@ -57,6 +58,6 @@ def install(app: Flask) -> None:
         secrets,
     ):
         page.install(app)
-    for page in (task, timeline, changes, landing, decisions, rules, trust):
+    for page in (task, timeline, changes, landing, decisions, rules, policies, trust):
         page.install(app)
     failures.install(app)

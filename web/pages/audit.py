@@ -42,6 +42,8 @@ WHO = {
     Actor.SYSTEM: "openRuntime",
 }
 KINDS = sorted({*map(str, Act), *(str(kind) for kind in CommandKind if kind not in UNRECORDED)})
+#: What the row says already, or only a program reads.
+DULL = ("title", "policy hash", "approved hash")
 FILTERS = ("kind", "actor", "task", "since", "until")
 
 
@@ -62,6 +64,11 @@ class Shown:
     def words(self) -> list[tuple[str, str]]:
         detail = self.entry["detail"] or {}
         return [(name.replace("_", " "), _text(value)) for name, value in detail.items()]
+
+    @property
+    def gist(self) -> list[tuple[str, str]]:
+        """The first of them that tell more than the row does."""
+        return [pair for pair in self.words if pair[0] not in DULL][:3]
 
 
 def _text(value: Any) -> str:

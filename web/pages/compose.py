@@ -22,21 +22,13 @@ from shared.sessions import Session
 from shared.store.models import Task
 from web import idempotency, problems
 from web.api import schemas
-from web.pages import forms, frame, words
+from web.pages import forms, frame, policies, words
 from web.pages.repositories import Inspection, inspection
 from web.services import services
 
 SCOPE = "compose"
 BUDGETS = (5, 15, 30, 60, 120, 240)
 TITLE = 90
-PRESETS = {
-    "default": ("Default", "Own worktree, no network, no secrets. Asks first where nothing contains it."),
-    "auto-review": ("Ask to start", "As Default, and waits for your approval before it starts."),
-    "full-access": (
-        "Full access",
-        "Own worktree, but nothing is contained: network, secrets, your whole account.",
-    ),
-}
 PREFERRED = ("claude-code", "codex", "shell")
 
 
@@ -111,14 +103,15 @@ def composer(keep: Mapping[str, str] | None = None) -> Composer:
     places = workspaces.listed(services().home)
     workspace = chosen.get("workspace") or _last("workspace") or places[0][2]
     runners = fleet.runners()
+    defaults = workspaces.defaults_for(workspace)
     return Composer(
         workspaces=places,
         workspace=workspace,
         inspection=inspection(workspace),
         runners=runners,
         runner=chosen.get("runner") or _last("runner") or _first_available(runners),
-        presets=PRESETS,
-        preset=chosen.get("preset") or str(workspaces.defaults_for(workspace).get("preset") or "default"),
+        presets=policies.choices(defaults, unasked=True),
+        preset=chosen["preset"] if "preset" in chosen else policies.chosen(defaults),
         budgets=BUDGETS,
         draft=draft or _prefilled(),
         key=draft.get("key") or secrets.token_urlsafe(12),

@@ -13,7 +13,7 @@ from shared import grants, kept_secrets, tool_rules, trials, workspaces
 from shared.errors import Conflict, WrongShape
 from shared.store.models import Workspace
 from shared.tool_rules import Rule
-from web.pages import forms, frame
+from web.pages import forms, frame, policies
 from web.security import Authority, authority
 
 MOST_RULES = 200
@@ -35,9 +35,16 @@ def page(id: str) -> str:
         rules=told(rules_of(row), "workspace rule"),
         trial=g.get("trial"),
         draft=g.get("rule_draft", {}),
+        own_presets=own_presets(row),
         granted=row.defaults.get("env") or [],
         grantable=[secret.name for secret in kept_secrets.listed()],
     )
+
+
+def own_presets(row: Workspace) -> list[tuple[str, str]]:
+    """A workspace's own presets, each with what it means."""
+    found = policies.choices(row.defaults, unasked=False)
+    return [(name, hint) for name, (_, hint) in found.items() if name not in policies.BUILT_IN]
 
 
 def rules_of(row: Workspace) -> list[dict[str, Any]]:

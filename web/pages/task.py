@@ -11,7 +11,7 @@ from shared import grants, tasks
 from shared.commands import CommandKind
 from shared.store.models import Attempt, Task
 from web import effects
-from web.pages import forms, frame, task_details, timeline
+from web.pages import forms, frame, policies, task_details, timeline
 from web.pages.rules import told
 from web.reading import snapshot
 from web.security import Authority, authority
@@ -69,6 +69,7 @@ def policy(id: str) -> str:
             "task/policy.html",
             tab="policy",
             rules=task_details.rules(task),
+            standing=policies.standing(task),
             granted=told(grants.of(task.number)),
             ruled=told(tasks.policy_of(task).tool_rules, "task rule"),
             trial=g.get("trial"),

@@ -290,12 +290,13 @@ def rules(task: Task) -> list[Rule]:
     found = []
     for name, value in wanted.to_json().items():
         level, reason = report.get(name) or ("", "")
-        shown = f"{len(value)}, see below" if name == "tool_rules" and value else _value(value)
+        shown = f"{len(value)}, see below" if name == "tool_rules" and value else in_words(value)
         found.append(Rule(words.field(name), shown, level, reason))
     return found
 
 
-def _value(value: Any) -> str:
+def in_words(value: Any) -> str:
+    """A field's value as a person reads it."""
     if value is None or value == []:
         return "none"
     if isinstance(value, bool):

@@ -8,12 +8,11 @@ from typing import Any
 from flask import Flask, request
 from werkzeug.wrappers import Response as BaseResponse
 
-from shared import workspaces
+from shared import presets, workspaces
 from shared.errors import BadRequest
 from shared.store.models import Task, Workspace
 from web.api.workspaces import folders_in
-from web.pages import forms, frame
-from web.pages.compose import PRESETS
+from web.pages import forms, frame, policies
 from web.pages.repositories import inspections, refreshed
 from web.security import Authority, authority, writes
 from web.services import services
@@ -38,7 +37,7 @@ def page() -> str:
     seen = inspections(paths)
     for row in rows:
         row["inspection"] = seen[row["path"]]
-    return frame.page("workspaces.html", rows=rows, presets=PRESETS, browser=_browsed(frame.query("browse")))
+    return frame.page("workspaces.html", rows=rows, browser=_browsed(frame.query("browse")))
 
 
 def listed() -> list[dict[str, Any]]:
@@ -55,7 +54,8 @@ def listed() -> list[dict[str, Any]]:
                 "path": path,
                 "registered": row is not None,
                 "is_home": path == home,
-                "preset": (row.defaults.get("preset") if row is not None else None) or "default",
+                "preset": presets.default_name(row.defaults if row is not None else {}),
+                "presets": policies.choices(row.defaults if row is not None else {}, unasked=False),
                 "grants": len(row.defaults.get("env") or []) if row is not None else 0,
                 "rules": len(row.defaults.get("tool_rules") or []) if row is not None else 0,
                 "tasks": Task.select().where(Task.workspace == path, Task.archived_at.is_null()).count(),
@@ -99,8 +99,6 @@ def add() -> BaseResponse:
 @forms.action(lambda id: f"workspace:{id}")
 def defaults(id: str) -> BaseResponse:
     preset = forms.field("preset", 64)
-    if preset not in PRESETS:
-        raise BadRequest("There is no such preset.")
     workspaces.change(id, {"preset": preset})
     return forms.leave("/ui/workspaces")
 
