@@ -13,7 +13,7 @@ from shared import amending, findings, presets, tasks, workspaces
 from shared.errors import BadRequest
 from shared.policy import PRESETS, Finding
 from shared.store.models import Task
-from web.pages import forms, frame
+from web.pages import forms, frame, words
 from web.pages.task_details import in_words
 from web.security import Authority, authority
 from web.services import services
@@ -86,7 +86,7 @@ def standing(task: Task) -> Standing:
     return Standing(
         hash=wanted.digest(),
         nearest=BUILT_IN.get(name, (name,))[0],
-        differences=[(field.replace("_", " "), in_words(value)) for field, value in differences.items()],
+        differences=[(words.field(field).lower(), in_words(value)) for field, value in differences.items()],
         findings=findings.in_words(wanted, goal),
         choices=choices(defaults, unasked=False),
     )
