@@ -12,7 +12,7 @@ from shared.secret_forms import check_secret
 from shared.store.database import transaction
 from shared.store.models import Secret, Task
 
-MOST_SECRETS = 200
+MOST_SECRETS = 100
 #: Bytes of all values together: each is looked for in everything an agent prints, in 20 forms.
 MOST_BYTES = 256 << 10
 

@@ -39,7 +39,7 @@ KEY = (
 )
 # The head of a named value: key, quote that ends a quoted key, separator, string prefix, opening quote.
 _QUOTE = rb"\\*[\"']"
-_HEAD = KEY + rb"(?:" + _QUOTE + rb")?[ \t]*(?:=>|:=|:|=)[ \t]*(?:[bru]?" + _QUOTE + rb")?"
+_HEAD = KEY + rb"(?:" + _QUOTE + rb")?[ \t]*(?:=>|:=|:|=)[ \t]*(?:[bruf]{0,2}" + _QUOTE + rb")?"
 _AUTHORIZATION = rb"authorization(?:" + _QUOTE + rb")?[ \t]*[:=][ \t]*(?:" + _QUOTE + rb")?"
 PEM = rb"-----BEGIN [A-Z0-9 ]*PRIVATE KEY[A-Z ]*-----"
 URL = rb"://[^\s/:@\"'\\<>]*:[^\s/@\"'\\<>]+@"
@@ -73,26 +73,32 @@ class _Pattern:
 
 _head = _Pattern(
     rb"(?i)(?P<key>" + KEY + rb")(?P<closing>" + _QUOTE + rb")?(?P<sep>[ \t]*(?:=>|:=|:|=)[ \t]*)"
-    rb"(?:[bru]?(?P<slashes>\\*)(?P<quote>[\"']))?"
+    rb"(?:[bruf]{0,2}(?P<slashes>\\*)(?P<quote>[\"']))?"
 )
 _authorization = _Pattern(
     rb"(?i)authorization(?P<closing>" + _QUOTE + rb")?[ \t]*[:=][ \t]*(?:(?P<slashes>\\*)(?P<quote>[\"']))?"
 )
+_call = _Pattern(rb"[A-Za-z_][\w.]*\(|[bruf]{1,2}$")
 _known_scheme = _Pattern(
     rb"(?i)(?:basic|bearer|token|digest|negotiate|apikey|ntlm|hawk|aws4-hmac-sha256)[ \t]+"
 )
 _header_value = _Pattern(rb"[^\"'\\\r\n]+")
 _scheme = _Pattern(rb"(?i)(bearer|basic)[ \t]+")
 # A bare key right before a quote may be the end of a JSON string, `["TOKEN="]`: so it goes on then.
-_behind_a_string = _Pattern(rb"[ \t]*(?:[,:\]}]|$)")
+_behind_a_string = _Pattern(rb"[ \t]*(?:[,:;\]})]|$)|[ \t]+[~+%]")
 _quotes = _Pattern(rb"\\*[\"']|[\r\n]")
 # Stops where a shell, a URL or a JSON string would; an escape other than of white space belongs to the value.
 _bare = _Pattern(rb"(?:[^\s\"'`\\,;&<>(){}\[\]|]|\\[^nrtu\"'\s])+")
-_reference = _Pattern(rb"\$(?:[A-Za-z_{(]|$)|%[sdv]|//|\{\{|<|[*.]+$|\.\.\.")
+_reference = _Pattern(rb"\xe2\x80\xa6|\$(?:[A-Za-z_{(]|$)|%[sdv]|//|\{\{|<|[*.]+$|\.\.\.")
 _dotted_name = _Pattern(rb"[A-Za-z_]\w*(?:\.[A-Za-z_]\w*)+$")
+_called = _Pattern(rb"[(\[]|[ \t]+\+[ \t]")  # what goes on like this is an expression
+_type_name = _Pattern(rb"[A-Z][A-Za-z]*$")
+_annotated = _Pattern(rb"[ \t]*(?:\|[ \t]*None\b|=[ \t])")
 _PLAIN_WORDS = frozenset(
     b"none null nil true false undefined str string int integer number bool boolean bytes any object optional "
-    b"required self cls char void auto const".split()
+    b"required self cls char void auto const "
+    b"a an the it its is are was this that to of for if see use no not and or what which who when where one each "
+    b"every all your my our their with without from in on by as".split()
 )
 LONGEST_JUDGED_BYTES = 256  # a longer bare value is masked unjudged, which keeps rescanning linear
 
@@ -166,7 +172,8 @@ def _named_value(text: bytes, head: re.Match[bytes]) -> tuple[int, int]:
     if len(value) > LONGEST_JUDGED_BYTES:
         return found.span()
     spaced = head["sep"][-1:] in (b" ", b"\t")
-    is_code = text[found.end() : found.end() + 1] in (b"(", b"[") or (spaced and _dotted_name.match(value))
+    is_code = _called.match(text, found.end()) or (spaced and _dotted_name.match(value))
+    is_code = is_code or (spaced and _type_name.match(value) and _annotated.match(text, found.end()))
     if is_code or value.lower() in _PLAIN_WORDS or _reference.match(value):
         return at, at
     return found.span()
@@ -192,10 +199,12 @@ def _header(text: bytes, head: re.Match[bytes]) -> tuple[int, int]:
         return at, at
     scheme = _known_scheme.match(text, at)
     at = scheme.end() if scheme else at
+    if _reference.match(text, at):
+        return at, at  # `Bearer $TOKEN` in a command
     if head["quote"]:
         return at, _closing_quote(text, at, head["quote"], len(head["slashes"]))
     value = _header_value.match(text, at)
-    if not value or value[0].startswith(b"["):
+    if not value or value[0].startswith((b"[", b"{")) or _call.match(value[0]):
         return at, at
     return at, at + len(value[0].rstrip())
 
