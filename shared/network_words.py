@@ -1,16 +1,18 @@
-"""Whether the words of a network program (curl, ssh …) name no host but this machine."""
+"""Whether the words of a network program (curl, ssh …) name no host but certain ones, such as this machine."""
 
 from __future__ import annotations
 
+import functools
 import re
+from collections.abc import Iterable
 from dataclasses import dataclass
 
+from shared.network_hosts import LOOPBACK_NAME
 from shared.shell_words import operands, program
 
-#: User, host and port of this machine; a variable in them could stand for any other.
-LOCAL = r"(?:[\w.~%!&*+,;=:-]*@)?(?:localhost|127(?:\.\d{1,3}){3}|\[?::1\]?)"
-LOCAL_HOST = re.compile(rf"(?:[a-z]+://)?{LOCAL}(?::\d+)?(?:[/?#].*)?", re.DOTALL)
-LOCAL_FILE = re.compile(rf"{LOCAL}:.*", re.DOTALL)
+#: A user before a host; a variable in one could stand for any other.
+USER = r"(?:[\w.~%!&*+,;=:-]*@)?"
+LOCAL = r"localhost|127(?:\.\d{1,3}){3}|\[?::1\]?"
 #: Long options that name another host, or a file or a program that may.
 ELSEWHERE = re.compile(
     r"--(proxy|preproxy|socks|connect-to|resolve|config|execute|input-file|base|exec|sh-exec)"
@@ -52,17 +54,40 @@ CLIENTS = {
 }
 
 
-def stays_local(words: list[str]) -> bool:
-    """Whether every host that one of CLIENTS is given is this machine, and there is at least one."""
+def stays_within(words: list[str], hosts: Iterable[str]) -> bool:
+    """Whether every host that one of CLIENTS is given is among `hosts`, and there is at least one.
+
+    `localhost` is this machine by all its names; `*.example.com` is every name below that.
+    """
+    whole, in_file = _patterns(tuple(hosts))
     client = CLIENTS[program(words).lower()]
     if any(ELSEWHERE.match(word) or _leads_elsewhere(client, word) for word in words[1:]):
         return False
     given = operands(words, client.valued + client.elsewhere, client.named)
     if client.hosts == "files":
         remote = [word for word in given if ":" in word]
-        return bool(remote) and all(LOCAL_FILE.fullmatch(word) for word in remote)
-    hosts = given[:1] if client.hosts == "first" else [word for word in given if not word.isdigit()]
-    return bool(hosts) and all(LOCAL_HOST.fullmatch(word) for word in hosts)
+        return bool(remote) and all(in_file.fullmatch(word) for word in remote)
+    named = given[:1] if client.hosts == "first" else [word for word in given if not word.isdigit()]
+    return bool(named) and all(whole.fullmatch(word) for word in named)
+
+
+@functools.lru_cache(64)
+def _patterns(hosts: tuple[str, ...]) -> tuple[re.Pattern[str], re.Pattern[str]]:
+    """What matches an operand that is one of the hosts, with or without an address around it; and one's file."""
+    names = "|".join(_pattern(host) for host in hosts) or r"(?!)"
+    one = rf"{USER}(?:{names})"
+    return (
+        re.compile(rf"(?:[a-z]+://)?{one}(?::\d+)?(?:[/?#].*)?", re.DOTALL),
+        re.compile(rf"{one}:.*", re.DOTALL),
+    )
+
+
+def _pattern(host: str) -> str:
+    if host == LOOPBACK_NAME:
+        return LOCAL
+    if host.startswith("*."):
+        return rf"(?:[\w-]+\.)+{re.escape(host[2:])}"
+    return rf"\[?{re.escape(host)}\]?"
 
 
 def _leads_elsewhere(client: Client, word: str) -> bool:

@@ -15,8 +15,9 @@ from enum import StrEnum
 from pathlib import Path
 from typing import Any, Protocol
 
-from shared import mcp_tools, tool_rules
-from shared.network_words import CLIENTS, stays_local
+from shared import mcp_tools, network_hosts, tool_rules
+from shared.network_hosts import LOOPBACK_NAME
+from shared.network_words import CLIENTS, stays_within
 from shared.shell_words import program, simple_commands
 from shared.tool_rules import Call, Decision
 
@@ -240,9 +241,11 @@ def _letters(word: str) -> str:
 def _network(policy: Policy, commands: list[list[str]]) -> Finding | None:
     if policy.network is NetworkMode.ENABLED:
         return None
+    own = (LOOPBACK_NAME,) if policy.network is NetworkMode.LOCALHOST else ()
+    open_to = (*own, *(name for name, _ in network_hosts.parsed(policy.network_hosts)))
     for words in commands:
         name = program(words).lower()
-        if name not in CLIENTS or (policy.network is NetworkMode.LOCALHOST and stays_local(words)):
+        if name not in CLIENTS or stays_within(words, open_to):
             continue
         return Finding(
             "network", f"{name} uses the network, and this policy's network mode is {policy.network}."

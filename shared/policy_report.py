@@ -26,8 +26,9 @@ class Ground:
     """What a report depends on besides the policy: the tier an attempt runs in, and its runner.
 
     `detail` is why the tier is no better, `fix` the commands that make it so. `hosted`: the agent must reach its
-    model's API. `asks`: it puts its tool calls to us. `network` is what the containment says of the network where
-    it knows more than this table. `landlock` is the version of that interface.
+    model's API. `separable`: it is known where that is, so that its network can be its own all the same. `asks`: it
+    puts its tool calls to us. `network` is what the containment says of the network where it knows more than this
+    table. `landlock` is the version of that interface.
     """
 
     tier: str = NONE
@@ -35,6 +36,7 @@ class Ground:
     fix: tuple[str, ...] = ()
     hosted: bool = False
     asks: bool = False
+    separable: bool = False
     network: Line | None = None
     landlock: int = SCOPES_SINCE
 
@@ -93,6 +95,7 @@ def on(capabilities: Mapping[str, Any]) -> Ground:
         hosted=bool(capabilities.get("sessions")),
         asks=bool(capabilities.get("approvals")),
         landlock=int(found.get("landlock") or 0),
+        separable=bool(capabilities.get("own_network")),
     )
 
 
@@ -132,11 +135,16 @@ def _network(policy: Policy, ground: Ground) -> Line:
         return _off("The agent shares this host's network, its abstract unix sockets among it.")
     if policy.contained and ground.network:
         return ground.network
-    alone = _enforced("The agent has a network of its own, with nothing else in it.")
+    alone = _enforced(
+        "The agent has a network of its own, with nothing else in it but a proxy to what is listed."
+    )
     shared = _advisory("This agent must reach its model's API, and its tools share that network.")
     shut = _enforced("The agent gets no socket for a network, not even for its own loopback.")
-    by_tier = {"bubblewrap": alone, "landlock": shut}
-    return _boundary(policy, ground, dict.fromkeys(by_tier, shared) if ground.hosted else by_tier)
+    if ground.hosted:
+        by_tier = {"bubblewrap": alone if ground.separable else shared, "landlock": shared}
+    else:
+        by_tier = {"bubblewrap": alone, "landlock": shut}
+    return _boundary(policy, ground, by_tier)
 
 
 def _network_hosts(policy: Policy, ground: Ground) -> Line:

@@ -13,7 +13,7 @@ from shared import fleet
 from shared.config import Config
 from shared.errors import Refused
 from shared.fleet import RunnerState
-from workers.attempts import programs, sandbox
+from workers.attempts import programs, reach, sandbox
 from workers.runners import Runner, registry
 
 log = logging.getLogger(__name__)
@@ -31,10 +31,19 @@ def publish(config: Config) -> None:
     known = [
         _with_version(state, runner, environment) for state, runner in found if runner and state.available
     ]
-    containment = {"containment": dataclasses.asdict(sandbox.tier(config.containment))}
+    tier = sandbox.tier(config.containment)
+    containment = {"containment": dataclasses.asdict(tier)}
+    separable = {runner.name: reach.is_separable(runner, tier) for _, runner in found if runner}
     fleet.publish_runners(
         [
-            dataclasses.replace(state, capabilities={**(state.capabilities or {}), **containment})
+            dataclasses.replace(
+                state,
+                capabilities={
+                    **(state.capabilities or {}),
+                    **containment,
+                    "own_network": separable.get(state.name, False),
+                },
+            )
             for state in known
         ]
     )

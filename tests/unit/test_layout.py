@@ -29,6 +29,7 @@ PURE = {
     "presets": set(),
     "policy_report": set(),
     "mcp_tools": set(),
+    "network_hosts": set(),
     "network_words": set(),
     "prices": set(),
     "redaction": {"re2"},

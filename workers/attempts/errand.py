@@ -13,8 +13,7 @@ from shared.config import Config
 from shared.errors import AgentLost, NotReady
 from shared.lifecycle import StopReason
 from shared.store.models import Task
-from workers.attempts import environment, granting, homes, log, process, sandbox
-from workers.attempts.starting import NETWORKS
+from workers.attempts import environment, granting, homes, log, process, reach, sandbox
 from workers.shim.frames import STDERR, STDOUT
 
 OUTPUT_BYTES = 32 << 10
@@ -85,7 +84,9 @@ def _launch(errand: Errand, directory: Path, task: Task, config: Config) -> proc
     )
     argv = ["/bin/sh", "-c", errand.command]
     confined = None
+    reached = reach.of(policy, tier, config)
     if policy.contained and tier.works:
+        env |= reached.environment
         bounds = sandbox.Bounds(
             worktree=errand.folder,
             cwd=errand.cwd,
@@ -93,7 +94,7 @@ def _launch(errand: Errand, directory: Path, task: Task, config: Config) -> proc
             objects_read_only=errand.objects,
             read_only=[Path(path).expanduser() for path in policy.home_paths],
             hidden=[config.data, config.database.parent, config.secrets_key_file],
-            network=NETWORKS[policy.network],
+            network=reached.network,
             environment=env,
             scratch=homes.scratch(directory) if tier.name == "landlock" else None,
         )
@@ -108,6 +109,7 @@ def _launch(errand: Errand, directory: Path, task: Task, config: Config) -> proc
         secrets={**granting.to_mask(config.environment, granted), **secrets},
         redact_rules=not policy.allow_secrets,
         confinement=confined,
+        network=reached.launch,
     )
 
 

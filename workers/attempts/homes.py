@@ -5,9 +5,11 @@ from __future__ import annotations
 import json
 import os
 import shutil
-from collections.abc import Mapping, Sequence
+import tomllib
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 from shared.errors import NotReady
 from workers import beneath
@@ -19,6 +21,7 @@ from workers.sessions import carry
 COPIES = "home"
 SCRATCH = "scratch"
 PRIVATE_MODE = 0o700
+PARSERS: dict[str, Callable[[str], Any]] = {".json": json.loads, ".toml": tomllib.loads}
 
 
 @dataclass(frozen=True)
@@ -92,6 +95,23 @@ def bring_session(start: Start, context: Context, home: Prepared, env: Mapping[s
 
 def _as_they_are(paths: Sequence[Path]) -> tuple[tuple[Path, Path], ...]:
     return tuple((path, path) for path in paths)
+
+
+def settings(start: Start, env: Mapping[str, str]) -> dict[str, Any]:
+    """What the person's own settings files say, by file name: those an agent can read but not write."""
+    if start.home is None:
+        return {}
+    folder = _shared(start.home, env)
+    return {name: _parsed(folder / name) for name in start.home.settings if Path(name).suffix in PARSERS}
+
+
+def _parsed(path: Path) -> dict[str, Any]:
+    """Of a file that is no such thing, nothing: its program will say so."""
+    try:
+        found = PARSERS[path.suffix](path.read_text())
+    except (OSError, ValueError):
+        return {}
+    return found if isinstance(found, dict) else {}
 
 
 def _shared(home: Home, env: Mapping[str, str]) -> Path:

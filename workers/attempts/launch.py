@@ -29,6 +29,8 @@ class Launch:
     or None for "present"}, "id": dotted path}: which output lines are questions that `answer` may refer to.
     `wall_seconds` does not count time spent waiting for a person. `env` must carry OPENRUNTIME_ATTEMPT_ID.
     `limits` and `watched` are a Limits' two halves: what the kernel refuses, and what the shim stops the agent for.
+    `network` is what a contained agent reaches through a proxy: {"port" it listens on inside, "listed", "model" and
+    "forwards" as [host, port] pairs (the last are ports of the agent's own loopback), "ours": ports that stay shut}.
     """
 
     attempt_id: str
@@ -47,6 +49,7 @@ class Launch:
     confinement: Confined | None = None
     limits: Mapping[str, int] = field(default_factory=dict)
     watched: Mapping[str, int] = field(default_factory=dict)
+    network: Mapping[str, Any] | None = None
     log_head_bytes: int = HEAD_BYTES
     log_tail_bytes: int = TAIL_BYTES
 
@@ -79,6 +82,7 @@ class Launch:
                         "seccomp": base64.b64encode(confined.seccomp).decode(),
                         "landlock": confined.landlock,
                     },
+                    "network": self.network,
                     "library_paths": [str(Path(re2.__file__).parent.parent)],
                 }
             ).encode()

@@ -23,12 +23,11 @@ from shared.config import Config
 from shared.crashpoints import crashpoint
 from shared.errors import AgentLost, GitFailed, NotReady, OpenRuntimeError, Refused, SandboxFailed
 from shared.events import Category, Draft, Kind
-from shared.policy import NetworkMode, Policy
+from shared.policy import Policy
 from shared.store.models import Attempt, Task
 from workers import disk
-from workers.attempts import configured, environment, granting, homes, process, programs, sandbox
+from workers.attempts import configured, environment, granting, homes, process, programs, reach, sandbox
 from workers.attempts.place import Place, prepare
-from workers.attempts.sandbox.bounds import Network
 from workers.attempts.sandbox.limits import of as limits_of
 from workers.attempts.watch import Watch
 from workers.repository.worktree import Worktree
@@ -142,6 +141,7 @@ def _plan(task: Task, attempt: Attempt, place: Place, config: Config) -> Plan:
         attempt_id=attempt.id,
     )
     private = config.private_home(task.id, runner.name) if policy.agent_home == "private" else None
+    reached = _reach(policy, tier, runner, start, env, config)
     home = homes.prepare(
         start,
         env,
@@ -155,12 +155,13 @@ def _plan(task: Task, attempt: Attempt, place: Place, config: Config) -> Plan:
     confined = None
     limits, tier_name = limits_of(policy), tier.name if contained else "none"
     if contained:
-        bounds = _bounds(policy, place, start, env, program, home, config)
+        env |= dict(reached.environment)
+        bounds = _bounds(policy, place, start, env, program, home, reached, config)
         scratch = homes.scratch(config.attempts / attempt.id) if tier.name == "landlock" else None
         confined = sandbox.confine(
             argv, dataclasses.replace(bounds, scratch=scratch, limits=limits), tier.name
         )
-    ground = _ground(tier, runner, start)
+    ground = _ground(tier, runner, start, reached)
     if refusal := policy_report.unkept(policy, ground):
         raise NotReady(refusal)
     launch = process.Launch(
@@ -180,6 +181,7 @@ def _plan(task: Task, attempt: Attempt, place: Place, config: Config) -> Plan:
         confinement=confined,
         limits=limits.refused(tier_name),
         watched=limits.watched(),
+        network=reached.launch,
         log_head_bytes=PROTOCOL_BYTES if start.hosted else HEAD_BYTES,
     )
     return Plan(runner, context, start, launch, policy_report.of(policy, ground), tier_name)
@@ -196,20 +198,24 @@ def require_plain_words(runner: Runner, context: Context) -> None:
         raise NotReady("The agent's session has an id that its program could take for an option.")
 
 
-NETWORKS: dict[NetworkMode, Network] = {
-    NetworkMode.DISABLED: "disabled",
-    NetworkMode.LOCALHOST: "localhost",
-    NetworkMode.ENABLED: "enabled",
-}
+def _reach(
+    policy: Policy, tier: sandbox.Tier, runner: Runner, start: Start, env: Mapping[str, str], config: Config
+) -> reach.Reach:
+    """Where its model is says a runner's optional `model_urls`, by the person's own settings, never a repository's."""
+    model_urls = getattr(runner, "model_urls", None)
+    urls = model_urls(env, homes.settings(start, env)) if model_urls else None
+    return reach.of(policy, tier, config, hosted=start.hosted, model_urls=urls)
 
 
-def _ground(tier: sandbox.Tier, runner: Runner, start: Start) -> policy_report.Ground:
+def _ground(tier: sandbox.Tier, runner: Runner, start: Start, reached: reach.Reach) -> policy_report.Ground:
     return policy_report.Ground(
         tier.name,
         tier.detail,
         tuple(tier.fix),
         hosted=start.hosted,
         asks=runner.capabilities.approvals,
+        separable=not reached.shared,
+        network=reached.line,
         landlock=tier.landlock,
     )
 
@@ -221,6 +227,7 @@ def _bounds(
     env: Mapping[str, str],
     program: str,
     own: homes.Prepared,
+    reached: reach.Reach,
     config: Config,
 ) -> sandbox.Bounds:
     home = Path(env["HOME"])
@@ -237,7 +244,7 @@ def _bounds(
         agent_home_read_only=own.read_only,
         read_only=[*_installation(program, home), *(Path(path).expanduser() for path in policy.home_paths)],
         hidden=[config.data, config.database.parent, config.secrets_key_file],
-        network="enabled" if start.hosted else NETWORKS[policy.network],
+        network=reached.network,
         environment=dict(env),
         pty=start.pty,
     )

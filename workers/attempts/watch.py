@@ -251,6 +251,8 @@ class Watch:
                 self._become(Status.RUNNING)
             case "over-limit":
                 self.drafts.append(over_limit(self.attempt.id, note["field"], note["used"], note["limit"]))
+            case "network":
+                self.drafts.append(self.narrator.reached(note))
             case "dropped":
                 self.drafts.append(self.narrator.gap("Output was dropped: the log is full", **note))
 

@@ -35,6 +35,7 @@ class Family:
     def __init__(self) -> None:
         self.main = 0
         self.sandbox_init: Process | None = None  # pid 1 of the agent's own process namespace
+        self.proxy: Process | None = None  # a fork of the shim, and nothing of the agent's
         self.status: int | None = None
         self.was_killed = False  # the main process, by `kill`
         self.cpu_seconds = 0.0
@@ -49,6 +50,8 @@ class Family:
                 return
             if not pid:
                 return
+            if self.proxy and pid == self.proxy[0]:
+                continue
             self.cpu_seconds += used.ru_utime + used.ru_stime
             self.max_rss_bytes = max(self.max_rss_bytes, used.ru_maxrss * 1024)
             if pid == self.main:
@@ -59,8 +62,9 @@ class Family:
         return proc.descendants([os.getpid()])
 
     def servants(self) -> set[int]:
-        """What is there for the agent but not of it: the sandbox's own processes."""
-        return {self.main, self.sandbox_init[0]} if self.sandbox_init else set()
+        """What is there for the agent but not of it: the sandbox's own processes, and its proxy."""
+        sandbox = {self.main, self.sandbox_init[0]} if self.sandbox_init else set()
+        return sandbox | ({self.proxy[0]} if self.proxy else set())
 
     def signal(self, number: int) -> int:
         """Signal the agent and all below it, but not what serves it; returns how many got it."""
@@ -76,7 +80,8 @@ class Family:
         until = time.monotonic() + SWEEP_SECONDS
         while True:
             members = self.members()
-            first = sum(member != self.sandbox_init for member in members) if first < 0 else first
+            if first < 0:
+                first = sum(member not in (self.sandbox_init, self.proxy) for member in members)
             for member in members:
                 proc.send(member, KILL)
             self.reap()

@@ -55,7 +55,9 @@ def of(shim: Shim, first_errors: bytes) -> dict[str, Any]:
             code, exec_error = None, said
         elif not shim.ran:
             code = number = None
-            sandbox_error = said or "bubblewrap ended without a word before the command ran"
+            sandbox_error = (
+                shim.sandbox_problem or said or "bubblewrap ended without a word before the command ran"
+            )
     recorder, family = shim.recorder, shim.family
     return {
         "protocol": PROTOCOL,

@@ -24,6 +24,8 @@ TYPE_CHECKING = False  # checkers read it as true; importing typing for it would
 if TYPE_CHECKING:
     from typing import Any
 
+    from workers.shim.network import Network
+
 NEVER = float("inf")
 READ_BYTES = 1 << 17  # measured: larger pieces let agent and shim wait for each other
 QUIET_SECONDS = 0.15
@@ -65,6 +67,7 @@ class Shim:
             head_bytes=launch["log_head_bytes"],
             tail_bytes=launch["log_tail_bytes"],
         )
+        self.network = self._network()
 
     def run(self) -> None:
         """Start the agent, serve until nothing of it is left, and write its exit record."""
@@ -116,6 +119,21 @@ class Shim:
     @property
     def ended(self) -> bool:
         return self._ended_at is not None
+
+    def _network(self) -> Network | None:
+        if not self.launch.get("network"):
+            return None
+        from workers.shim.network import Network  # here, because it loads what other attempts do not need
+
+        return Network(self.launch["network"], self._selector, self._note_reached, self._has_no_way_out)
+
+    def _note_reached(self, said: Mapping[str, Any]) -> None:
+        hidden = {name: self.recorder.redacted(str(said[name]).encode()) for name in ("host", "why")}
+        self.recorder.note("network", **{**said, **hidden})
+
+    def _has_no_way_out(self, problem: str) -> None:
+        self.sandbox_problem = self.sandbox_problem or problem
+        self.family.kill()
 
     def _watch_signals(self) -> None:
         awake, wake = os.pipe()
@@ -183,6 +201,9 @@ class Shim:
                 if "child-pid" in said:
                     pid = int(said["child-pid"])
                     self.family.sandbox_init = (pid, proc.start_time(pid))
+                    if self.network is not None and self.agent.gate is not None:
+                        self.network.start(said, self.agent.gate)
+                        self.family.proxy = self.network.proxy
                 if "exit-code" in said:
                     self.exit_code = int(said["exit-code"])
                     self._has_started()
@@ -295,6 +316,8 @@ class Shim:
             self.recorder.note("resumed")
 
     def _finish(self, server: ControlServer | None) -> None:
+        if self.network is not None:
+            self.network.finish()
         if server is not None:
             self.stragglers = self.family.kill()
             self.family.reap()

@@ -9,14 +9,15 @@ import resource
 import signal
 import struct
 import termios
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from contextlib import suppress
 
 TYPE_CHECKING = False  # checkers read it as true; importing typing for it would cost every shim 3 ms
 if TYPE_CHECKING:
     from typing import Any, NoReturn
 
-SECCOMP_FD, STATUS_FD = "@fd:seccomp", "@fd:status"  # stand in a confined argv for descriptors made here
+# Stand in a confined argv for descriptors made here.
+SECCOMP_FD, STATUS_FD, GATE_FD = "@fd:seccomp", "@fd:status", "@fd:gate"
 PIPE_BYTES = 1 << 20
 ROWS, COLUMNS = 40, 120
 OPEN_FILES = 65_536
@@ -35,7 +36,8 @@ class NotConfined(OSError):
 
 
 class Agent:
-    """The started program. Descriptors are the shim's ends, non-blocking; `status` is bubblewrap's report.
+    """The started program. Descriptors are the shim's ends, non-blocking; `status` is bubblewrap's report, and a
+    byte into `gate` lets a sandbox that waits there run its command.
 
     `input_identity` is (device, inode) of the agent's own end of its input, as `os.stat` shows it.
     """
@@ -46,6 +48,7 @@ class Agent:
         self.input = self.output = -1
         self.errors: int | None = None
         self.status: int | None = None
+        self.gate: int | None = None
         self.input_identity = (0, 0)
 
 
@@ -66,6 +69,13 @@ def prctl(option: int, value: int) -> None:
         ctypes.CDLL(None).prctl(option, ctypes.c_ulong(value), *[ctypes.c_ulong(0)] * 3)
 
 
+def die_with_parent(parent: int) -> None:
+    """Be killed when the process `parent` ends, also when it has ended already."""
+    prctl(_PR_SET_PDEATHSIG, signal.SIGKILL)
+    if os.getppid() != parent:
+        os._exit(126)
+
+
 def start(launch: Mapping[str, Any], lock: int) -> Agent:
     """Fork and execute. The agent inherits `lock`. Raises ExecFailed or NotConfined; nothing runs then."""
     agent = Agent(bool(launch["pty"]))
@@ -78,7 +88,7 @@ def start(launch: Mapping[str, Any], lock: int) -> Agent:
     parent = os.getpid()
     agent.pid = os.fork()
     if agent.pid == 0:
-        _become(launch, argv, theirs, inherited, report, lambda: os.getppid() == parent)
+        _become(launch, argv, theirs, inherited, report, parent)
     os.close(report)
     for descriptor in {*theirs, *inherited[1:]}:
         os.close(descriptor)
@@ -126,7 +136,12 @@ def _confined(agent: Agent, confinement: Mapping[str, Any]) -> tuple[list[str], 
     os.write(program, binascii.a2b_base64(confinement["seccomp"]))
     os.lseek(program, 0, os.SEEK_SET)
     named = {SECCOMP_FD: str(program), STATUS_FD: str(status)}
-    return [named.get(argument, argument) for argument in confinement["argv"]], [program, status]
+    made = [program, status]
+    if GATE_FD in confinement["argv"]:
+        gate, agent.gate = os.pipe()
+        named[GATE_FD] = str(gate)
+        made.append(gate)
+    return [named.get(argument, argument) for argument in confinement["argv"]], made
 
 
 def _become(
@@ -135,14 +150,12 @@ def _become(
     streams: tuple[int, int, int],
     inherited: list[int],
     report: int,
-    shim_lives: Callable[[], bool],
+    parent: int,
 ) -> NoReturn:
     """The child's side, up to its exec."""
     try:
         os.setsid()
-        prctl(_PR_SET_PDEATHSIG, signal.SIGKILL)
-        if not shim_lives():
-            os._exit(126)
+        die_with_parent(parent)
         if launch["pty"]:
             fcntl.ioctl(streams[0], termios.TIOCSCTTY, 0)
         for number, descriptor in enumerate(streams):

@@ -120,7 +120,7 @@ def test_other_processes_are_out_of_reach_and_ordinary_work_goes_on(shut: Place)
     assert sorted(out.split()) == ["children", "threads"]
 
 
-@pytest.mark.parametrize("network", ["disabled", "enabled"])
+@pytest.mark.parametrize("network", ["own", "shared"])
 def test_without_network_there_is_no_socket_for_one(shut: Place, network: str) -> None:
     with socket.create_server(("127.0.0.1", 0)) as server:
         port = server.getsockname()[1]
@@ -128,7 +128,7 @@ def test_without_network_there_is_no_socket_for_one(shut: Place, network: str) -
             f'python3 -c \'import socket; socket.create_connection(("127.0.0.1", {port}), 2); print("reached")\'',
             bounds=replace(shut.bounds, network=network),  # type: ignore[arg-type]
         )
-    assert out == ("reached\n" if network == "enabled" else ""), err
+    assert out == ("reached\n" if network == "shared" else ""), err
 
 
 @pytest.mark.skipif(landlock.version() < landlock.TCP_SINCE, reason="this kernel's Landlock knows no ports")

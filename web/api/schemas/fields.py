@@ -7,6 +7,7 @@ from typing import Annotated, Any, Literal
 
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field
 
+from shared import network_hosts
 from shared.errors import BadRequest
 
 PROMPT_BYTES = 1024 * 1024
@@ -83,6 +84,10 @@ def _distinct(found: list[Check]) -> list[Check]:
     return found
 
 
+def _host(text: str) -> str:
+    return network_hosts.written(network_hosts.parse(text))
+
+
 Plain = AfterValidator(_plain)
 CheckMode = Literal["required", "advisory", "off"]
 Long = Annotated[str, _at_most(PROMPT_BYTES)]
@@ -92,8 +97,10 @@ RuleText = Annotated[str, Field(max_length=1000), Plain]
 Reference = Annotated[Word, AfterValidator(_reference)]
 Variable = Annotated[str, Field(max_length=128), AfterValidator(_variable)]
 Command = Annotated[str, _at_most(COMMAND_BYTES), Plain]
+Host = Annotated[str, Field(max_length=300), AfterValidator(_host)]
 Unsigned = Annotated[int, Field(ge=0, le=BIGGEST)]
 Lines = Annotated[list[Line], Field(max_length=200)]
+Hosts = Annotated[list[Host], Field(max_length=200)]
 ObjectId = Annotated[str, Field(pattern=r"^([0-9a-f]{40}|[0-9a-f]{64})$")]
 
 

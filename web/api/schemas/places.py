@@ -12,6 +12,7 @@ from web.api.schemas.fields import (
     Checks,
     CheckSeconds,
     Command,
+    Hosts,
     Line,
     Lines,
     Long,
@@ -42,7 +43,7 @@ class Defaults(Body):
     setup: Command | None = None
     env: Annotated[list[Variable], Field(max_length=100)] | None = None
     home_paths: Lines | None = None
-    network_hosts: Lines | None = None
+    network_hosts: Hosts | None = None
     tool_rules: Annotated[list[ToolRule], Field(max_length=200)] | None = None
     repository_settings: RepositorySettings | None = None
     co_authored_by: bool | None = Field(

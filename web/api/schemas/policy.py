@@ -6,7 +6,7 @@ from typing import Annotated, Literal
 
 from pydantic import AfterValidator, Field
 
-from web.api.schemas.fields import BIGGEST, Body, Lines, Plain, RuleText, Unsigned, _worded
+from web.api.schemas.fields import BIGGEST, Body, Hosts, Lines, Plain, RuleText, Unsigned, _worded
 
 WEEK_MINUTES = 7 * 24 * 60
 MIN_PROCESSES, MAX_PROCESSES = 8, 1_000_000
@@ -46,7 +46,10 @@ class Policy(Body):
     workspace_access: Literal["worktree", "full"] = "worktree"
     enforcement: Literal["best-effort", "required"] = "best-effort"
     agent_home: Literal["shared", "private"] = "shared"
-    network_hosts: Lines = []
+    network_hosts: Hosts = Field(
+        [],
+        description="`example.com`, `*.example.com`, an address, each with `:port` where it is not 80 or 443.",
+    )
     home_paths: Lines = []
     tool_rules: Annotated[list[ToolRule], Field(max_length=200)] = []
     approval_minutes: Annotated[int, Field(ge=1, le=WEEK_MINUTES)] | None = Field(

@@ -9,7 +9,8 @@ from typing import Any, Literal
 
 from workers.attempts.sandbox.limits import Limits
 
-Network = Literal["disabled", "localhost", "enabled"]
+#: The host's; one of the agent's own with nothing else in it; or its own with the shim's proxy in it.
+Network = Literal["shared", "own", "proxied"]
 
 
 @dataclass(frozen=True)
@@ -20,7 +21,8 @@ class Bounds:
     `worktree` is writable, but the file `.git` in it. `git_mount` is (private git directory, the path at which the
     agent sees it): writable, but its config, hooks, info, objects/info and commondir. `objects_read_only` are the
     user's object stores. `agent_home` are writable (source, target) folders or files, `agent_home_read_only` what in them is not. `hidden` are empty to the
-    agent, except for what else is named here below them. `environment` is forced upon the command.
+    agent, except for what else is named here below them. `environment` is forced upon the command. Under `proxied`
+    the command waits until the proxy listens in its network.
 
     Where nothing can be mounted over anything: `scratch` is the agent's own folder for temporary files,
     `git_directory` the repository's, writable as far as `git_write` needs, and `ports` what it may connect to.
@@ -35,7 +37,7 @@ class Bounds:
     agent_home_read_only: Sequence[tuple[Path, Path]] = ()
     read_only: Sequence[Path] = ()
     hidden: Sequence[Path] = ()
-    network: Network = "disabled"
+    network: Network = "own"
     environment: Mapping[str, str] = field(default_factory=dict, repr=False)
     pty: bool = False
     limits: Limits = field(default_factory=Limits)

@@ -13,7 +13,7 @@ from shared.errors import SandboxFailed
 from workers.attempts.sandbox import seccomp, system, toolchains
 from workers.attempts.sandbox.bounds import Bounds, Confined
 from workers.attempts.sandbox.mounts import MountTable
-from workers.shim.spawn import SECCOMP_FD, STATUS_FD
+from workers.shim.spawn import GATE_FD, SECCOMP_FD, STATUS_FD
 
 SCRATCH = ("/tmp", "/var/tmp", "/run", "/dev/shm")  # noqa: S108 - the agent's own, empty
 GIT_READ_ONLY = ("config", "hooks", "info", "objects/info", "commondir")
@@ -37,8 +37,10 @@ def confine(argv: Sequence[str], bounds: Bounds) -> Confined:
         wrapped.append("--disable-userns")
     if not bounds.pty:
         wrapped.append("--new-session")  # with a terminal the filter refuses what this is for
-    if bounds.network != "enabled":
+    if bounds.network != "shared":
         wrapped.append("--unshare-net")
+    if bounds.network == "proxied":
+        wrapped += ["--block-fd", GATE_FD]
     table = _table(bounds)
     wrapped += ["--proc", "/proc", "--dev", "/dev"]
     for mount in table.ordered():
@@ -84,7 +86,7 @@ def _table(bounds: Bounds) -> MountTable:
             table.read_only(path)
     for name in SCRATCH:
         table.empty(Path(name), bounds.limits.scratch_bytes)
-    if bounds.network == "enabled" and (resolver := system.resolver()):
+    if bounds.network == "shared" and (resolver := system.resolver()):
         table.read_only(resolver)
     _add_home(table, bounds)
     for path in bounds.objects_read_only:

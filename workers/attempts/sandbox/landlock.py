@@ -56,14 +56,14 @@ def _places(bounds: Bounds, scratch: Path) -> dict[str, str]:
 
 def _ports(bounds: Bounds) -> list[int] | None:
     """The only TCP ports it may connect to, on any host; None where ports are not what decides."""
-    if bounds.network == "enabled" or not bounds.ports or version() < TCP_SINCE:
+    if bounds.network == "shared" or not bounds.ports or version() < TCP_SINCE:
         return None
     return sorted(bounds.ports)
 
 
 def _filter(bounds: Bounds, ports: Sequence[int] | None) -> bytes:
     """No unix sockets: their paths are not asked of Landlock, and docker, D-Bus and our own listen there."""
-    if bounds.network != "enabled" and not bounds.ports:
+    if bounds.network != "shared" and not bounds.ports:
         return seccomp.program(families=(socket.AF_NETLINK,))
     return seccomp.program(
         families=(*INTERNET, socket.AF_NETLINK), transports=None if ports is None else TRANSPORTS

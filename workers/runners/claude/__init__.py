@@ -52,6 +52,8 @@ HOME = Home(
     keys=("ANTHROPIC_API_KEY", "ANTHROPIC_AUTH_TOKEN", "CLAUDE_CODE_OAUTH_TOKEN"),
     by_folder=True,
 )
+#: Variables that lead it to another server than Anthropic's.
+GATEWAYS = tuple(f"ANTHROPIC_{name}BASE_URL" for name in ("", "BEDROCK_", "VERTEX_", "FOUNDRY_"))
 #: Ends by itself on interrupt and end of input; its Bash children survive signals, so the tree is swept after.
 LADDER = (("INT", 5.0), ("TERM", 3.0))
 #: Which lines are questions: the shim keeps their originals until they are answered.
@@ -81,6 +83,21 @@ def start(context: Context) -> Start:
         home=HOME,
         hosted=True,
     )
+
+
+def model_urls(environment: Mapping[str, str], settings: Mapping[str, Any]) -> list[str]:
+    """Where its model answers: a gateway, a cloud, or Anthropic's own, and there also where logins are renewed."""
+    own = settings.get("settings.json", {}).get("env")
+    known = {**environment, **(own if isinstance(own, dict) else {})}
+    if found := [str(known[name]) for name in GATEWAYS if known.get(name)]:
+        return found
+    if known.get("CLAUDE_CODE_USE_BEDROCK"):
+        return [f"https://bedrock-runtime.{known.get('AWS_REGION') or 'us-east-1'}.amazonaws.com"]
+    if known.get("CLAUDE_CODE_USE_VERTEX"):
+        region = known.get("CLOUD_ML_REGION") or "global"
+        place = "" if region == "global" else f"{region}-"
+        return [f"https://{place}aiplatform.googleapis.com", "https://oauth2.googleapis.com"]
+    return ["https://api.anthropic.com", "https://platform.claude.com"]
 
 
 def _plain(text: str) -> str:

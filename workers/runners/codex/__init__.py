@@ -37,6 +37,7 @@ capabilities = Capabilities(
 install = "npm install -g @openai/codex"
 #: Stops by itself at the end of its input; a signal ends it with its children (facts 2.3).
 LADDER = (("TERM", 3.0),)
+OPENAI = ("https://api.openai.com", "https://chatgpt.com", "https://auth.openai.com")
 #: Which lines are questions of the server: those with both an id and a method.
 REQUESTS = {"where": {"id": None, "method": None}, "id": "id"}
 
@@ -61,6 +62,22 @@ def start(context: Context) -> Start:
         home=requests.HOME,
         hosted=True,
     )
+
+
+def model_urls(environment: Mapping[str, str], settings: Mapping[str, Any]) -> list[str]:
+    """Where its model answers: the providers of the person's settings, or OpenAI, and there also logins are renewed."""
+    config = settings.get("config.toml", {})
+    providers = config.get("model_providers")
+    named = providers.values() if isinstance(providers, dict) else ()
+    given = [provider.get("base_url") for provider in named if isinstance(provider, dict)]
+    given += [
+        config.get("openai_base_url"),
+        config.get("chatgpt_base_url"),
+        environment.get("OPENAI_BASE_URL"),
+    ]
+    found = [url for url in given if isinstance(url, str)]
+    own = config.get("model_provider") not in (None, "openai")
+    return found if own and found else [*found, *OPENAI]
 
 
 def reader(state: dict[str, Any] | None, context: Context) -> Reader:
