@@ -26,6 +26,7 @@ PAGES = {
     "workspaces": "/ui/workspaces",
     "runners": "/ui/runners",
     "audit": "/ui/audit?verify=1",
+    "search": "/ui/search?q=test",
 }
 
 

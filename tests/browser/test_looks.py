@@ -11,7 +11,7 @@ from tests.browser import seed, spending
 from tests.browser.conftest import Open, is_live
 from tests.installation import Installation
 
-PAGES = ["/", "/?archived=1", "/ui/inbox", "/ui/sessions", seed.TRANSCRIPT, "/ui/workspaces", "/ui/workspaces?browse=/", "/ui/runners", "/ui/audit?verify=1", "/ui/costs", "/ui/costs?by=task&period=all",
+PAGES = ["/", "/?archived=1", "/ui/inbox", "/ui/sessions", seed.TRANSCRIPT, "/ui/workspaces", "/ui/workspaces?browse=/", "/ui/runners", "/ui/audit?verify=1", "/ui/search", "/ui/search?q=the", "/ui/costs", "/ui/costs?by=task&period=all",
          "/ui/nothing-here", "/ui/tasks/{review}/delete", "/ui/tasks/{done}/delete"]  # fmt: skip
 LOOKS = [pytest.param(dark, narrow, id=f"{'dark' if dark else 'light'}-{390 if narrow else 1440}")
          for dark in (False, True) for narrow in (False, True)]  # fmt: skip

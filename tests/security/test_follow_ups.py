@@ -31,7 +31,7 @@ def test_a_later_attempt_is_contained_as_the_first_whatever_the_workspace_says_b
     assert here.request("PATCH", f"/tasks/{first}", {"preset": "full-access"}).status == 409
     assert here.post(f"/tasks/{first}/start").status == 200
     task = here.until(first)
-    starts = [row for row in here.get(f"/audit?task={first}&kind=start").body]
+    starts = here.get(f"/audit?task={first}&kind=start").body
     assert [row["detail"]["policy_hash"] for row in starts] == [task["policy_hash"]] * 2
     assert task["policy_report"]["workspace_access"][0] == "enforced"
     assert here.output(first).count("tried") == 2

@@ -22,6 +22,7 @@ from web.pages import (
     repositories,
     rules,
     runners,
+    search,
     secrets,
     sessions,
     settings,
@@ -54,6 +55,7 @@ def install(app: Flask) -> None:
         transcripts,
         costs,
         audit,
+        search,
         settings,
         secrets,
     ):

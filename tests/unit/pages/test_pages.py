@@ -17,7 +17,16 @@ from tests.unit.pages.conftest import Visitor
 from tests.unit.web.conftest import HOST, Api
 from web.pages import assets
 
-PAGES = ["/", "/ui/inbox", "/ui/sessions", "/ui/workspaces", "/ui/runners", "/ui/costs", "/ui/audit"]
+PAGES = [
+    "/",
+    "/ui/inbox",
+    "/ui/sessions",
+    "/ui/workspaces",
+    "/ui/runners",
+    "/ui/costs",
+    "/ui/audit",
+    "/ui/search?q=x",
+]
 
 
 @pytest.mark.parametrize("path", PAGES)

@@ -19,6 +19,7 @@ from web.api.results.inventories import (
 )
 from web.api.results.result import Listed, Problem
 from web.api.results.review import Diff, Landed, Looked
+from web.api.results.search import SearchResult
 from web.api.results.tasks import Attach, Deleting, Event, Logs, Reply, Task
 
 __all__ = [
@@ -44,6 +45,7 @@ __all__ = [
     "Reply",
     "Rule",
     "Runner",
+    "SearchResult",
     "Secret",
     "Sessions",
     "Task",

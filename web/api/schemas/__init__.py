@@ -22,6 +22,7 @@ from web.api.schemas.inventories import (
 from web.api.schemas.places import Browse, ByName, ByWorkspace, Defaults, Grant, NewSecret, Register, Trust
 from web.api.schemas.policy import ToolRule
 from web.api.schemas.review import Cleanup, DiffQuery, Merge, Rebase, Verify
+from web.api.schemas.search import Search
 from web.api.schemas.steering import (
     ApprovalList,
     Approve,
@@ -72,6 +73,7 @@ __all__ = [
     "Reference",
     "Register",
     "Reply",
+    "Search",
     "SessionList",
     "Start",
     "TaskChange",
