@@ -145,7 +145,11 @@ def permissions(invocation: Invocation) -> Iterator[Check]:
     if not config.data.exists():
         yield Check("data", Level.OK, f"{config.data} will be made at the first start")
         return
-    for name, path, kind in (("data", config.data, "0700"), ("token", config.token_file, "0600")):
+    for name, path, kind in (
+        ("data", config.data, "0700"),
+        ("token", config.token_file, "0600"),
+        ("secrets key", config.secrets_key_file, "0600"),
+    ):
         if path.exists():
             yield _private(name, path, kind)
     if not os.access(config.data, os.W_OK | os.X_OK):

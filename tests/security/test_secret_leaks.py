@@ -63,9 +63,11 @@ class Leaked:
         thread.start()
         return thread
 
-    def run(self, *words: str) -> bytes:
+    def run(self, *words: str, given: bytes | None = None) -> bytes:
         argv = [sys.executable, "-P", "-m", "openruntime", *words]
-        done = subprocess.run(argv, env=self.site.environment, cwd=self.site.home, capture_output=True)
+        done = subprocess.run(
+            argv, env=self.site.environment, cwd=self.site.home, capture_output=True, input=given
+        )
         assert done.returncode == 0, done.stderr.decode()
         return done.stdout
 
@@ -155,6 +157,17 @@ def test_no_file_of_ours_holds_a_secret_nor_does_a_backup(leaked: Leaked, tmp_pa
                 assert (leaks(path.read_bytes()), leaks(os.fsencode(path))) == (set(), set()), path
     assert scanned > 500_000
     assert leaks((tmp_path / "backup.tar").read_bytes()) == set()
+
+
+def test_a_secret_is_kept_from_a_pipe_listed_and_forgotten_at_the_command_line(leaked: Leaked) -> None:
+    value = b"-----BEGIN KEY-----\nline two of a key\n"
+    said = leaked.run("secret", "set", "PIPED", given=value)
+    assert said == b"PIPED  kept\n"
+    assert b"PIPED" in leaked.run("secret", "ls")
+    scrubbed = json.loads(leaked.run("--json", "scrub", "--dry-run", given=value))
+    assert (scrubbed["rows"], scrubbed["left"]) == ({}, [])
+    leaked.run("secret", "rm", "PIPED")
+    assert [row["name"] for row in json.loads(leaked.run("--json", "secret"))] == sorted(SECRETS)
 
 
 def test_a_scrub_finds_nothing_left_to_do_but_in_the_agents_own_files(leaked: Leaked) -> None:

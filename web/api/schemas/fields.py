@@ -7,7 +7,7 @@ from typing import Annotated, Any, Literal
 
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field
 
-from shared import network_hosts
+from shared import masking, network_hosts
 from shared.errors import BadRequest
 
 PROMPT_BYTES = 1024 * 1024
@@ -69,6 +69,13 @@ def _worded(text: str) -> str:
     return text
 
 
+def _without_secrets(command: str) -> str:
+    """A command stands in the arguments of a process, which everybody on the machine may read."""
+    if secret := masking.named_in(command):
+        raise BadRequest(f"The command holds the secret {secret}: grant {secret}, and write ${secret} in it.")
+    return command
+
+
 def _variable(text: str) -> str:
     if not NAME.fullmatch(text):
         raise ValueError(f"{text!r} is not the name of an environment variable")
@@ -96,7 +103,7 @@ Line = Annotated[str, Field(max_length=4096), Plain]
 RuleText = Annotated[str, Field(max_length=1000), Plain]
 Reference = Annotated[Word, AfterValidator(_reference)]
 Variable = Annotated[str, Field(max_length=128), AfterValidator(_variable)]
-Command = Annotated[str, _at_most(COMMAND_BYTES), Plain]
+Command = Annotated[str, _at_most(COMMAND_BYTES), Plain, AfterValidator(_without_secrets)]
 Host = Annotated[str, Field(max_length=300), AfterValidator(_host)]
 Unsigned = Annotated[int, Field(ge=0, le=BIGGEST)]
 Lines = Annotated[list[Line], Field(max_length=200)]
