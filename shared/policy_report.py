@@ -68,7 +68,8 @@ def of(policy: Policy, ground: Ground | None) -> Report:
 def matrix(*, hosted: bool = True) -> dict[str, dict[str, Strength]]:
     """For each field, how strong each tier makes it in a policy that restricts everything."""
     reports = {
-        name: of(STRICT, Ground(name, "it is switched off.", hosted=hosted, asks=hosted)) for name in TIERS
+        name: of(STRICT, Ground(name, "it is switched off.", hosted=hosted, asks=hosted, separable=hosted))
+        for name in TIERS
     }
     return {field: {name: report[field][0] for name, report in reports.items()} for field in TABLE}
 

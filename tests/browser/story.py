@@ -30,7 +30,7 @@ PAYLOADS = (
     "\x1b]8;;http://evil.invalid\x1b\\click\x1b]8;;\x1b\\ \x1b[31mred\x1b[0m \x1b[2J\x07",
     "[x](javascript:window.__xss=1) ![p](http://evil.invalid/p.png) <b>bold</b>",
 )
-GROUND = Ground("bubblewrap", hosted=True, asks=True)
+GROUND = Ground("bubblewrap", hosted=True, asks=True, separable=True)
 TESTS = [f"\x1b[32mPASS\x1b[0m tests/test_hub.py::test_resume_{n} [{n * 2:3}%]" for n in range(1, 48)]
 
 
