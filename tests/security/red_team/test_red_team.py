@@ -179,16 +179,35 @@ def host(**settings: str) -> Iterator[Host]:
         yield Host(Path(folder), stack, **settings)
 
 
-def test_in_bubblewrap_it_wins_nothing_and_uncontained_exactly_what_is_stated() -> None:
-    with host() as here:
-        won, task = here.attacked()
-        assert won == set() == stated()["bubblewrap"]
-        assert task["policy_report"]["workspace_access"][0] == "enforced"
-        won, task = here.attacked(workspace_access="full")
-        assert stated()["none"] <= won <= stated()["none"] | stated()["none may"], (
-            "by one's rights and the kernel's settings"
-        )
-        no_daemon_is_left(task)
+@pytest.fixture(scope="module")
+def here() -> Iterator[Host]:
+    with host() as made:
+        yield made
+
+
+def test_in_bubblewrap_it_wins_nothing(here: Host) -> None:
+    won, task = here.attacked()
+    assert won == set() == stated()["bubblewrap"]
+    assert task["policy_report"]["workspace_access"][0] == "enforced"
+    no_daemon_is_left(task)
+
+
+def test_uncontained_it_wins_exactly_what_is_stated(here: Host) -> None:
+    won, task = here.attacked(workspace_access="full")
+    sure, possible = stated()["none"], stated()["none may"]
+    assert sure <= won <= sure | possible
+    no_daemon_is_left(task)
+
+
+def test_one_that_takes_too_much_memory_is_stopped_with_the_reason_and_the_figure(here: Host) -> None:
+    (here.folder / "plain").mkdir()
+    hog = "python3 -c 'import time; held = b\"x\" * (300 << 20); time.sleep(60)'"
+    task_id = here.installation.run(hog, here.folder / "plain", policy={"max_memory_mib": 64})
+    task = here.installation.until(task_id)
+    assert (task["status"], task["stop_reason"]) == ("stopped", "memory-exceeded")
+    about = [event for event in here.installation.events(task_id) if (event["metadata"] or {}).get("field")]
+    assert [event["metadata"]["field"] for event in about] == ["max_memory_mib"]
+    assert "may use 64" in about[0]["message"]
 
 
 @pytest.mark.skipif(
