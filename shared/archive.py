@@ -14,6 +14,9 @@ from shared.store.database import transaction
 from shared.store.models import Command, Idempotency, Task
 from shared.tasks import get
 
+#: How long a recovery ref and the backup of a checkout are kept.
+KEPT_DAYS = 30
+
 
 def recovery_ref(task_id: str) -> str:
     """The ref in the user's repository that a removed worktree's last state stays under; raises BadRequest."""

@@ -108,6 +108,69 @@ def test_two_keys_land_and_clean_up(visit: Open, here: Installation, repo: Path)
     expect(page.locator("section.file")).to_have_count(6)
 
 
+def test_three_clicks_land_and_clean_up_and_two_take_it_back(
+    visit: Open, here: Installation, repo: Path
+) -> None:
+    id = reviewed(here, repo)
+    before = (repo / "a.txt").read_bytes(), log(repo)
+    page = visit(f"/ui/tasks/{id}")
+    page.get_by_role("link", name="Review 6 files").click()
+    page.get_by_role("link", name="Merge…").click()
+    page.get_by_role("button", name="Merge into main").click()
+    expect(page.locator(".landed")).to_contain_text("worktree removed")
+    page.get_by_role("link", name="Undo…").click()
+    expect(page.locator("main")).to_contain_text("go back to where they were")
+    page.get_by_role("button", name="Undo").click()
+    expect(page.get_by_role("link", name="Merge…")).to_be_visible()
+    assert ((repo / "a.txt").read_bytes(), log(repo)) == before
+    assert (here.task(id)["status"], here.task(id)["worktree_cleaned_at"]) == ("ready-for-review", None)
+
+
+def test_a_conflict_shows_both_sides_and_is_marked_for_the_editor(
+    visit: Open, here: Installation, repo: Path
+) -> None:
+    id = reviewed(here, repo)
+    (repo / "a.txt").write_text("THEIRS\n")
+    git(repo, "commit", "-qam", "theirs")
+    page = visit(f"/ui/tasks/{id}/changes?merge")
+    dialog = page.get_by_role("dialog")
+    dialog.locator("summary", has_text="a.txt").click()
+    expect(dialog.locator("pre").first).to_contain_text("THEIRS")
+    dialog.get_by_role("button", name="Mark them for my editor").click()
+    expect(dialog).to_be_hidden()
+    assert "<<<<<<< main" in (Path(here.task(id)["worktree_path"]) / "a.txt").read_text()
+    page.get_by_role("link", name="Merge…").click()
+    expect(dialog).to_contain_text("A conflict is not resolved.")
+
+
+def test_a_check_that_fails_refuses_and_a_person_may_override_it(
+    visit: Open, here: Installation, repo: Path
+) -> None:
+    id = reviewed(here, repo, verify="echo '{\"score\": 0.5}'; exit 1")
+    page = visit(f"/ui/tasks/{id}/changes?merge")
+    dialog = page.get_by_role("dialog")
+    expect(dialog.locator(".verdicts")).to_contain_text("verify not run")
+    dialog.get_by_role("button", name="Run the checks now").click()
+    expect(dialog.locator(".verdicts")).to_contain_text("verify failed · 0.5")
+    expect(dialog).to_contain_text("A check did not pass on what would land.")
+    dialog.get_by_label("Land it in spite of that").check()
+    dialog.get_by_role("button", name="Merge into main").click()
+    expect(page.locator(".landed")).to_contain_text("Landed in spite of")
+
+
+def test_a_worktree_that_was_removed_comes_back_from_the_board(
+    visit: Open, here: Installation, repo: Path
+) -> None:
+    id = reviewed(here, repo)
+    assert here.post(f"/tasks/{id}/worktree/cleanup", {"force": True}).status == 200
+    page = visit("/?archived=1")
+    row = page.locator(".put-away li", has=page.locator(f"a[href*='{id}']"))
+    row.get_by_role("link", name="Bring back").click()
+    page.get_by_role("button", name="Bring it back").click()
+    expect(page.get_by_role("link", name="Merge…")).to_be_visible()
+    assert (Path(here.task(id)["worktree_path"]) / "src/new.py").exists()
+
+
 def test_a_merge_may_keep_the_worktree_which_a_second_button_removes(
     visit: Open, here: Installation, repo: Path
 ) -> None:
@@ -121,7 +184,7 @@ def test_a_merge_may_keep_the_worktree_which_a_second_button_removes(
     page.get_by_label("Remove the worktree afterwards").uncheck()
     page.get_by_label("Commit message").fill("Land it <b>my</b> way")
     page.get_by_role("button", name="Merge into main").click()
-    expect(page.locator(".landed")).to_contain_text("git revert --no-edit -m 1")
+    expect(page.locator(".landed")).to_contain_text("merge ·")
     assert here.task(id)["worktree_cleaned_at"] is None
     page.get_by_role("button", name="Remove the worktree").click()
     expect(page.locator(".landed")).to_contain_text("worktree removed")
@@ -141,7 +204,7 @@ def test_what_is_in_the_way_is_named_and_nothing_can_be_merged(
     git(repo, "commit", "-qam", "mine")
     page.keyboard.press("Escape")
     page.keyboard.press("m")
-    expect(page.get_by_role("dialog")).to_contain_text("1 file conflicts with the target")
+    expect(page.get_by_role("dialog")).to_contain_text("1 file conflicts with main")
 
 
 def test_changes_made_after_the_page_was_shown_are_not_landed(

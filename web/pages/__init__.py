@@ -31,6 +31,7 @@ from web.pages import (
     timeline,
     transcripts,
     trust,
+    undo,
     words,
     workspaces,
 )
@@ -60,6 +61,6 @@ def install(app: Flask) -> None:
         secrets,
     ):
         page.install(app)
-    for page in (task, timeline, changes, landing, decisions, rules, policies, trust):
+    for page in (task, timeline, changes, landing, undo, decisions, rules, policies, trust):
         page.install(app)
     failures.install(app)

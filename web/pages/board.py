@@ -13,7 +13,7 @@ from shared import tasks
 from shared.clock import now
 from shared.lifecycle import Status
 from shared.store.models import Task
-from web.pages import archive, compose, frame
+from web.pages import archive, compose, frame, undo
 from web.pages.cards import COLUMN_OF, COLUMNS, Card, card, cards
 from web.reading import snapshot
 from web.security import Authority, authority
@@ -56,6 +56,7 @@ def board() -> str:
             is_filtered=_is_filtered(),
             filters={name: _filter(name) for name in FILTERS},
             notice=archive.notice(),
+            removed=undo.recently_removed() if _filter("archived") else [],
         )
 
 

@@ -15,7 +15,7 @@ from shared.errors import NotFound
 from shared.lifecycle import LIVE
 from shared.store.models import Landing, Task
 from web import effects
-from web.pages import captures, forms, frame, task_details
+from web.pages import captures, forms, frame, task_details, undo
 from web.pages.captures import Changes, File
 from web.reading import snapshot
 from web.security import Authority, authority, writes
@@ -92,6 +92,7 @@ def page(id: str) -> Response:
                 look=look,
                 flags=_flags(found),
                 landing=landing_of(task),
+                news=undo.news(task),
                 unmerged=unmerged_files(task),
             )
         )

@@ -36,6 +36,14 @@ OBJECTIONS = {
         "Files outside the policy’s globs would land.",
         "Ask the agent to put them back, or land them all the same.",
     ),
+    GateKind.CONFLICT_MARKERS: (
+        "A conflict is not resolved.",
+        "Resolve it in the worktree, or ask the agent to.",
+    ),
+    GateKind.VERIFY: (
+        "A check did not pass on what would land.",
+        "Its output is in the timeline.",
+    ),
     GateKind.SECRETS: (
         "A secret would land.",
         "Ask the agent to take it out. What was ever pushed must be replaced, not only removed.",
@@ -47,6 +55,8 @@ def install(app: Flask) -> None:
     app.add_url_rule("/ui/tasks/<id>/merge", "merge_page", merge_page)
     app.add_url_rule("/ui/tasks/<id>/merge", "merge_form", merge, methods=["POST"])
     app.add_url_rule("/ui/tasks/<id>/cleanup", "cleanup_form", cleanup, methods=["POST"])
+    app.add_url_rule("/ui/tasks/<id>/rebase", "rebase_form", rebase, methods=["POST"])
+    app.add_url_rule("/ui/tasks/<id>/verify", "verify_form", verify, methods=["POST"])
 
 
 @authority(Authority.PAGE)
@@ -78,6 +88,7 @@ def merge_page(id: str) -> str:
         "objections": _objections(seen),
         "in_the_way": [found for found in (seen or {}).get("blocking", []) if found["kind"] == CHECKOUT],
         "ready": _is_ready(seen),
+        "can_ask": task.runner != "shell" and task.runner_session_id is not None,
     }
     if forms.is_upgraded():
         return frame.page("changes/merge_form.html", **values)
@@ -149,6 +160,25 @@ def cleanup(id: str) -> BaseResponse:
     task = tasks.get(id)
     _done(landings.request_work(task, CommandKind.CLEANUP, {"force": forms.field("force", 4) == "1"}))
     return forms.leave(f"/ui/tasks/{task.id}/changes")
+
+
+@forms.action(lambda id: f"resolve:{id}")
+def rebase(id: str) -> BaseResponse:
+    """Bring the work onto its target with conflicts marked, for the agent or for the person's editor."""
+    task = tasks.get(id)
+    wished: dict[str, Any] = {"conflicts": "mark", **_wished(target_branch=forms.field("target_branch", 255))}
+    asked = forms.field("how", 8) == "ask"
+    _done(landings.request_work(task, CommandKind.REBASE, {**wished, **({"ask": True} if asked else {})}))
+    return forms.leave(f"/ui/tasks/{task.id}" if asked else f"/ui/tasks/{task.id}/changes")
+
+
+@forms.action(lambda id: f"verify:{id}")
+def verify(id: str) -> BaseResponse:
+    """Run the checks on what would land, and show the landing again."""
+    task = tasks.get(id)
+    wished = _wished(strategy=forms.field("strategy", 16), target_branch=forms.field("target_branch", 255))
+    _done(landings.request_work(task, CommandKind.VERIFY, {**wished, "again": True}))
+    return forms.leave(f"/ui/tasks/{task.id}/changes?merge")
 
 
 def _wished(**given: str | list[str]) -> dict[str, Any]:

@@ -41,6 +41,7 @@ def rebase(task: Task, command: Command, config: Config) -> dict[str, Any]:
         again="plan" in known,
     )
     crashpoint("rebase.moved")
+    closing.take(task, moved, config)
     marked = plan["conflicts"]
     said = (
         f"Rebased onto {plan['branch']} at {plan['base'][:10]}; the work before it is kept as {plan['kept']}"
@@ -59,7 +60,6 @@ def rebase(task: Task, command: Command, config: Config) -> dict[str, Any]:
         commands.finish(command.id, State.APPLIED, result)  # before the agent may be started again
         if command.body.get("ask") and marked:
             tasks.request_reply(tasks.get(task.id), in_words(plan), None)
-    closing.take(tasks.get(task.id), moved, config)
     return result
 
 
@@ -101,8 +101,8 @@ def in_words(plan: dict[str, Any]) -> str:
     more = f"\n- and {len(found) - NAMED} more" if len(found) > NAMED else ""
     return (
         f"The branch {plan['branch']} has moved on while you worked, and your changes were rebased onto it. These files "
-        f"conflict:\n\n{files}{more}\n\nIn each, the part between <<<<<<< {plan['branch']} and ======= is what the branch "
-        f"has now, and the part up to >>>>>>> {rebasing.TASK_SIDE} is your work. Resolve every conflict so that both "
+        f"conflict:\n\n{files}{more}\n\nIn each, the part below <<<<<<< {plan['branch']} is what the branch has now, the part "
+        f"below ||||||| is what both began with, and the part up to >>>>>>> {rebasing.TASK_SIDE} is your work. Resolve every conflict so that both "
         "intentions are kept, remove the markers, leave all other changes of the branch as they are, and check that the "
         "result still works. A file that one side deleted needs a decision: keep it or delete it."
     )

@@ -24,6 +24,7 @@ IDENTITY = {
     "GIT_COMMITTER_EMAIL": "openruntime@localhost",
 }
 EPOCH = {"GIT_AUTHOR_DATE": "@0 +0000", "GIT_COMMITTER_DATE": "@0 +0000"}
+_BASE = re.compile(r"^\|{7} [0-9a-f]+$", re.MULTILINE)
 _HUNK = re.compile(r"^<<<<<<< .*?^>>>>>>> [^\n]*\n?", re.MULTILINE | re.DOTALL)
 
 
@@ -111,7 +112,10 @@ def merge(git_dir: Path, ours: str, theirs: str) -> Merged:
 
 def _named(hunk: str, ours: str, theirs: str) -> str:
     """The sides of a conflict called by what they are to a person, not by ids of commits nobody has seen."""
-    return hunk.replace(f"<<<<<<< {ours}", "<<<<<<< target").replace(f">>>>>>> {theirs}", ">>>>>>> this task")
+    named = hunk.replace(f"<<<<<<< {ours}", "<<<<<<< target").replace(
+        f">>>>>>> {theirs}", ">>>>>>> this task"
+    )
+    return _BASE.sub("||||||| base", named)
 
 
 def _kinds(fields: list[bytes]) -> dict[bytes, str]:
