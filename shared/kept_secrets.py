@@ -38,9 +38,10 @@ def values() -> Mapping[str, str]:
     """The values by name, of those that this process's key opens."""
     global _opened
     rows = [(name, bytes(closed)) for name, closed in raw().execute("SELECT name, sealed FROM secret")]
-    if rows != _opened[0]:
-        _opened = (rows, _unsealed(rows))
-    return _opened[1]
+    known = _opened
+    if rows != known[0] or len(known[1]) < len(rows):  # a key that was missing may be there now
+        known = _opened = (rows, _unsealed(rows))
+    return known[1]
 
 
 def last_read() -> Mapping[str, str]:

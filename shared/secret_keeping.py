@@ -7,7 +7,7 @@ from collections.abc import Iterable
 from shared import audit, fleet, kept_secrets, workspaces
 from shared.audit import Act
 from shared.clock import now
-from shared.errors import BadRequest, Conflict, NotFound
+from shared.errors import BadRequest, ConfigError, Conflict, NotFound
 from shared.secret_forms import check_secret
 from shared.store.database import transaction
 from shared.store.models import Secret, Task
@@ -18,11 +18,17 @@ MOST_BYTES = 256 << 10
 
 
 def keep(name: str, value: str) -> Secret:
-    """Keep a value under a name, in place of an earlier one. Raises BadRequest, Conflict."""
+    """Keep a value under a name, in place of an earlier one.
+
+    Raises BadRequest for an unusable value, Conflict beyond the bounds or without a usable key.
+    """
     size = len(check_secret(name, value))
     if "\0" in value:
         raise BadRequest("A secret with a NUL character cannot stand in an environment.")
-    sealed = kept_secrets.sealed(value)
+    try:
+        sealed = kept_secrets.sealed(value)
+    except ConfigError as error:
+        raise Conflict(str(error)) from error
     with transaction():
         others = {known: text for known, text in kept_secrets.values().items() if known != name}
         if len(others) >= MOST_SECRETS:

@@ -13,6 +13,7 @@ from dataclasses import dataclass
 import re2
 
 from shared import secret_forms, secret_rules
+from shared.secret_forms import check_secret
 
 _NOT_BLOCKING = ("json-web-token", "anthropic-key", "slack-token")
 #: By the word that a finding names.
@@ -52,7 +53,7 @@ class Scanner:
         self._forms = {
             form: name
             for name, value in known.items()
-            for form in secret_forms.of(frozenset((value.encode(),)))
+            for form in secret_forms.of(frozenset((check_secret(name, value),)))
         }
         self._longest_first = sorted(self._forms, key=len, reverse=True)
         heads = (re2.escape(form[:_HEAD_BYTES]) for form in self._forms)

@@ -29,6 +29,7 @@ from workers import beneath
 #: The agents' work is theirs and their people's; sealed secrets and git objects hold no value as it is.
 UNTOUCHED = ("worktrees", "repositories")
 SQLITE = b"SQLite format 3\0"
+SQLITES_OWN = ("-wal", "-shm", "-journal")  # beside a database, and of no use to anybody else
 AUDIT = "audit_entry"
 WINDOW_BYTES = 4 << 20
 #: How long the write-ahead log may stay in use by somebody who reads.
@@ -60,10 +61,11 @@ def scrub(config: Config, value: str, *, dry_run: bool = False) -> Report:
     report = Report()
     _scrub_store(masker, report, dry_run)
     for root, name in _files(config):
-        if _is_sqlite(root, name):
-            _scrub_copy(root / name, name, masker, report, dry_run)
-        elif places := _scrub_file(root, name, masker, dry_run):
-            report.files[masker.redact(name)] += places
+        with suppress(FileNotFoundError):  # an attempt that was cleaned up meanwhile
+            if _is_sqlite(root, name):
+                _scrub_copy(root / name, name, masker, report, dry_run)
+            elif places := _scrub_file(root, name, masker, dry_run):
+                report.files[masker.redact(name)] += places
     report.left = sorted(islice(_still_in_work(config, masker), MOST_NAMED))
     return report
 
@@ -160,17 +162,17 @@ def _drop_old_pages(connection: sqlite3.Connection) -> None:
 
 
 def _files(config: Config) -> Iterator[tuple[Path, str]]:
-    """(folder, name below it) of all that may hold text, but the store, its log and the agents' work."""
+    """(folder, name below it) of all that may hold text, but the store, the broker's ids and the agents' work."""
     store = config.database
-    own = {store.with_name(store.name + end) for end in ("", "-wal", "-shm")}
-    passed = {*own, config.secrets_key_file, config.token_file}
+    passed = {store, config.broker_file, config.secrets_key_file, config.token_file}
     if store.parent != config.data:
         yield from ((store.parent, path.name) for path in store.parent.glob(f"{store.name}.*.backup"))
     for folder, folders, names in os.walk(config.data):
         if Path(folder) == config.data:
             folders[:] = [name for name in folders if name not in UNTOUCHED]
         for path in (Path(folder, name) for name in sorted(names)):
-            if path not in passed and path.is_file() and not path.is_symlink():
+            is_plain = path.is_file() and not path.is_symlink() and not path.name.endswith(SQLITES_OWN)
+            if is_plain and path not in passed:
                 yield config.data, os.path.relpath(path, config.data)
 
 

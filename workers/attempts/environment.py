@@ -7,7 +7,7 @@ from collections.abc import Mapping, Sequence
 
 from shared.policy import Policy
 from shared.redaction import MIN_SECRET_BYTES
-from workers.attempts.granting import ALLOWED, matches
+from workers.attempts.granting import ALLOWED, matches, owned
 
 FALLBACK_PATH = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"
 
@@ -22,7 +22,7 @@ def build(
     task_id: str,
     attempt_id: str,
 ) -> tuple[dict[str, str], dict[str, str]]:
-    """(the agent's environment, the values in it that must be redacted) from the worker's `own` environment."""
+    """(the agent's environment, its runner's keys, which must be redacted) from the worker's `own` environment."""
     chosen = {name: value for name, value in own.items() if matches(name, ALLOWED) or matches(name, passes)}
     path = chosen.get("PATH", FALLBACK_PATH)
     environment = {
@@ -37,8 +37,11 @@ def build(
         **additions,
     }
     keys = {name: value for name, value in chosen.items() if name.endswith(("_API_KEY", "_TOKEN", "_SECRET"))}
-    maskable = {name: value for name, value in keys.items() if len(value.encode()) >= MIN_SECRET_BYTES}
-    return environment, {**maskable, **granted}
+    return environment, {
+        owned(name): value
+        for name, value in keys.items()
+        if len(value.encode("utf-8", "surrogateescape")) >= MIN_SECRET_BYTES
+    }
 
 
 def hints(policy: Policy) -> dict[str, str]:

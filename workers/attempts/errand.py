@@ -73,7 +73,7 @@ def _launch(errand: Errand, directory: Path, task: Task, config: Config) -> proc
     if policy.contained and not tier.works and policy.enforcement == "required":
         raise NotReady(f"The policy requires containment, and this host has none. {tier.detail}")
     granted = granting.resolve(secret_keeping.granted_names(task), config.environment)
-    env, secrets = environment.build(
+    env, keys = environment.build(
         config.environment,
         policy=policy,
         passes=(),
@@ -106,7 +106,7 @@ def _launch(errand: Errand, directory: Path, task: Task, config: Config) -> proc
         cwd=str(errand.cwd),
         close_input_after_first=True,
         wall_seconds=errand.seconds,
-        secrets={**granting.to_mask(config.environment, granted), **secrets},
+        secrets={**granting.to_mask(config.environment, granted), **keys},
         redact_rules=not policy.allow_secrets,
         confinement=confined,
         network=reached.launch,

@@ -49,13 +49,18 @@ def resolve(names: Iterable[str], own: Mapping[str, str]) -> dict[str, str]:
 
 
 def to_mask(own: Mapping[str, str], granted: Mapping[str, str]) -> dict[str, str]:
-    """Every value that may stand nowhere: kept, granted, or a credential of the worker's."""
+    """Every value that may stand nowhere, by what it is called: kept, granted, or a credential of the worker's."""
     credentials = {
-        name: value
+        owned(name): value
         for name, value in own.items()
-        if name.endswith(CREDENTIALS) and CREDENTIAL_BYTES <= len(value.encode()) <= MAX_SECRET_BYTES
+        if name.endswith(CREDENTIALS) and CREDENTIAL_BYTES <= _size(value) <= MAX_SECRET_BYTES
     }
-    return {**credentials, **kept_secrets.values(), **granted}
+    return {**credentials, **{owned(name): value for name, value in granted.items()}, **kept_secrets.values()}
+
+
+def owned(name: str) -> str:
+    """What a worker's variable is called: a kept secret may have its name and another value."""
+    return f"the worker's {name}"
 
 
 def masked_of(task: Task, config: Config) -> dict[str, str]:
@@ -72,5 +77,9 @@ def redactor(task: Task, config: Config) -> Redactor:
 
 
 def _grantable(name: str, value: str) -> bool:
-    size = len(value.encode("utf-8", "surrogateescape"))
-    return not matches(name, [*NEVER, *ALLOWED]) and MIN_SECRET_BYTES <= size <= MAX_SECRET_BYTES
+    fits = MIN_SECRET_BYTES <= _size(value) <= MAX_SECRET_BYTES
+    return fits and not matches(name, [*NEVER, *ALLOWED])
+
+
+def _size(value: str) -> int:
+    return len(value.encode("utf-8", "surrogateescape"))

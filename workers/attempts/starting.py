@@ -131,7 +131,7 @@ def _plan(task: Task, attempt: Attempt, place: Place, config: Config) -> Plan:
     if program is None:
         raise NotReady(f"{runner.label} is not installed here: {runner.install}")
     granted = granting.resolve(secret_keeping.granted_names(task), config.environment)
-    env, secrets = environment.build(
+    env, keys = environment.build(
         config.environment,
         policy=policy,
         passes=start.passes,
@@ -174,7 +174,7 @@ def _plan(task: Task, attempt: Attempt, place: Place, config: Config) -> Plan:
         pty=start.pty,
         wall_seconds=_wall_seconds(task, policy),
         ladder=start.ladder,
-        secrets={**granting.to_mask(config.environment, granted), **secrets},
+        secrets={**granting.to_mask(config.environment, granted), **keys},
         redact_rules=not policy.allow_secrets,
         requests=start.requests,
         detect_input=start.detect_input,

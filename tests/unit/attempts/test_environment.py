@@ -43,13 +43,12 @@ def test_only_the_allow_list_and_the_hints_reach_an_agent() -> None:
 def test_a_runner_gets_its_own_variables_and_their_keys_are_redacted() -> None:
     environment, secrets = built(passes=("ANTHROPIC_*",))
     assert environment["ANTHROPIC_API_KEY"] == "sk-ant-key"
-    assert secrets["ANTHROPIC_API_KEY"] == "sk-ant-key"
+    assert secrets == {"the worker's ANTHROPIC_API_KEY": "sk-ant-key"}
 
 
-def test_what_is_granted_is_passed_and_redacted() -> None:
-    environment, secrets = built(granted={"GRANTED": "value-granted"})
-    assert environment["GRANTED"] == "value-granted"
-    assert secrets == {"GRANTED": "value-granted"}
+def test_what_is_granted_is_passed_over_what_the_worker_has() -> None:
+    environment, _ = built(granted={"GRANTED": "value-granted", "ANTHROPIC_API_KEY": "kept"})
+    assert (environment["GRANTED"], environment["ANTHROPIC_API_KEY"]) == ("value-granted", "kept")
 
 
 def test_the_hints_are_those_of_the_reference_system() -> None:

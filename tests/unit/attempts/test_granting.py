@@ -50,5 +50,10 @@ def test_a_worker_tells_names_only_of_what_it_could_grant() -> None:
 
 
 def test_everything_kept_or_granted_and_the_workers_credentials_are_masked() -> None:
-    masked = granting.to_mask(OWN, {"GRANTED": "from-the-worker"})
-    assert masked == {**KEPT, "GRANTED": "from-the-worker", "OTHER_API_KEY": "0123456789abcdef"}
+    masked = granting.to_mask({**OWN, "KEPT_TOKEN": "\udcff0123456789abcdef"}, {"BOTH": "from-the-worker"})
+    assert masked == {
+        **KEPT,
+        "the worker's BOTH": "from-the-worker",
+        "the worker's OTHER_API_KEY": "0123456789abcdef",
+        "the worker's KEPT_TOKEN": "\udcff0123456789abcdef",
+    }

@@ -10,7 +10,7 @@ import pytest
 
 from shared import fleet, kept_secrets, masking, secret_keeping, tasks, timeline, workspaces
 from shared.config import Config, from_env
-from shared.errors import BadRequest, ConfigError, Conflict, NotFound, NotReady
+from shared.errors import BadRequest, Conflict, NotFound, NotReady
 from shared.events import Draft, Kind
 from shared.store.database import raw, transaction
 from shared.store.models import AuditEntry, Secret
@@ -73,7 +73,7 @@ def test_with_another_key_a_secret_is_listed_and_not_opened(config: Config, tmp_
 
 def test_an_unusable_key_file_is_said_so(config: Config) -> None:
     config.secrets_key_file.write_text("no key\n")
-    with pytest.raises(ConfigError, match="key of the secrets"):
+    with pytest.raises(Conflict, match="key of the secrets"):
         secret_keeping.keep("TOKEN", VALUE)
 
 
