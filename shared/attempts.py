@@ -97,7 +97,7 @@ def owned(attempt: Attempt) -> Any:
 def release(attempt: Attempt, reason: str) -> bool:
     """Give back an attempt whose agent never started; after the third claim it fails, after a stop it is stopped."""
     with transaction():
-        if _stop_of(attempt) is not None:
+        if stop_of(attempt) is not None:
             return stopped_before_start(attempt)
         if attempt.claims >= CLAIMS:
             return start_failed(attempt, reason)
@@ -141,7 +141,7 @@ def commit_start(
 ) -> bool:
     """Record the shim before its agent may start; False when the claim is lost or a stop came first."""
     with transaction():
-        if _stop_of(attempt) is not None:
+        if stop_of(attempt) is not None:
             return False
         values = {"identity": dict(identity), "runner_session_id": session_id or attempt.runner_session_id}
         if not Attempt.update(**values).where(owned(attempt)).execute():
@@ -152,7 +152,8 @@ def commit_start(
         return True
 
 
-def _stop_of(attempt: Attempt) -> Command | None:
+def stop_of(attempt: Attempt) -> Command | None:
+    """The stop that somebody asked for and that is not applied yet."""
     return Command.get_or_none(
         Command.attempt == attempt.id, Command.kind == CommandKind.STOP, Command.finished_at.is_null()
     )
@@ -341,7 +342,7 @@ def needs_trust(attempt: Attempt) -> None:
 
 def stopped_before_start(attempt: Attempt) -> bool:
     """End an attempt that a stop reached before its agent started."""
-    command = _stop_of(attempt)
+    command = stop_of(attempt)
     reason = command.body.get("reason", StopReason.USER) if command else StopReason.USER
     stopped = {"category": Category.ATTEMPT_STOPPED, "attempt_id": attempt.id, "reason": reason}
     draft = Draft(Kind.LIFECYCLE, "Stopped before it started", stopped)

@@ -50,6 +50,7 @@ class Category(StrEnum):
     POLICY = "policy"
     GAP = "gap"
     CHECK = "check"
+    SET_UP = "set-up"
 
 
 @dataclass(frozen=True, slots=True)

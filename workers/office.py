@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import logging
 import threading
+from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
+from typing import TypeVar
 
 from broker.wakeup import Wakeup
 from shared import attempts, commands, tasks
@@ -15,11 +17,12 @@ from shared.errors import Refused
 from shared.store.database import close, transaction
 from shared.store.models import Attempt, Command, Task
 from workers import work
-from workers.attempts import closing, starting
+from workers.attempts import closing, setting_up, starting
 from workers.attempts.supervision import Supervision
 from workers.attempts.watch import Watch
 
 log = logging.getLogger(__name__)
+Row = TypeVar("Row", Attempt, Command)
 
 
 class Office:
@@ -41,7 +44,10 @@ class Office:
             if attempt is None:
                 return
             crashpoint("start.claimed")
-            self._start(attempt)
+            if setting_up.is_long(Task.get_by_id(attempt.task_id), self.config):
+                self._aside_from_messages(self._start, attempt)
+            else:
+                self._start(attempt)
 
     def _claim(self) -> Attempt | None:
         """Claimed and in hand in one step for `cares_for`, or the janitor would give it back in between."""
@@ -92,9 +98,7 @@ class Office:
                 return
             self._in_hand.add(command.id)
         if work.is_long(command):
-            threading.Thread(
-                target=self._carry_out_aside, args=(command,), name="long work", daemon=True
-            ).start()
+            self._aside_from_messages(self._carry_out, command)
         else:
             self._carry_out(command)
 
@@ -104,11 +108,14 @@ class Office:
         finally:
             self._in_hand.discard(command.id)
 
-    def _carry_out_aside(self, command: Command) -> None:
-        try:
-            self._carry_out(command)
-        finally:
-            close()
+    def _aside_from_messages(self, act: Callable[[Row], None], row: Row) -> None:
+        def run() -> None:
+            try:
+                act(row)
+            finally:
+                close()
+
+        threading.Thread(target=run, name="long work", daemon=True).start()
 
     def attach(self, attempt: Attempt) -> None:
         """Watch an attempt that was started before: live, or ended with output not yet stored."""

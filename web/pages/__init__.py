@@ -33,6 +33,7 @@ from web.pages import (
     trust,
     undo,
     words,
+    workspace_setup,
     workspaces,
 )
 
@@ -51,6 +52,7 @@ def install(app: Flask) -> None:
         steering,
         repositories,
         workspaces,
+        workspace_setup,
         runners,
         sessions,
         transcripts,

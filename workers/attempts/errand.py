@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import time
 from collections import deque
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Mapping, Sequence
+from contextlib import closing, suppress
+from dataclasses import dataclass, field
 from pathlib import Path
 
 from shared import secret_keeping, tasks
@@ -22,7 +23,10 @@ SHORTEST_SECONDS, LONGEST_SECONDS = 0.02, 0.25
 
 @dataclass(frozen=True)
 class Errand:
-    """`id` names it and its processes. It sees `folder`, which it may write, and reads `objects` of git."""
+    """`id` names it and its processes. It sees `folder`, which it may write, and reads `objects` of git.
+
+    `git_mount` is as in `Bounds`; `variables` stand in its environment.
+    """
 
     id: str
     command: str
@@ -30,6 +34,8 @@ class Errand:
     cwd: Path
     objects: Sequence[Path]
     seconds: float
+    git_mount: tuple[Path, Path] | None = None
+    variables: Mapping[str, str] = field(default_factory=dict)
 
 
 @dataclass(frozen=True)
@@ -43,8 +49,16 @@ class Done:
     millis: int
 
 
-def run(errand: Errand, directory: Path, task: Task, config: Config) -> Done:
+def run(
+    errand: Errand,
+    directory: Path,
+    task: Task,
+    config: Config,
+    is_over: Callable[[], bool] | None = None,
+) -> Done:
     """Run the command to its end, or go on waiting for one that another worker started; `directory` keeps its log.
+
+    It is ended early once `is_over` says so.
 
     Raises NotReady where the task's policy requires a containment that this host has not, SandboxFailed or AgentLost
     when it could not be started.
@@ -52,6 +66,8 @@ def run(errand: Errand, directory: Path, task: Task, config: Config) -> Done:
     process.start(directory, _launch(errand, directory, task, config), lambda identity: True)
     rest = SHORTEST_SECONDS
     while (state := process.state(directory)) in ("starting", "alive"):
+        if is_over is not None and is_over():
+            _end(directory)
         time.sleep(rest)
         rest = min(LONGEST_SECONDS, rest * 1.5)
     exit = process.read_exit(directory)
@@ -67,6 +83,11 @@ def run(errand: Errand, directory: Path, task: Task, config: Config) -> Done:
     )
 
 
+def _end(directory: Path) -> None:
+    with suppress(AgentLost), closing(process.attach(directory)) as control:  # gone meanwhile is as good
+        control.request("stop", id="end", why=StopReason.USER)
+
+
 def _launch(errand: Errand, directory: Path, task: Task, config: Config) -> process.Launch:
     policy = tasks.policy_of(task)
     tier = sandbox.tier(config.containment)
@@ -77,7 +98,7 @@ def _launch(errand: Errand, directory: Path, task: Task, config: Config) -> proc
         config.environment,
         policy=policy,
         passes=(),
-        additions={},
+        additions=errand.variables,
         granted=granted,
         task_id=task.id,
         attempt_id=errand.id,
@@ -92,6 +113,7 @@ def _launch(errand: Errand, directory: Path, task: Task, config: Config) -> proc
             cwd=errand.cwd,
             home=Path(env["HOME"]),
             objects_read_only=errand.objects,
+            git_mount=errand.git_mount,
             read_only=[Path(path).expanduser() for path in policy.home_paths],
             hidden=[config.data, config.database.parent, config.secrets_key_file],
             network=reached.network,

@@ -18,6 +18,7 @@ from shared import (
     secret_keeping,
     tasks,
     trust,
+    worktree_setup,
 )
 from shared.config import Config
 from shared.crashpoints import crashpoint
@@ -26,7 +27,17 @@ from shared.events import Category, Draft, Kind
 from shared.policy import Policy
 from shared.store.models import Attempt, Task
 from workers import disk
-from workers.attempts import configured, environment, granting, homes, process, programs, reach, sandbox
+from workers.attempts import (
+    configured,
+    environment,
+    granting,
+    homes,
+    process,
+    programs,
+    reach,
+    sandbox,
+    setting_up,
+)
 from workers.attempts.place import Place, prepare
 from workers.attempts.sandbox.limits import of as limits_of
 from workers.attempts.watch import Watch
@@ -62,6 +73,9 @@ def start(attempt: Attempt, config: Config) -> Watch | None:
         disk.refuse_full(config)
         place = prepare(task, attempt, config)
         crashpoint("start.placed")
+        if not setting_up.set_up(Task.get_by_id(task.number), attempt, place, config):
+            attempts.stopped_before_start(attempts.reload(attempt))
+            return None
         if configured.found(Task.get_by_id(task.number), config):
             attempts.needs_trust(attempt)
             return None
@@ -135,7 +149,7 @@ def _plan(task: Task, attempt: Attempt, place: Place, config: Config) -> Plan:
         config.environment,
         policy=policy,
         passes=start.passes,
-        additions=start.environment,
+        additions={**start.environment, **(worktree_setup.variables(task) if place.worktree else {})},
         granted=granted,
         task_id=task.id,
         attempt_id=attempt.id,

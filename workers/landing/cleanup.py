@@ -9,7 +9,7 @@ from shared.config import Config
 from shared.crashpoints import crashpoint
 from shared.errors import Conflict, UnmergedWork
 from shared.store.models import Capture, Command, Task
-from workers.attempts import closing
+from workers.attempts import closing, setting_up
 from workers.attempts.place import attempt_directories, worktree_of
 from workers.landing import site
 from workers.repository import removal
@@ -35,6 +35,7 @@ def remove(task: Task, *, force: bool, config: Config) -> dict[str, Any]:
                 "The task's changes are not merged; merge them, or force the cleanup. They stay under a recovery ref.",
                 files=len(row.files),
             )
+        setting_up.tear_down(task, worktree, config)
         ref = removal.remove(worktree, keep=row.head_oid if row is not None else None)
         crashpoint("cleanup.removed")
     closing.forget(attempt_directories(task, config))

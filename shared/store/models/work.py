@@ -31,6 +31,7 @@ class Task(Table):
     base_commit = peewee.TextField(null=True)
     worktree = JSONText(null=True)
     worktree_path = peewee.TextField(null=True)
+    port_base = peewee.IntegerField(null=True)
     execution_workspace = peewee.TextField(null=True)
     runner_session_id = peewee.TextField(null=True)
     diff_stat = peewee.TextField(null=True)

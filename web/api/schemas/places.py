@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Annotated
+from typing import Annotated, Literal
 
 from pydantic import BaseModel, Field
 
@@ -40,7 +40,18 @@ class Defaults(Body):
     verify_mode: CheckMode | None = None
     verify_seconds: CheckSeconds | None = None
     checks: Checks | None = None
-    setup: Command | None = None
+    setup: Command | None = Field(None, description="Runs once in each new worktree, before its first agent.")
+    teardown: Command | None = Field(None, description="Runs before a worktree is removed.")
+    setup_seconds: CheckSeconds | None = None
+    setup_mode: Literal["required", "advisory"] | None = Field(
+        None, description="What a failing set-up means: required (default) refuses the start."
+    )
+    setup_from_repository: bool | None = Field(
+        None, description="Take both commands from `.openruntime.toml` of the base commit."
+    )
+    worktree_include: bool | None = Field(
+        None, description="Copy the ignored files that `.worktreeinclude` names; true unless said otherwise."
+    )
     env: Annotated[list[Variable], Field(max_length=100)] | None = None
     home_paths: Lines | None = None
     network_hosts: Hosts | None = None
