@@ -5,13 +5,15 @@ from __future__ import annotations
 import fcntl
 import json
 import os
+import sqlite3
 from collections import Counter, defaultdict
 from collections.abc import Iterator
-from contextlib import suppress
+from contextlib import closing, suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+from shared.audit_chain import heads_file, verify
 from tests.chaos.world import DIRT, FILES, World
 from tests.waiting import wait_until
 
@@ -44,6 +46,7 @@ def check(world: World) -> Facts:
         *_output(world),
         *_acknowledged(world, facts),
         *_commands(world),
+        *_audit(world),
         *_repository(world, facts),
         *_left(world),
     ]
@@ -204,6 +207,21 @@ def _commands(world: World) -> Iterator[str]:
         " AND t.worktree_merged_at IS NULL"
     )
     yield from (f"task {row['id']} has landed and does not say so" for row in world.query(sql))
+
+
+def _audit(world: World) -> Iterator[str]:
+    """The log is whole, its heads agree, and every start that stands in the store was decided by somebody."""
+    data = world.installation.data
+    with closing(sqlite3.connect(data / "openruntime.sqlite3")) as store:
+        found = verify(store, heads_file(data))
+    if not found.stands:
+        yield f"audit log: entry {found.first_bad}: {found.problem}"
+    decided = {
+        row["object_id"] for row in world.query("SELECT object_id FROM audit_entry WHERE kind = 'start'")
+    }
+    for row in world.query("SELECT id FROM attempt"):
+        if row["id"] not in decided:
+            yield f"attempt {row['id']} was started, and the audit log does not say by whom"
 
 
 def _repository(world: World, facts: Facts) -> Iterator[str]:

@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import signal
+import sqlite3
 import subprocess
 import sys
 from collections.abc import Callable
+from contextlib import closing
 from pathlib import Path
 
 import pytest
@@ -118,3 +120,15 @@ def test_a_right_worker_comes_through_the_same(world: World, person: Person, sce
     scenario(world, person, None)
     world.settle()
     oracle.check(world)
+
+
+def test_an_audit_log_that_lost_an_entry_is_caught(world: World, person: Person) -> None:
+    world.worker()
+    person.until_ended(person.run("recorded", 2))
+    world.settle()
+    oracle.check(world)
+    with closing(sqlite3.connect(world.installation.data / "openruntime.sqlite3")) as store, store:
+        store.execute("DROP TRIGGER audit_entry_stays")
+        store.execute("DELETE FROM audit_entry WHERE kind = 'start'")
+    with pytest.raises(oracle.Violated, match="audit log: entry .* is missing(.|\n)*does not say by whom"):
+        oracle.check(world)

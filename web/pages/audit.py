@@ -19,7 +19,7 @@ from shared.store.database import raw
 from shared.store.models import Task
 from web.api import audit as api
 from web.api.schemas.audit import AuditList
-from web.pages import frame
+from web.pages import frame, words
 from web.security import Authority, authority
 from web.services import services
 
@@ -73,7 +73,7 @@ class Shown:
 
 def _text(value: Any) -> str:
     if isinstance(value, str):
-        return value
+        return words.short_path(value)
     if isinstance(value, bool):
         return "yes" if value else "no"
     return audit_export.compact(value)
