@@ -130,5 +130,5 @@ def test_an_audit_log_that_lost_an_entry_is_caught(world: World, person: Person)
     with closing(sqlite3.connect(world.installation.data / "openruntime.sqlite3")) as store, store:
         store.execute("DROP TRIGGER audit_entry_stays")
         store.execute("DELETE FROM audit_entry WHERE kind = 'start'")
-    with pytest.raises(oracle.Violated, match="audit log: entry .* is missing(.|\n)*does not say by whom"):
+    with pytest.raises(oracle.Violated, match=r"audit log: entry .* is missing(.|\n)*does not say by whom"):
         oracle.check(world)
