@@ -17,6 +17,7 @@ from collections.abc import Iterator
 from contextlib import closing, suppress
 from dataclasses import asdict, dataclass
 from pathlib import Path
+from typing import Literal
 
 from shared import audit, audit_chain, tasks
 from shared.audit import Act, Actor
@@ -57,8 +58,10 @@ def write(config: Config, target: Path) -> Manifest:
             copy = Path(folder, STORE)
             schema = _copy_store(config.database, copy)
             manifest = Manifest(FORMAT, VERSION, schema, now().isoformat())
-            mode = "w:gz" if target.suffix in (".gz", ".tgz") else "w"
-            with open(draft, "wb", opener=private) as file, tarfile.open(fileobj=file, mode=mode) as archive:  # type: ignore[call-overload]
+            with (
+                open(draft, "wb", opener=private) as file,
+                tarfile.open(fileobj=file, mode=mode_of(target)) as archive,
+            ):
                 _add_text(archive, MANIFEST, json.dumps(asdict(manifest)))
                 archive.add(copy, STORE)
                 _add_repositories(archive, config.repositories)
@@ -70,6 +73,11 @@ def write(config: Config, target: Path) -> Manifest:
     finally:
         draft.unlink(missing_ok=True)
     return manifest
+
+
+def mode_of(archive: Path) -> Literal["w", "w:gz"]:
+    """How an archive of this name is written: compressed where it ends in `.gz` or `.tgz`."""
+    return "w:gz" if archive.suffix in (".gz", ".tgz") else "w"
 
 
 def restore(config: Config, source: Path) -> tuple[Manifest, Path]:

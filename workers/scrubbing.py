@@ -24,7 +24,7 @@ from shared.redaction import MASK, Redactor
 from shared.store import open_store
 from shared.store.database import raw, transaction
 from shared.store.models import json_text
-from workers import beneath
+from workers import beneath, scrubbed_archive
 
 #: The agents' work is theirs and their people's; sealed secrets and git objects hold no value as it is.
 UNTOUCHED = ("worktrees", "repositories")
@@ -48,8 +48,8 @@ class Report:
     left: list[str] = field(default_factory=list)
 
 
-def scrub(config: Config, value: str, *, dry_run: bool = False) -> Report:
-    """Mask the value, in all its forms, wherever openRuntime stored it; with `dry_run` only count.
+def scrub(config: Config, value: str, *, dry_run: bool = False, archives: Iterable[Path] = ()) -> Report:
+    """Mask the value, in all its forms, wherever openRuntime stored it, and in backup archives; with `dry_run` only count.
 
     Raises BadRequest for a value too short to be told from text, NotReady without a store, Unavailable when somebody
     kept reading and the old pages could not be dropped: the values are masked then, and the next scrub drops them.
@@ -66,6 +66,8 @@ def scrub(config: Config, value: str, *, dry_run: bool = False) -> Report:
                 _scrub_copy(root / name, name, masker, report, dry_run)
             elif places := _scrub_file(root, name, masker, dry_run):
                 report.files[masker.redact(name)] += places
+    for archive in archives:
+        _scrub_archive(archive, masker, report, dry_run)
     report.left = sorted(islice(_still_in_work(config, masker), MOST_NAMED))
     return report
 
@@ -83,8 +85,8 @@ def _scrub_store(masker: Redactor, report: Report, dry_run: bool) -> None:
         _drop_old_pages(connection)
 
 
-def _scrub_copy(path: Path, name: str, masker: Redactor, report: Report, dry_run: bool) -> None:
-    """A backup of a store, whatever its version: in place, with nothing of the old pages left."""
+def _scrub_copy(path: Path, name: str, masker: Redactor, report: Report, dry_run: bool) -> bool:
+    """A backup of a store, whatever its version: in place, nothing of the old pages left; whether it held the value."""
     with closing(sqlite3.connect(path, timeout=BUSY_SECONDS, isolation_level=None)) as copy:
         copy.execute("BEGIN" if dry_run else "BEGIN IMMEDIATE")
         counted, spoken = _masked_rows(copy, masker, dry_run=dry_run)
@@ -96,6 +98,14 @@ def _scrub_copy(path: Path, name: str, masker: Redactor, report: Report, dry_run
             _drop_old_pages(copy)
     for table, rows in counted.items():
         report.rows[f"{name}: {table}"] += rows
+    return bool(counted)
+
+
+def _scrub_archive(archive: Path, masker: Redactor, report: Report, dry_run: bool) -> None:
+    def mask(copy: Path) -> bool:
+        return _scrub_copy(copy, str(archive), masker, report, dry_run) and not dry_run
+
+    scrubbed_archive.rewrite(archive, mask)
 
 
 def _masked_rows(

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
 import click
 
 from openruntime.cli import output
@@ -13,9 +15,16 @@ from shared.errors import BadRequest
 
 @click.command(cls=Command)
 @click.option("--dry-run", is_flag=True, help="Only count; change nothing.")
+@click.option(
+    "--backup",
+    "archives",
+    multiple=True,
+    type=click.Path(exists=True, dir_okay=False, path_type=Path),
+    help="Also in this file of `openruntime backup`.",
+)
 @click.argument("name", required=False)
 @click.pass_obj
-def scrub(invocation: Invocation, name: str | None, dry_run: bool) -> None:
+def scrub(invocation: Invocation, name: str | None, dry_run: bool, archives: tuple[Path, ...]) -> None:
     """Mask a value in the store, its backups, logs and agent homes, in all its forms.
 
     The value of the kept secret NAME; without NAME it is asked for without echo, or read from a pipe. Works with or
@@ -25,7 +34,7 @@ def scrub(invocation: Invocation, name: str | None, dry_run: bool) -> None:
 
     value = _kept(invocation, name) if name else read_value("Value to scrub")
     with output.progress("Scrubbing"):
-        report = scrubbing.scrub(invocation.config, value, dry_run=dry_run)
+        report = scrubbing.scrub(invocation.config, value, dry_run=dry_run, archives=archives)
     found = {"rows": dict(report.rows), "files": dict(report.files), "left": report.left, "dry_run": dry_run}
     if invocation.as_json:
         output.as_json(found)

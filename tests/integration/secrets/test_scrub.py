@@ -6,16 +6,17 @@ import base64
 import os
 import shutil
 import sqlite3
+import tarfile
 from collections.abc import Iterator
 from contextlib import closing
 from pathlib import Path
 
 import pytest
 
-from shared import approvals, audit, audit_chain, doorbell, landings, tasks, timeline
+from shared import approvals, audit, audit_chain, backups, doorbell, landings, tasks, timeline
 from shared.approvals import Question
 from shared.config import Config, from_env
-from shared.errors import BadRequest, NotReady
+from shared.errors import BackupUnusable, BadRequest, NotReady
 from shared.events import Draft, Kind
 from shared.landings import CaptureRecord
 from shared.store.database import close, open_store, raw, transaction
@@ -150,6 +151,37 @@ def test_it_works_beside_others_who_read_and_write(config: Config, attempt: str)
         scrubbing.scrub(config, VALUE)
         assert other.execute("SELECT count(*) FROM event WHERE message LIKE '%hunter2%'").fetchone() == (0,)
     assert holding(config) == set()
+
+
+@pytest.mark.parametrize("name", ["backup.tar", "backup.tar.gz"])
+def test_a_backup_archive_is_scrubbed_and_still_restores(
+    config: Config, attempt: str, tmp_path: Path, name: str
+) -> None:
+    archive = tmp_path / name
+    (config.repositories / "task").mkdir(parents=True)
+    (config.repositories / "task/HEAD").write_text("ref: refs/heads/main\n")
+    backups.write(config, archive)
+    report = scrubbing.scrub(config, VALUE, archives=[archive])
+    assert report.rows[f"{archive}: task"] == 1
+    with tarfile.open(archive) as opened:
+        content = {member.name: opened.extractfile(member) for member in opened if member.isreg()}
+        read = {name: file.read() for name, file in content.items() if file is not None}
+    assert not [name for name, data in read.items() if b"hunter2" in data]
+    assert read["repositories/task/HEAD"] == b"ref: refs/heads/main\n"
+    assert archive.stat().st_mode & 0o777 == 0o600
+    elsewhere = from_env({}, data=tmp_path / "restored")
+    close()
+    backups.restore(elsewhere, archive)
+    open_store(elsewhere)
+    assert Task.get().title == "Use [redacted]"
+
+
+def test_what_is_no_backup_is_refused_and_left_as_it_is(config: Config, attempt: str, tmp_path: Path) -> None:
+    other = tmp_path / "notes.tar"
+    other.write_text(VALUE)
+    with pytest.raises(BackupUnusable, match="cannot be scrubbed"):
+        scrubbing.scrub(config, VALUE, archives=[other])
+    assert other.read_text() == VALUE
 
 
 def test_worktrees_are_looked_through_and_left_alone(config: Config, attempt: str, tmp_path: Path) -> None:
