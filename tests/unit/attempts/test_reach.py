@@ -66,10 +66,10 @@ def test_a_hosted_agent_reaches_its_model_wherever_that_is(config: Config) -> No
 
 
 def test_ports_of_this_host_need_their_mode_and_ours_never_open(config: Config) -> None:
-    listed = ("pypi.org", "localhost:5432", "127.0.0.1:8765", "localhost:6380")
+    listed = ("packages.example", "localhost:5432", "127.0.0.1:8765", "localhost:6380")
     found = reach.of(hosts(LOCALHOST, *listed), BUBBLEWRAP, config)
     assert found.launch is not None
-    assert found.launch["listed"] == [("pypi.org", None), ("localhost", 5432)]
+    assert found.launch["listed"] == [("packages.example", None), ("localhost", 5432)]
     assert found.launch["forwards"] == [("localhost", 5432)]
     assert found.launch["ours"] == [6380, 8765]
     assert found.line is not None
@@ -77,7 +77,7 @@ def test_ports_of_this_host_need_their_mode_and_ours_never_open(config: Config) 
     shut = reach.of(hosts(Policy(), *listed), BUBBLEWRAP, config)
     assert shut.launch is not None
     assert shut.launch["forwards"] == []
-    assert shut.launch["listed"] == [("pypi.org", None)]
+    assert shut.launch["listed"] == [("packages.example", None)]
 
 
 def test_the_proxy_steps_aside_for_a_forwarded_port_and_junk_opens_nothing(config: Config) -> None:
@@ -96,7 +96,7 @@ def test_what_cannot_be_had_is_said(config: Config, monkeypatch: pytest.MonkeyPa
     monkeypatch.setattr(proxying, "problem", lambda: "no way in.")
     agent = reach.of(Policy(), BUBBLEWRAP, config, hosted=True, model_urls=["https://a"])
     assert (agent.network, agent.line and agent.line[0]) == ("shared", "advisory")
-    shell = reach.of(hosts(Policy(), "pypi.org"), BUBBLEWRAP, config)
+    shell = reach.of(hosts(Policy(), "packages.example"), BUBBLEWRAP, config)
     assert (shell.network, shell.launch) == ("own", None)
     assert "no way in." in str(shell.line)
 
