@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import os
 import time
 from collections.abc import Mapping
@@ -20,6 +21,7 @@ from workers.rounds import Rounds
 from workers.sessions import lines
 from workers.sessions.pages import Book, Place
 
+log = logging.getLogger(__name__)
 #: Somebody waits for the page: a slow disk is given up.
 SECONDS = 10.0
 
@@ -55,6 +57,9 @@ class Transcripts(Rounds):
             return {"problem": f"The transcript cannot be read: {said}."}
         except lines.Interrupted:
             return {"problem": "The transcript could not be read in time; try again."}
+        except Exception:  # or it would be read again for ever
+            log.exception("reading %s failed", asked.path)
+            return {"problem": "The transcript could not be read; the worker's log says why."}
 
 
 def read(

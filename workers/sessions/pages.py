@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import dataclasses
 import os
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from typing import Any, NamedTuple
 
+from shared import masking
 from shared.clock import rfc3339
 from shared.events import Category, Draft, Kind
 from workers.attempts.narration import Narrator
@@ -14,9 +16,9 @@ from workers.attempts.reading import pieces_of
 from workers.runners.observations import Observation, Replied
 from workers.sessions import lines, text
 
-#: Of a file this much is looked through for one page; of its end, less, but more than the longest line that is read.
+#: Of a file this much is looked through for one page; of its end a little, then more than the longest line that is read.
 SCAN_BYTES = 32 * 1024 * 1024
-END_BYTES = 8 * 1024 * 1024
+END_BYTES = (1024 * 1024, 8 * 1024 * 1024)
 #: A page is full once it has this many characters.
 PAGE_CHARACTERS = 512 * 1024
 
@@ -75,7 +77,7 @@ class Page:
 
 
 class Book:
-    """One transcript: `file` is its descriptor, `store` says what a line of it means, `mask` takes secrets out of one."""
+    """One transcript: `file` is its descriptor, `store` says what a line of it means, `mask` takes secrets out of a text."""
 
     def __init__(
         self, file: int, path: str, store: Any, mask: Callable[[str], str], stopping: Callable[[], bool]
@@ -106,13 +108,20 @@ class Book:
     def page_before(self, end: Place | None, limit: int) -> Page:
         """The last `limit` entries before `end`, or of the file, or as many as fit."""
         stop = end or Place(self._size)
-        start = max(0, stop.offset - END_BYTES)
+        few, many = (max(0, stop.offset - size) for size in END_BYTES)
+        page = self._last(few, stop, limit)
+        if few and len(page.entries) < limit:
+            page = self._last(many, stop, limit)
+        return dataclasses.replace(page, following=end)
+
+    def _last(self, start: int, stop: Place, limit: int) -> Page:
+        """The last `limit` entries before `stop` of those from `start` on."""
         until = stop.offset + (SCAN_BYTES if stop.entry else 0)
         found: list[Entry] = []
         characters, dropped = 0, False
         for entries, _ in self._lines(start, until, tail=False):
             for entry in entries:
-                if end is not None and entry.place >= end:
+                if entry.place >= stop:
                     break
                 found.append(entry)
                 characters += entry.size
@@ -120,7 +129,7 @@ class Book:
                     characters -= found.pop(0).size
                     dropped = True
         first = found[0].place if found else Place(start)
-        return Page(found, end, first if start or dropped else None, self._size)
+        return Page(found, None, first if start or dropped else None, self._size)
 
     def _lines(self, start: int, until: int, *, tail: bool) -> Iterator[tuple[list[Entry], int]]:
         """(entries, where the line ends) of each line; with `tail` also of one that begins before `start`."""
@@ -136,9 +145,13 @@ class Book:
             start = end
 
     def _entries(self, start: int, line: bytes) -> list[Entry]:
-        item = lines.parsed(self._mask(line.decode("utf-8", "replace")).encode("utf-8", "replace"))
+        item = lines.parsed(line)
         if item is None:
             return []
+        try:
+            item = masking.throughout(item, self._mask)
+        except RecursionError:
+            return [self._gap(start, len(line))]
         at = rfc3339(text.instant(item.get("timestamp")))
         drafts = (draft for seen in self._store.told(item, self._path) for draft in self._worded(seen))
         return [Entry(Place(start, number), at, draft) for number, draft in enumerate(drafts)]

@@ -178,7 +178,7 @@ def test_a_page_of_long_texts_ends_early_and_the_next_goes_on_within_the_line(ho
 def test_a_line_that_is_too_long_is_said_to_be_left_out(home: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(lines, "LINE_BYTES", 600_000)
     monkeypatch.setattr(pages, "SCAN_BYTES", 700_000)
-    monkeypatch.setattr(pages, "END_BYTES", 650_000)
+    monkeypatch.setattr(pages, "END_BYTES", (1_000, 650_000))
     path = claude(
         home, claude_line("user", "a"), claude_line("user", "x" * 2_000_000), claude_line("user", "b")
     )
@@ -208,6 +208,7 @@ def test_nothing_in_a_file_can_stop_the_reading(home: Path) -> None:
         claude_line("user", "first"),
         b"\xff\xfe\n",
         b"[" * 50_000 + b"\n",
+        b'{"type": "user", "message": ' + b"[" * 900 + b"]" * 900 + b"}\n",
         b"[1]\n",
         b'{"type": "user", "message": {"content": "\\ud800 half"}, "timestamp": 7}\n',
         claude_line("assistant", [None, 7, {"type": "tool_use"}, {"type": "text", "text": 7}]),
