@@ -92,11 +92,26 @@ def test_six_agents_at_once_are_each_counted_for_itself(claude: Site) -> None:
     scenarios.six_at_once(claude, "$CWD/mine.txt")
 
 
-# What goes wrong outside
+# What goes wrong outside: a program waits long before it tries again, so all of them wait together
+
+OUTSIDE: dict[str, dict[str, Any]] = {
+    "500": {"status": 500, "error": "the model fell over"},
+    "400": {"status": 400, "error": "the model cannot read this"},
+    "429": {"status": 429, "error": "slow down"},
+    "haste": {"status": 429, "error": "slow down", "times": 2, "say": "At last."},
+    "cut": {"say": "This will be cut off in the middle of its way.", "cut": True, "times": 1},
+    "refusal": {"refuse": "I will not do that."},
+    "401": {"status": 401, "error": "invalid x-api-key"},
+}
 
 
-def test_two_refusals_for_haste_are_waited_out(claude: Site) -> None:
-    task_id = claude.start({"status": 429, "error": "slow down", "times": 2, "say": "At last."})
+@pytest.fixture(scope="module")
+def outside(claude: Site) -> dict[str, str]:
+    return {name: claude.start(turn) for name, turn in OUTSIDE.items()}
+
+
+def test_two_refusals_for_haste_are_waited_out(claude: Site, outside: dict[str, str]) -> None:
+    task_id = outside["haste"]
     task = claude.ended(task_id, "completed")
     assert claude.said(task_id) == ["At last."]
     assert any("429" in event["message"] for event in claude.events(task_id)), "the retries are seen"
@@ -105,36 +120,35 @@ def test_two_refusals_for_haste_are_waited_out(claude: Site) -> None:
 
 
 @pytest.mark.parametrize(
-    ("turn", "reason", "outcome"),
+    ("name", "reason", "outcome"),
     [
-        ({"status": 500, "error": "the model fell over"}, "500", "outage"),
-        ({"status": 400, "error": "the model cannot read this"}, "the model cannot read this", "failed"),
-        ({"status": 429, "error": "slow down"}, "429", "outage"),
+        ("500", "500", "outage"),
+        ("400", "the model cannot read this", "failed"),
+        ("429", "429", "outage"),
     ],
-    ids=["500", "400", "429"],
 )
 def test_a_model_that_fails_for_ever_fails_the_task_with_the_reason(
-    claude: Site, turn: dict[str, Any], reason: str, outcome: str
+    claude: Site, outside: dict[str, str], name: str, reason: str, outcome: str
 ) -> None:
-    scenarios.fails_for_ever(claude, turn, reason, outcome)
+    scenarios.failed(claude, outside[name], reason, outcome)
 
 
-def test_a_cut_stream_is_asked_for_again(claude: Site) -> None:
-    task_id = claude.start({"say": "This will be cut off in the middle of its way.", "cut": True, "times": 1})
+def test_a_cut_stream_is_asked_for_again(claude: Site, outside: dict[str, str]) -> None:
+    task_id = outside["cut"]
     claude.ended(task_id, "completed")
     assert claude.said(task_id)[-1] == "This will be cut off in the middle of its way."
     assert_counted(claude, task_id)
 
 
-def test_a_model_that_refuses_is_seen_to_refuse(claude: Site) -> None:
-    task_id = claude.start({"refuse": "I will not do that."})
+def test_a_model_that_refuses_is_seen_to_refuse(claude: Site, outside: dict[str, str]) -> None:
+    task_id = outside["refusal"]
     claude.ended(task_id)
     assert "I will not do that." in "\n".join(event["message"] for event in claude.events(task_id))
     assert_counted(claude, task_id)
 
 
-def test_a_refused_key_is_a_missing_login_that_says_what_to_do(claude: Site) -> None:
-    task_id = claude.start({"status": 401, "error": "invalid x-api-key"})
+def test_a_refused_key_is_a_missing_login_that_says_what_to_do(claude: Site, outside: dict[str, str]) -> None:
+    task_id = outside["401"]
     task = claude.ended(task_id, "failed")
     assert "claude" in (task["current_attempt"]["blocked_reason"] or "").lower()
     assert task["current_attempt"]["outcome"] == "login-missing"

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from typing import Any
 
 import pytest
@@ -12,6 +12,7 @@ from tests.agents.model_server import closed_port
 from tests.agents.site import ASK, Site, assert_counted, site
 
 pytestmark = [pytest.mark.agents, pytest.mark.sandbox]
+MODES = ("live", "oneshot")
 
 
 # kill -9
@@ -85,11 +86,32 @@ def test_six_agents_at_once_are_each_counted_for_itself(either: Site) -> None:
     scenarios.six_at_once(either, "mine.txt", reasoning=1)
 
 
-# What goes wrong outside
+# What goes wrong outside: a program waits before it tries again, so all of them wait together
+
+OUTSIDE: dict[str, dict[str, Any]] = {
+    "500": {"status": 500, "error": "the model fell over"},
+    "400": {"status": 400, "error": "the model cannot read this"},
+    "429": {"status": 429, "error": "slow down"},
+    "cut": {"say": "This will be cut off in the middle.", "cut": True},
+    "twice": {"status": 500, "error": "a moment", "times": 2, "say": "At last."},
+    "cut once": {"say": "This will be cut off in the middle.", "cut": True, "times": 1},
+    "401": {"status": 401, "error": "invalid key"},
+}
 
 
-def test_two_failures_are_waited_out(either: Site) -> None:
-    task_id = either.start({"status": 500, "error": "a moment", "times": 2, "say": "At last."})
+@pytest.fixture(scope="module")
+def outside(codex: Site) -> dict[tuple[str, str], str]:
+    """Tasks by mode and by what goes wrong."""
+    return {(mode, name): codex.start(turn, mode=mode) for mode in MODES for name, turn in OUTSIDE.items()}
+
+
+@pytest.fixture
+def gone_wrong(either: Site, outside: dict[tuple[str, str], str]) -> Callable[[str], str]:
+    return lambda name: outside[either.options["mode"], name]
+
+
+def test_two_failures_are_waited_out(either: Site, gone_wrong: Callable[[str], str]) -> None:
+    task_id = gone_wrong("twice")
     task = either.ended(task_id, "completed")
     assert either.said(task_id) == ["At last."]
     assert task["current_attempt"]["blocked_reason"] is None
@@ -97,37 +119,35 @@ def test_two_failures_are_waited_out(either: Site) -> None:
 
 
 @pytest.mark.parametrize(
-    ("turn", "reason", "outcome"),
+    ("name", "reason", "outcome"),
     [
-        ({"status": 500, "error": "the model fell over"}, "high demand", "outage"),
-        ({"status": 400, "error": "the model cannot read this"}, "the model cannot read this", "failed"),
-        ({"status": 429, "error": "slow down"}, "429", "outage"),
-        ({"say": "This will be cut off in the middle.", "cut": True}, "stream", "outage"),
+        ("500", "high demand", "outage"),
+        ("400", "the model cannot read this", "failed"),
+        ("429", "429", "outage"),
+        ("cut", "stream", "outage"),
     ],
-    ids=["500", "400", "429", "cut"],
 )
 def test_a_model_that_fails_for_ever_fails_the_task_with_the_reason(
-    either: Site, turn: dict[str, Any], reason: str, outcome: str
+    either: Site, gone_wrong: Callable[[str], str], name: str, reason: str, outcome: str
 ) -> None:
-    scenarios.fails_for_ever(either, turn, reason, outcome)
+    scenarios.failed(either, gone_wrong(name), reason, outcome)
 
 
-def test_a_cut_stream_is_asked_for_again(either: Site) -> None:
-    task_id = either.start({"say": "This will be cut off in the middle.", "cut": True, "times": 1})
+def test_a_cut_stream_is_asked_for_again(either: Site, gone_wrong: Callable[[str], str]) -> None:
+    task_id = gone_wrong("cut once")
     either.ended(task_id, "completed")
     assert either.said(task_id)[-1] == "This will be cut off in the middle."
     assert_counted(either, task_id)
 
 
-def test_a_refused_key_is_a_missing_login_that_says_what_to_do(either: Site) -> None:
-    task_id = either.start({"status": 401, "error": "invalid key"})
+def test_a_refused_key_is_a_missing_login_that_says_what_to_do(
+    either: Site, gone_wrong: Callable[[str], str]
+) -> None:
+    task_id = gone_wrong("401")
     task = either.ended(task_id, "failed")
     assert "codex login" in (task["current_attempt"]["blocked_reason"] or "")
     assert task["current_attempt"]["outcome"] == "login-missing"
     assert_counted(either, task_id)
-
-
-MODES = ("live", "oneshot")
 
 
 def both(made: Site) -> dict[str, str]:

@@ -33,9 +33,8 @@ def six_at_once(site: Site, path: str, **more: int) -> None:
     assert len({site.task(task_id)["runner_session_id"] for task_id in tasks}) == 6
 
 
-def fails_for_ever(site: Site, turn: dict[str, Any], reason: str, outcome: str) -> None:
+def failed(site: Site, task_id: str, reason: str, outcome: str) -> None:
     """A model that goes on failing fails the task, with the reason and nothing left running."""
-    task_id = site.start(turn)
     task = site.ended(task_id, "failed")
     assert reason in (task["current_attempt"]["summary"] or "")
     assert task["current_attempt"]["outcome"] == outcome
