@@ -50,10 +50,21 @@ class Installation:
             **self.settings,
         }
 
+    def start(self, workers: int) -> None:
+        """Start web and workers side by side, and wait until all of them are there."""
+        (self.data / "instance.json").unlink(missing_ok=True)
+        self.web = self._spawn("web")
+        self.workers += [self._spawn("worker") for _ in range(workers)]
+        self._await_web()
+        self._await_workers()
+
     def start_web(self) -> None:
         """Start the web process and wait until it answers."""
         (self.data / "instance.json").unlink(missing_ok=True)
         self.web = self._spawn("web")
+        self._await_web()
+
+    def _await_web(self) -> None:
         wait_until(
             lambda: (self.data / "instance.json").exists(), 15, what="the web process to publish itself"
         )
@@ -64,13 +75,16 @@ class Installation:
         worker = self._spawn("worker")
         self.workers.append(worker)
         if self.web is not None:
-            count = sum(process.poll() is None for process in self.workers)
-            wait_until(
-                lambda: len(self.get("/health").body.get("workers", [])) >= count,
-                15,
-                what="the worker to register",
-            )
+            self._await_workers()
         return worker
+
+    def _await_workers(self) -> None:
+        count = sum(process.poll() is None for process in self.workers)
+        wait_until(
+            lambda: len(self.get("/health").body.get("workers", [])) >= count,
+            15,
+            what="the workers to register",
+        )
 
     def _spawn(self, kind: str) -> subprocess.Popen[bytes]:
         self.data.mkdir(mode=0o700, parents=True, exist_ok=True)
@@ -190,16 +204,14 @@ class Installation:
         process.wait(10)
 
     def close(self) -> None:
-        """Stop every agent, then the processes, by the signals a person would use."""
+        """Stop every agent and all processes, by the signals a person would use."""
         for process in self.workers:
             if process.poll() is None:
                 process.send_signal(signal.SIGINT)
-        for process in self.workers:
+        if self.web is not None and self.web.poll() is None:
+            self.web.terminate()
+        for process in (*self.workers, *filter(None, [self.web])):
             ended(process)
-        if self.web is not None:
-            if self.web.poll() is None:
-                self.web.terminate()
-            ended(self.web)
 
 
 def ended(process: subprocess.Popen[bytes]) -> None:
@@ -219,9 +231,7 @@ def installed(
     home.mkdir(parents=True, exist_ok=True)
     installation = Installation(folder / "data", home, broker, settings)
     try:
-        installation.start_web()
-        for _ in range(workers):
-            installation.start_worker()
+        installation.start(workers)
         yield installation
     finally:
         installation.close()
