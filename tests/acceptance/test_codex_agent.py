@@ -235,7 +235,7 @@ def test_a_deny_granted_to_an_agent_that_never_asked_holds_from_its_next_turn_on
     codex.reach("unasked")
     rule = {"tool": "Bash", "pattern": "touch*", "action": "deny", "reason": "nothing new"}
     assert codex.installation.post(f"/tasks/{task_id}/rules", rule).status == 200
-    wait_until(lambda: codex.task(task_id)["pending_command"] is None, 15, what="Codex to be told")
+    wait_until(lambda: codex.task(task_id)["pending_command"] is None, 30, what="Codex to be told")
     codex.reply(task_id, goal({"run": "touch no.txt"}, {"say": "I see."}), "queue")
     codex.model.open("unasked")
     codex.ended(task_id, "completed")

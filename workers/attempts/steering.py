@@ -12,7 +12,7 @@ from shared import approvals, commands, masking
 from shared.commands import CommandKind, State
 from shared.crashpoints import crashpoint
 from shared.errors import AgentLost
-from shared.store.models import Command
+from shared.store.models import Approval, Command
 from workers.attempts import process
 from workers.attempts.watch import Watch
 
@@ -152,12 +152,7 @@ def _stop(watch: Watch, command: Command) -> None:
 def _decide(watch: Watch, command: Command) -> None:
     row = approvals.get(command.body["approval"])
     note = masking.revealed(row.note) if row.note else row.note
-    reply = watch.runner.answer(
-        allowed=row.status == "allowed",
-        note=note,
-        updated_input=masking.throughout(row.updated_input, masking.revealed),
-        question=row.input,
-    )
+    reply = _answer_to(watch, row, note)
     if reply is None:
         commands.finish(command.id, State.IGNORED, {"detail": "This runner takes no answers."})
         return
@@ -171,6 +166,19 @@ def _decide(watch: Watch, command: Command) -> None:
             _ask(watch, "resume")
             watch.post(watch.answered, SEEN_SECONDS)
     _settle(watch, command, answer)
+
+
+def _answer_to(watch: Watch, row: Approval, note: str | None) -> dict[str, Any] | None:
+    """An adapter may end the turn with the answer nobody gave in time; else its model could go on before the interrupt."""
+    expire = getattr(watch.runner, "expire", None)
+    if row.status == "expired" and expire is not None:
+        return dict(expire(row.input, note))
+    return watch.runner.answer(
+        allowed=row.status == "allowed",
+        note=note,
+        updated_input=masking.throughout(row.updated_input, masking.revealed),
+        question=row.input,
+    )
 
 
 def _remark(watch: Watch, id: str, text: str) -> None:

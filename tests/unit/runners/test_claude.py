@@ -229,3 +229,8 @@ def test_a_denial_hands_its_reason_to_the_model() -> None:
     reply = claude.answer(allowed=False, note="not here", updated_input=None, question={})
     assert reply is not None
     assert reply["response"]["response"] == {"behavior": "deny", "message": "not here"}
+
+
+def test_what_nobody_decided_in_time_ends_the_turn_with_its_answer() -> None:
+    decision = claude.expire({"command": "touch a"}, "late")["response"]["response"]
+    assert decision == {"behavior": "deny", "message": "late", "interrupt": True}

@@ -280,3 +280,9 @@ def test_rules_granted_for_the_task_make_it_ask_from_the_next_start_or_turn_on()
     assert told["params"] == {"threadId": "t-1", "approvalPolicy": "untrusted"}
     assert codex.set_mode("ask", None) is None
     assert codex.set_mode("live", {"thread": "t-1"}) is None, "nothing switches its questions off"
+
+
+def test_what_nobody_decided_in_time_ends_the_turn_with_its_answer() -> None:
+    assert codex.expire({"command": "touch a"}, "late")["result"] == {"decision": "cancel"}
+    asked = {"questions": [{"id": "c", "question": "Which?"}]}
+    assert codex.expire(asked, "late")["result"] == {"answers": {"c": {"answers": ["late"]}}}

@@ -152,6 +152,15 @@ def answer(
         decision: dict[str, Any] = {"behavior": "allow", "updatedInput": merged}
     else:
         decision = {"behavior": "deny", "message": note or "Denied by the person who supervises this task."}
+    return _decided(decision)
+
+
+def expire(question: Mapping[str, Any], note: str | None) -> dict[str, Any]:
+    """Nobody decided in time: what was asked is denied and the turn ends, in one answer."""
+    return _decided({"behavior": "deny", "message": note or "Nobody answered in time.", "interrupt": True})
+
+
+def _decided(decision: Mapping[str, Any]) -> dict[str, Any]:
     return {
         "type": "control_response",
         "response": {"subtype": "success", "request_id": {"$original": "request_id"}, "response": decision},

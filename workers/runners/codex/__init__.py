@@ -116,3 +116,13 @@ def answer(
     else:
         result = {"decision": "accept" if allowed else "decline"}
     return {"id": {"$original": "id"}, "result": result}
+
+
+def expire(question: Mapping[str, Any], note: str | None) -> dict[str, Any]:
+    """Nobody decided in time: what was asked is declined and the turn ends, in one answer."""
+    if "questions" in question:
+        return {
+            "id": {"$original": "id"},
+            "result": {"answers": requests.answers(question["questions"], {}, note)},
+        }
+    return {"id": {"$original": "id"}, "result": {"decision": "cancel"}}
