@@ -15,21 +15,27 @@ from workers.shim import landlock
 
 SAMPLES, WARM_UP = 60, 3
 PROGRAM = "/bin/true"
+PROXIED = "bubblewrap with a proxy"
+#: What a proxy is told that leads to one host.
+NETWORK = {"port": 3128, "listed": [("example.com", None)], "model": [], "forwards": [], "ours": []}
 ENDS_SECONDS = 20.0
-OVER_MILLISECONDS = 40.0
+OVER_MILLISECONDS, PROXY_MILLISECONDS = 40.0, 20.0
 
 
 def measure() -> list[Row]:
-    """Milliseconds at the median, from the start to the durable exit record; the four in turn."""
-    tiers = ["bubblewrap", *(["landlock"] if landlock.version() else [])]
+    """Milliseconds at the median, from the start to the durable exit record; all in turn."""
+    tiers = ["bubblewrap", PROXIED, *(["landlock"] if landlock.version() else [])]
     with home() as folder:
-        confined = {name: confine(folder / name, name) for name in tiers}
+        confined = {name: confine(folder / name.replace(" ", "-"), name) for name in tiers}
         ways: dict[str, Confined | None] = {"shim alone": None, **confined}
         took: dict[str, list[float]] = {name: [] for name in ("bare", *ways)}
         for number in range(SAMPLES + WARM_UP):
             once = {
                 "bare": bare(),
-                **{name: attempt(folder / f"{name}-{number}", how) for name, how in ways.items()},
+                **{
+                    name: attempt(folder / f"{name.replace(' ', '-')}-{number}", how, name == PROXIED)
+                    for name, how in ways.items()
+                },
             }
             if number >= WARM_UP:
                 for name, milliseconds in once.items():
@@ -42,14 +48,15 @@ def measure() -> list[Row]:
 
 
 def over(name: str, value: float, yardstick: float) -> Row:
-    bar = f"<= yardstick + {OVER_MILLISECONDS:g} ms"
+    allowed = OVER_MILLISECONDS + (PROXY_MILLISECONDS if name == PROXIED else 0)
+    bar = f"<= yardstick + {allowed:g} ms"
     return row(
         f"containment: {name}",
         value,
         "ms",
         yardstick=yardstick,
         bar=bar,
-        ok=value <= yardstick + OVER_MILLISECONDS,
+        ok=value <= yardstick + allowed,
     )
 
 
@@ -57,9 +64,14 @@ def confine(folder: Path, tier: str) -> Confined:
     for name in ("worktree", "scratch"):
         (folder / name).mkdir(parents=True)
     worktree = folder / "worktree"
-    return sandbox.confine(
-        [PROGRAM], Bounds(worktree, worktree, folder.parent, scratch=folder / "scratch"), tier
+    bounds = Bounds(
+        worktree,
+        worktree,
+        folder.parent,
+        scratch=folder / "scratch",
+        network="proxied" if tier == PROXIED else "own",
     )
+    return sandbox.confine([PROGRAM], bounds, "landlock" if tier == "landlock" else "bubblewrap")
 
 
 def bare() -> float:
@@ -68,9 +80,16 @@ def bare() -> float:
     return 1000 * (time.perf_counter() - before)
 
 
-def attempt(directory: Path, confined: Confined | None) -> float:
+def attempt(directory: Path, confined: Confined | None, proxied: bool) -> float:
     before = time.perf_counter()
-    launch = Launch(directory.name, [PROGRAM], {"PATH": "/usr/bin:/bin"}, "/", confinement=confined)
+    launch = Launch(
+        directory.name,
+        [PROGRAM],
+        {"PATH": "/usr/bin:/bin"},
+        "/",
+        confinement=confined,
+        network=NETWORK if proxied else None,
+    )
     process.start(directory, launch, lambda _: True)
     until(lambda: process.state(directory) == "exited", ENDS_SECONDS, every=0.001, what="the exit record")
     took = 1000 * (time.perf_counter() - before)
