@@ -10,21 +10,26 @@ import logging
 import threading
 import time
 from contextlib import suppress
+from datetime import timedelta
 
 from broker.liveness import Owners
-from shared import approvals, attempts, backlog, commands, fleet, landings, limits
+from shared import approvals, archive, attempts, backlog, commands, fleet, landings, limits
+from shared.clock import now
 from shared.commands import CommandKind
+from shared.config import Config
 from shared.crashpoints import crashpoint
 from shared.errors import OpenRuntimeError, Refused
 from shared.store.database import close
 from shared.store.models import Attempt, Command, Task
 from workers.attempts import process
 from workers.attempts.place import worktree_of
+from workers.landing import verification
 from workers.office import Office
-from workers.repository import removal, shadow
+from workers.repository import discovery, removal, retention, shadow
 
 log = logging.getLogger(__name__)
 ROUND_SECONDS = 1.0
+DAY_SECONDS = 86_400
 
 
 class Janitor(threading.Thread):
@@ -36,6 +41,7 @@ class Janitor(threading.Thread):
         self._owners = owners
         self._closing = threading.Event()
         self._beaten_at = 0.0
+        self._let_go_at: float | None = None
 
     def run(self) -> None:
         self._empty_trash()
@@ -74,6 +80,9 @@ class Janitor(threading.Thread):
         approvals.expire_due()
         limits.resume_due()
         commands.ring_again()
+        if self._let_go_at is None or time.monotonic() - self._let_go_at >= DAY_SECONDS:
+            self._let_go_at = time.monotonic()
+            let_go_of_the_old(self._office.config)
 
     def _forget_the_dead(self) -> None:
         """Dead workers leave the list, and the commands they had taken are anybody's again."""
@@ -133,3 +142,16 @@ class Janitor(threading.Thread):
                     self._office.attach(attempt)
         except OpenRuntimeError:
             log.warning("attempt %s cannot be taken over now", attempt.id, exc_info=True)
+
+
+def let_go_of_the_old(config: Config) -> None:
+    """What landings and cleanups kept for a while, and checks whose worker nobody took over from."""
+    since = now() - timedelta(days=archive.KEPT_DAYS)
+    rows = Task.select(Task.id).where(Task.worktree_cleaned_at > since)
+    spare = [row.id for row in rows]
+    for row in Task.select(Task.workspace).where(Task.branch.is_null(False)).distinct():
+        with suppress(OpenRuntimeError):
+            repository = discovery.locate(row.workspace)
+            if repository is not None:
+                retention.prune(repository, older_than_seconds=archive.KEPT_DAYS * DAY_SECONDS, spare=spare)
+    verification.sweep(config, older_than_seconds=DAY_SECONDS)

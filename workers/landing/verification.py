@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import math
 import shutil
+import time
 from collections.abc import Iterable
 from pathlib import Path
 from typing import Any
@@ -16,7 +17,7 @@ from shared.config import Config
 from shared.errors import AgentLost, GitFailed, LandingRefused, NotReady, SandboxFailed
 from shared.landing_gates import GateKind, item
 from shared.store.models import Command, Task
-from workers.attempts import errand
+from workers.attempts import errand, process
 from workers.attempts.errand import Done, Errand
 from workers.landing import site
 from workers.landing.gates import Candidate, Item
@@ -117,6 +118,17 @@ def _run(candidate: Candidate, check: Check, id: str, config: Config) -> None:
         verdict, said = Verdict.ERROR, {"note": str(error)[: checks.NOTE_CHARACTERS]}
     checks.keep(candidate.task, check, candidate.seen.tree_oid, verdict, **said)
     shutil.rmtree(place, ignore_errors=True)
+
+
+def sweep(config: Config, *, older_than_seconds: float) -> None:
+    """Delete checkouts that were left when nobody came back for their check, unless it still runs."""
+    if not config.checks.is_dir():
+        return
+    for place in config.checks.iterdir():
+        if place.name.startswith(".") or time.time() - place.stat().st_mtime < older_than_seconds:
+            continue
+        if process.state(place / "run") not in ("starting", "alive"):
+            shutil.rmtree(place, ignore_errors=True)
 
 
 def judged(done: Done) -> tuple[Verdict, dict[str, Any]]:

@@ -214,7 +214,7 @@ def _back_up(repository: Repository, checkout: Checkout, update: Update, own: Pa
     parents = [*head, merging.commit(own, staged, head, f"{words}: index")]
     backup = merging.commit(own, found.tree, parents, words)
     send(backup, own, repository.common_dir, known=tuple(head))
-    references.update(repository.common_dir, references.backup_ref(update.task_id), backup)
+    references.keep(repository.common_dir, references.backup_ref(update.task_id), backup)
 
 
 def _write_files(

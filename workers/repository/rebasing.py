@@ -79,7 +79,7 @@ def _move_branch(repository: Repository, worktree: Worktree, base: str) -> None:
     ref = f"refs/heads/{worktree.branch}"
     tip = resolve_commit(repository.git_dir, ref)
     if tip not in (None, worktree.base_commit, base) and has(repository.git_dir, str(tip)):
-        references.update(repository.git_dir, f"{references.recovery_ref(worktree.task_id)}-branch", str(tip))
+        references.keep(repository.git_dir, f"{references.recovery_ref(worktree.task_id)}-branch", str(tip))
     registration.repair(repository, worktree)
     references.update(repository.git_dir, references.base_ref(worktree.task_id), base)
     references.update(repository.git_dir, ref, base)

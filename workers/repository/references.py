@@ -95,6 +95,11 @@ def update(git_dir: Path, name: str, new: str, old: str | None = None, *, reason
     git(*words, name, new, *([old] if old is not None else []), git_dir=git_dir)
 
 
+def keep(git_dir: Path, name: str, oid: str) -> None:
+    """Point a ref of ours at what is kept for a while; its reflog says since when."""
+    update(git_dir, name, oid, reason="openruntime: kept")
+
+
 def move(git_dir: Path, name: str, new: str, old: str, *, reason: str) -> None:
     """Move a ref from `old` to `new`, "" being nowhere in both. Raises GitFailed when it stands elsewhere."""
     if new:

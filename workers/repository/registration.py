@@ -117,7 +117,7 @@ def remove_branch(repository: Repository, worktree: Worktree) -> None:
     if f"branch.{worktree.branch}.remote" in repository.settings:
         return
     if tip != worktree.base_commit and has(repository.git_dir, tip):
-        references.update(repository.git_dir, f"{references.recovery_ref(worktree.task_id)}-branch", tip)
+        references.keep(repository.git_dir, f"{references.recovery_ref(worktree.task_id)}-branch", tip)
     if references.delete(repository.git_dir, name, tip):
         for place in ("refs/heads/openruntime", "logs/refs/heads/openruntime"):
             remove_empty(repository.common_dir / place)

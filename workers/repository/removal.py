@@ -55,7 +55,7 @@ def preserve(repository: Repository, worktree: Worktree, commit: str) -> str:
     if worktree.capture_git_directory.is_dir() and has(worktree.capture_git_directory, commit):
         known = (worktree.base_commit,) if has(repository.git_dir, worktree.base_commit) else ()
         send(commit, worktree.capture_git_directory, repository.git_dir, known=known)
-    references.update(repository.git_dir, ref, commit)
+    references.keep(repository.git_dir, ref, commit)
     return ref
 
 

@@ -196,7 +196,7 @@ def test_a_removal_leaves_only_the_recovery_ref(desk) -> None:
     assert ref == f"refs/openruntime/recovery/{TASK}"
     assert desk.sh(f"git show {ref}:w.txt") == "work"
     after = {name for name in listing(desk.folder / ".git") if not name.startswith("objects")}
-    assert (desk.state(), after) == (before[0], before[1] | {ref})
+    assert (desk.state(), after) == (before[0], before[1] | {ref, f"logs/{ref}"})
     assert not made.path.exists()
     assert not made.home.exists()
     assert os.listdir(desk.worktrees) == []
