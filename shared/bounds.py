@@ -12,6 +12,10 @@ from shared.policy_width import widened
 from shared.store.models import Task
 
 
+#: How a workspace has landings checked: where it says so, a task of a minted token has no checks of its own.
+CHECKS = ("verify", "verify_mode", "checks")
+
+
 def require(wanted: Policy, options: Mapping[str, Any], workspace: str) -> None:
     """Raise Forbidden, naming the fields, when a task would get more than its workspace gives by itself."""
     defaults = workspaces.defaults_for(workspace)
@@ -19,6 +23,8 @@ def require(wanted: Policy, options: Mapping[str, Any], workspace: str) -> None:
     wider = widened(wanted, base)
     if set(options.get("env") or ()) - set(defaults.get("env") or ()):
         wider.append("env")
+    if any(defaults.get(name) is not None for name in CHECKS):
+        wider += [name for name in CHECKS if options.get(name) not in (None, defaults.get(name))]
     if wider:
         raise Forbidden(
             f"An API token cannot go beyond the workspace's own policy; this task does in: {', '.join(wider)}.",

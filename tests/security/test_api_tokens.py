@@ -148,6 +148,15 @@ def test_what_the_workspace_gives_a_token_may_use(api: Api, program: Api, config
     assert program.post("/tasks", {**TASK, "env": ["OTHER"]}).status_code == 403
 
 
+def test_a_token_cannot_weaken_the_checks_of_its_workspace(api: Api, program: Api, config: Config) -> None:
+    row = workspaces.register(api.new()["workspace"], config.data)
+    assert program.post("/tasks", {**TASK, "verify": "true"}).status_code == 200
+    workspaces.change(row.id, {"verify": "make test"})
+    for weaker in ({"verify": "true"}, {"verify_mode": "off"}, {"checks": []}):
+        assert program.post("/tasks", {**TASK, **weaker}).status_code == 403, weaker
+    assert program.post("/tasks", {**TASK, "verify": "make test"}).status_code == 200
+
+
 def test_every_field_of_a_policy_is_judged_in_one_direction() -> None:
     narrow = Policy(
         require_approval=True, enforcement="required", agent_home="private", budget_cents=1, max_runtime_minutes=1,
