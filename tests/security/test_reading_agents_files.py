@@ -1,8 +1,10 @@
-"""What an agent swaps, links or plants is not read for it outside its sandbox: in captures, homes and sessions."""
+"""What an agent swaps, links or plants is neither read nor written through for it outside its sandbox."""
 
 from __future__ import annotations
 
 import contextlib
+import os
+import shutil
 import subprocess
 import sys
 from collections.abc import Iterator
@@ -14,7 +16,7 @@ from shared.errors import GitFailed
 from tests.integration.repository.conftest import Desk, shell
 from workers.attempts import homes
 from workers.repository import capture
-from workers.runners import claude
+from workers.runners import claude, codex
 from workers.runners.conformance import context
 from workers.sessions import carry
 
@@ -145,3 +147,38 @@ def test_a_session_is_not_carried_into_a_folder_outside_the_home(tmp_path: Path)
     place.symlink_to(tmp_path / "elsewhere")
     assert not carry.bring(SESSION, "/w", tmp_path / "home")
     assert list((tmp_path / "elsewhere").iterdir()) == []
+
+
+def test_nothing_is_written_through_what_an_attempt_left_in_its_own_home(tmp_path: Path, key: Path) -> None:
+    private = tmp_path / "private"
+    private.mkdir()
+    for name in ("auth.json", "config.toml"):
+        (private / name).symlink_to(key)
+    (tmp_path / ".codex").mkdir()
+    (tmp_path / ".codex/config.toml").write_text("model = 'm'")
+    start = codex.start(context(contained=True))
+    env = {"HOME": str(tmp_path), "OPENAI_API_KEY": "the-api-key"}
+    homes.prepare(start, env, private=private, copies=tmp_path / "copies")
+    assert key.read_text() == SECRET
+    assert "the-api-key" in (private / "auth.json").read_text()
+    assert (private / "auth.json").stat().st_mode & 0o777 == 0o600
+
+
+def test_nothing_is_written_through_what_an_agent_left_in_its_git_directory(desk: Desk, key: Path) -> None:
+    made = desk.create()
+    (made.agent_git_directory / "index").unlink()
+    (made.agent_git_directory / "index").symlink_to(key)
+    shutil.rmtree(made.path)
+    again = desk.create()
+    assert key.read_text() == SECRET
+    assert (again.agent_git_directory / "index").read_bytes()[:4] == b"DIRC"
+
+
+def test_nothing_is_written_through_drafts_an_agent_guessed(desk: Desk, key: Path) -> None:
+    made = desk.create()
+    for name in (f".git.{os.getpid()}.new", ".git.new"):
+        (made.path / name).symlink_to(key)
+    (made.path / ".git").write_text("gitdir: elsewhere")
+    desk.create()
+    assert key.read_text() == SECRET
+    assert (made.path / ".git").read_text() == f"gitdir: {made.admin_directory}\n"

@@ -151,10 +151,17 @@ def _private(home: Home, env: Mapping[str, str], folder: Path) -> Prepared:
     shared = _shared(home, env)
     for name in home.settings:
         if (shared / name).is_file():
-            shutil.copy2(shared / name, folder / name)
+            _renew(folder / name, (shared / name).read_bytes())
     if home.key_file:
         name, variable = home.key_file
-        path = folder / name
-        path.touch(mode=0o600)
-        path.write_text(json.dumps({variable: key}))
+        _renew(folder / name, json.dumps({variable: key}).encode())
     return Prepared(((folder, folder),), (), ((home.variable, str(folder)),))
+
+
+def _renew(path: Path, content: bytes) -> None:
+    """Write a file anew in a home that the task's earlier attempts wrote: what they put there is not written through."""
+    if path.is_dir() and not path.is_symlink():
+        shutil.rmtree(path)
+    path.unlink(missing_ok=True)
+    path.touch(mode=0o600)
+    path.write_bytes(content)

@@ -9,6 +9,7 @@ from contextlib import contextmanager
 from pathlib import Path
 
 from shared.errors import Conflict, GitFailed, LandingRefused
+from workers import beneath
 from workers.repository import directory
 from workers.repository.discovery import Repository, resolve_commit
 from workers.repository.git import git
@@ -18,6 +19,7 @@ from workers.repository.worktree import Worktree
 
 MAX_REF_BYTES = 1024
 MAX_REFS_BYTES = 64 << 20
+MAX_ALTERNATES_BYTES = 1 << 20
 _REF = re.compile(r"refs/heads/[^\s\x00-\x20\x7f~^:?*\[\\]{1,240}")
 _OID = re.compile(r"[0-9a-f]{40}|[0-9a-f]{64}")
 
@@ -79,11 +81,10 @@ def _head(private: Path) -> str | None:
 
 
 def _text(private: Path, name: str, limit: int = MAX_REF_BYTES) -> str:
-    place = private / name
-    if os.path.realpath(place) != os.path.join(os.path.realpath(private), name) or not place.is_file():
+    try:
+        return os.fsdecode(beneath.read(private, name, limit)).strip()
+    except OSError:
         return ""
-    with place.open("rb") as opened:
-        return os.fsdecode(opened.read(limit)).strip()
 
 
 def _packed(private: Path, name: str) -> str:
@@ -96,7 +97,11 @@ def _packed(private: Path, name: str) -> str:
 
 def _refuse_detours(objects: Path, known: tuple[Path, ...]) -> None:
     """Objects must be the agent's own or the user's: raises Conflict for links and for other folders borrowed from."""
-    if (objects / "info/alternates").read_bytes() != directory.alternates_file(known):
+    try:
+        borrowed = beneath.read(objects, "info/alternates", MAX_ALTERNATES_BYTES)
+    except OSError:
+        borrowed = b""
+    if borrowed != directory.alternates_file(known):
         raise Conflict("Its git directory borrows objects from somewhere else.")
     for folder, folders, names in os.walk(objects):
         for name in (*folders, *names):

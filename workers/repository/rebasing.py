@@ -15,7 +15,7 @@ from workers.repository.git import git
 from workers.repository.locks import held
 from workers.repository.snapshot import display
 from workers.repository.transfer import has
-from workers.repository.worktree import Worktree, save
+from workers.repository.worktree import Worktree, copy_over, save
 from workers.repository.worktrees import committed_seconds
 
 CHECKOUT_SECONDS = 600
@@ -95,5 +95,5 @@ def _write_indexes(worktree: Worktree) -> None:
     refresh = ("update-index", "-q", "--refresh")
     git(*refresh, git_dir=own, work_tree=worktree.path, index=index, check=False)
     for place in (worktree.agent_git_directory, worktree.admin_directory):
-        shutil.copy2(index, place / "index")
+        copy_over(index, place / "index")
     index.unlink()

@@ -5,6 +5,8 @@ from __future__ import annotations
 import json
 import os
 import re
+import secrets
+import shutil
 from dataclasses import asdict, dataclass, fields
 from pathlib import Path
 
@@ -81,11 +83,20 @@ def load(repositories: Path, task_id: str) -> tuple[Worktree, bool] | None:
 
 
 def replace_file(path: Path, content: bytes) -> None:
-    """Write a file so that after a crash it holds the old or the new content, never a part."""
+    """Write a file so that after a crash it holds the old or the new content, never a part.
+
+    An agent may write the folder: nothing it put there is written through.
+    """
     path.parent.mkdir(parents=True, exist_ok=True)
-    draft = path.with_name(f"{path.name}.{os.getpid()}.new")
-    with draft.open("wb") as opened:
+    draft = path.with_name(f"{path.name}.{secrets.token_hex(8)}.new")
+    with draft.open("xb") as opened:
         opened.write(content)
         opened.flush()
         os.fsync(opened.fileno())
     os.replace(draft, path)
+
+
+def copy_over(source: Path, target: Path) -> None:
+    """Copy a file of ours with its times to where an agent may have put a link in its place."""
+    target.unlink(missing_ok=True)
+    shutil.copy2(source, target)

@@ -13,7 +13,7 @@ from workers.repository.discovery import Repository, resolve_commit
 from workers.repository.git import git, version
 from workers.repository.locks import held
 from workers.repository.shadow import COPIED, empty_tree, exclude_rules
-from workers.repository.worktree import TASK_ID, Worktree, load, save, slug
+from workers.repository.worktree import TASK_ID, Worktree, copy_over, load, save, slug
 
 CHECKOUT_SECONDS = 600
 MAX_SAME_NAME = 100
@@ -169,7 +169,7 @@ def _build(repository: Repository, worktree: Worktree, content: str, *, fresh: b
     shutil.copy2(index, registration.admin_directory(worktree.path) / "index")
     if not worktree.agent_git_directory.is_dir():
         agent_directory.build(repository, worktree)
-    shutil.copy2(index, worktree.agent_git_directory / "index")
+    copy_over(index, worktree.agent_git_directory / "index")
     worktree.execution_path.mkdir(parents=True, exist_ok=True)
 
 
