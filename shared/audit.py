@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import logging
 import sqlite3
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Iterator, Mapping
 from contextvars import ContextVar
 from dataclasses import dataclass
 from datetime import datetime
@@ -151,7 +151,8 @@ def _survives_a_power_cut() -> bool:
 
 def _clean(value: Any) -> Any:
     if isinstance(value, str):
-        text = masking.masked(redact(str(value)))
+        #: A secret that this cuts apart lies beyond the second cut.
+        text = masking.masked(redact(str(value[: 4 * TEXT_CHARACTERS])))
         return text if len(text) <= TEXT_CHARACTERS else text[:TEXT_CHARACTERS] + "…"
     if isinstance(value, Mapping):
         return {str(name): _clean(item) for name, item in value.items()}
@@ -193,21 +194,6 @@ def _note(head: Head) -> None:
     except OSError:
         #: The entry itself is committed; a later head covers it.
         log.warning("the head of the audit log could not be noted in %s", _heads, exc_info=True)
-
-
-def scrub(holds: Callable[[str], bool]) -> int:
-    """Take away the words of every entry whose detail (JSON) `holds` says yes to; returns how many there were.
-
-    Their hashes stay, so the chain still stands, and one more entry says which were scrubbed.
-    """
-    with transaction():
-        rows = raw().execute("SELECT seq, detail FROM audit_entry WHERE detail IS NOT NULL ORDER BY seq")
-        found = [seq for seq, detail in rows if holds(detail)]
-        for seq in found:
-            raw().execute("UPDATE audit_entry SET detail = NULL WHERE seq = ?", (seq,))
-        if found:
-            record(SCRUB, "audit", entries=found)
-    return len(found)
 
 
 @dataclass(frozen=True)

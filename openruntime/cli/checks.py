@@ -14,7 +14,7 @@ from enum import StrEnum
 from pathlib import Path
 
 from openruntime.cli.context import Invocation
-from shared.errors import OpenRuntimeError, Unavailable
+from shared.errors import NotFound, OpenRuntimeError, Unavailable
 
 PROBE_SECONDS = 10
 #: SQLite before this can corrupt a WAL database when a checkpoint meets a write (sqlite.org/wal.html#walresetbug).
@@ -187,7 +187,13 @@ def audit(invocation: Invocation) -> Iterator[Check]:
 
     if not invocation.config.database.exists():
         return
-    found = verdict(invocation.config)
+    try:
+        found = verdict(invocation.config)
+    except NotFound as error:
+        yield Check(
+            "audit", Level.WARN, str(error), "The next start of the server brings the store up to date."
+        )
+        return
     if found.stands:
         yield Check("audit", Level.OK, f"the audit log is whole, {found.entries} entries")
     else:
