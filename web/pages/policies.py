@@ -31,6 +31,7 @@ Choices = dict[str, tuple[str, str]]
 
 
 def install(app: Flask) -> None:
+    app.jinja_env.filters["policy_hash"] = lambda task: tasks.policy_of(task).digest()
     app.add_url_rule("/ui/presets", "preset_choices", choose)
     app.add_url_rule("/ui/tasks/<id>/policy/change", "change_policy", change, methods=["POST"])
     app.add_url_rule("/ui/tasks/<id>/policy/keep", "keep_preset", keep, methods=["POST"])

@@ -53,7 +53,8 @@ def stop(id: str) -> BaseResponse:
 @forms.action(_of_task)
 def approve(id: str) -> BaseResponse:
     """Open the start gate and start."""
-    task = tasks.approve(tasks.get(id), forms.field("note", NOTE) or None)
+    seen = forms.field("policy_hash", 64) or None
+    task = tasks.approve(tasks.get(id), forms.field("note", NOTE) or None, seen)
     effects.left_queue(effects.request_start(task, resume=adoption.is_adopted(task)))
     return _shown(task)
 

@@ -101,3 +101,14 @@ def test_a_workspace_begins_with_a_preset_of_its_own(visitor: Visitor, shop: Wor
     assert visitor.send(path, {"preset": "careful", "back": "/ui/workspaces"}).status_code == 303
     assert workspaces.get(shop.id).defaults["preset"] == "careful"
     assert visitor.send(path, {"preset": "nothing", "back": "/ui/workspaces"}).status_code == 422
+
+
+def test_an_approval_from_a_page_is_for_the_policy_it_shows(visitor: Visitor, api: Api) -> None:
+    task = api.new(preset="auto-review")
+    assert api.post(f"/tasks/{task['id']}/start").status_code == 412
+    for path in ("/ui/inbox", f"/ui/tasks/{task['id']}"):
+        assert f'name="policy_hash" value="{task["policy_hash"]}"' in visitor.get(path).text
+    approve = f"/ui/tasks/{task['id']}/approve"
+    assert visitor.send(approve, {"policy_hash": "0" * 64}).status_code == 409
+    assert visitor.send(approve, {"policy_hash": task["policy_hash"]}).status_code == 303
+    assert api.get(f"/tasks/{task['id']}").json["attempts"]
