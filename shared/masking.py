@@ -9,11 +9,11 @@ from __future__ import annotations
 import functools
 import logging
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from typing import Any
 
 from shared import kept_secrets
-from shared.redaction import Redactor
+from shared.redaction import MIN_SECRET_BYTES, Redactor
 
 PLACE = re.compile(r"\[secret ([A-Za-z_][A-Za-z0-9_]*)\]")
 
@@ -27,9 +27,8 @@ def masked(text: str) -> str:
 def hidden(text: str) -> str:
     """A person's words as they are stored: each kept value as its place, a place they wrote themselves spelled apart."""
     said = PLACE.sub(r"[secret-\1]", text) if "[secret " in text else text
-    for name, value in sorted(kept_secrets.values().items(), key=lambda item: -len(item[1])):
-        said = said.replace(value, f"[secret {name}]")
-    return said
+    pattern, names = _words(tuple(kept_secrets.values().items()))
+    return pattern.sub(lambda found: f"[secret {names[found[0]]}]", said) if names else said
 
 
 def revealed(text: str) -> str:
@@ -86,6 +85,18 @@ class Formatter(logging.Formatter):
 #: What moves a terminal's cursor or begins a new line, each as its code.
 _BREAKS = {code: f"\\x{code:02x}" for code in (*range(9), *range(10, 32), *range(127, 160))}
 _BREAKS |= {0x2028: "\\u2028", 0x2029: "\\u2029"}
+
+
+@functools.lru_cache(maxsize=2)
+def _words(known: tuple[tuple[str, str], ...]) -> tuple[re.Pattern[str], Mapping[str, str]]:
+    """The values as people paste them, with their names: also without the space around, and as a form ends its lines."""
+    names: dict[str, str] = {}
+    for name, value in known:
+        for form in (value, value.strip()):
+            if len(form.encode()) >= MIN_SECRET_BYTES:
+                names |= {form: name, form.replace("\n", "\r\n"): name}
+    longest_first = sorted(names, key=len, reverse=True)
+    return re.compile("|".join(map(re.escape, longest_first))), names
 
 
 @functools.lru_cache(maxsize=2)

@@ -7,7 +7,7 @@ from typing import Any
 from flask import Flask, g, request
 from werkzeug.wrappers import Response as BaseResponse
 
-from shared import grants, tasks
+from shared import grants, secret_keeping, tasks
 from shared.commands import CommandKind
 from shared.store.models import Attempt, Task
 from web import effects
@@ -71,6 +71,7 @@ def policy(id: str) -> str:
             rules=task_details.rules(task),
             standing=policies.standing(task),
             granted=told(grants.of(task.number)),
+            given=secret_keeping.granted_names(task),
             ruled=told(tasks.policy_of(task).tool_rules, "task rule"),
             trial=g.get("trial"),
             draft=g.get("rule_draft", {}),

@@ -51,6 +51,8 @@ def test_the_composer_grants_a_task_by_name(visitor: Visitor, worker: PlayedWork
     fields = {"goal": "true", "runner": "shell", "env": "TOKEN, OTHER", "key": "k1", "preset": "default"}
     visitor.send("/ui/compose", fields)
     assert Task.get().options["env"] == ["TOKEN", "OTHER"]
+    page = visitor.get(f"/ui/tasks/{Task.get().id}/policy").text
+    assert "Granted by name: <code>TOKEN</code>, <code>OTHER</code>." in page
 
 
 def test_a_form_with_a_kept_value_in_it_stores_its_place(visitor: Visitor) -> None:

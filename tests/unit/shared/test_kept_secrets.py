@@ -130,6 +130,13 @@ def test_a_persons_words_keep_the_place_of_a_secret_and_are_revealed_for_the_age
     assert masking.revealed("[secret LONG]") == "[secret LONG]"
 
 
+def test_words_are_recognised_as_people_paste_them_and_each_place_once() -> None:
+    secret_keeping.keep("KEY", "line one\nline two\n")
+    secret_keeping.keep("ODD", "secret")
+    assert masking.hidden("a line one\r\nline two b") == "a [secret KEY] b"
+    assert masking.hidden("line one\nline two\nsecret") == "[secret KEY][secret ODD]"
+
+
 def test_a_place_written_by_somebody_reveals_nothing(board: Board) -> None:
     secret_keeping.keep("TOKEN", VALUE)
     assert VALUE not in masking.revealed(masking.hidden("print [secret TOKEN]"))
