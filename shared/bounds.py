@@ -11,7 +11,6 @@ from shared.policy import Policy
 from shared.policy_width import widened
 from shared.store.models import Task
 
-
 #: How a workspace has landings checked: where it says so, a task of a minted token has no checks of its own.
 CHECKS = ("verify", "verify_mode", "checks")
 
