@@ -15,7 +15,8 @@ pytestmark = [
 PLANTED = "planted"
 TRY = (
     "cat ~/.ssh/key; for file in $SETTINGS ~/planted ../planted; do (echo planted >> $file) 2>/dev/null && echo WROTE $file; done;"
-    " ls ../../token && echo SAW; cat ../../token; git status --short; echo x > kept; mktemp > /dev/null && echo TEMPORARY"
+    ' cat ../../token; python3 -c \'import socket; socket.create_connection(("127.0.0.1", $PORT)); print("REACHED")\';'
+    " git status --short; echo x > kept; mktemp > /dev/null && echo TEMPORARY"
 )
 SETTINGS = {"claude-code": "$CLAUDE_CONFIG_DIR/settings.json", "codex": "$CODEX_HOME/config.toml"}
 
@@ -25,18 +26,21 @@ def test_a_real_agent_works_and_resumes_there_and_reaches_nothing_else(runner: s
     with site(runner, OPENRUNTIME_CONTAINMENT="landlock", CLAUDE_CONFIG_DIR=None) as agent:
         (agent.folder / "home/.ssh").mkdir()
         (agent.folder / "home/.ssh/key").write_text("PRIVATE")
-        task_id = agent.start({"run": TRY.replace("$SETTINGS", SETTINGS[runner])}, {"say": "Done."})
+        tried = TRY.replace("$SETTINGS", SETTINGS[runner]).replace(
+            "$PORT", agent.installation.address.split(":")[1]
+        )
+        task_id = agent.start({"run": tried}, {"say": "Done."}, policy={})
         task = agent.ended(task_id, "ready-for-review")
         results = agent.results(task_id)
         assert "TEMPORARY" in results
         assert "Permission denied" in results
-        assert all(word not in results for word in ("PRIVATE", "WROTE", agent.installation.token))
+        assert all(word not in results for word in ("PRIVATE", "WROTE", "REACHED", agent.installation.token))
         assert agent.made(task_id, "kept").read_text() == "x\n"
-        assert (
-            task["policy_report"]["workspace_access"][0]
-            == task["policy_report"]["agent_home"][0]
-            == "enforced"
-        )
+        report = task["policy_report"]
+        assert {report[field][0] for field in ("workspace_access", "agent_home", "allow_git_write")} == {
+            "enforced"
+        }
+        assert agent.model.address.split(":")[-1] in report["network_mode"][1], "its model's port"
         agent.reply(task_id, "And then?")
         again = agent.ended(task_id, "ready-for-review", attempts=2)
         assert again["runner_session_id"] == task["runner_session_id"]

@@ -15,6 +15,7 @@ from shared.errors import AgentLost, NotReady
 from shared.lifecycle import StopReason
 from shared.store.models import Task
 from workers.attempts import environment, granting, homes, log, process, reach, sandbox
+from workers.attempts.sandbox.limits import of as limits_of
 from workers.shim.frames import STDERR, STDOUT
 
 OUTPUT_BYTES = 32 << 10
@@ -77,7 +78,7 @@ def run(
     return Done(
         code=exit.code,
         timed_out=exit.reason == StopReason.BUDGET,
-        error=exit.exec_error or exit.sandbox_error,
+        error=exit.exec_error or exit.sandbox_error or _over_limit(exit.reason),
         output=_printed(directory),
         millis=exit.runtime_millis,
     )
@@ -88,9 +89,13 @@ def _end(directory: Path) -> None:
         control.request("stop", id="end", why=StopReason.USER)
 
 
+def _over_limit(reason: str | None) -> str | None:
+    return f"It was stopped: {reason}." if reason in (StopReason.MEMORY, StopReason.PROCESSES) else None
+
+
 def _launch(errand: Errand, directory: Path, task: Task, config: Config) -> process.Launch:
     policy = tasks.policy_of(task)
-    tier = sandbox.tier(config.containment)
+    tier = sandbox.chosen(policy, config)
     if policy.contained and not tier.works and policy.enforcement == "required":
         raise NotReady(f"The policy requires containment, and this host has none. {tier.detail}")
     granted = granting.resolve(secret_keeping.granted_names(task), config.environment)
@@ -104,6 +109,7 @@ def _launch(errand: Errand, directory: Path, task: Task, config: Config) -> proc
         attempt_id=errand.id,
     )
     argv = ["/bin/sh", "-c", errand.command]
+    limits = limits_of(policy)
     confined = None
     reached = reach.of(policy, tier, config)
     if policy.contained and tier.works:
@@ -117,7 +123,9 @@ def _launch(errand: Errand, directory: Path, task: Task, config: Config) -> proc
             read_only=[Path(path).expanduser() for path in policy.home_paths],
             hidden=[config.data, config.database.parent, config.secrets_key_file],
             network=reached.network,
+            ports=reached.ports,
             environment=env,
+            limits=limits,
             scratch=homes.scratch(directory) if tier.name == "landlock" else None,
         )
         confined = sandbox.confine(argv, bounds, tier.name)
@@ -131,6 +139,8 @@ def _launch(errand: Errand, directory: Path, task: Task, config: Config) -> proc
         secrets={**granting.to_mask(config.environment, granted), **keys},
         redact_rules=not policy.allow_secrets,
         confinement=confined,
+        limits=limits.refused(tier.name if confined else "none"),
+        watched=limits.watched(),
         network=reached.launch,
     )
 

@@ -15,6 +15,7 @@ from shared.policy_report import Line
 from workers.attempts import proxying, sandbox
 from workers.attempts.sandbox.bounds import Network
 from workers.runners import Runner
+from workers.shim.landlock import TCP_SINCE
 
 PROXY_PORT = 3128
 #: Each is two sockets that are handed from one process to another in one message.
@@ -29,12 +30,14 @@ FORWARDED = frozenset(OWN_LOOPBACK.split(","))
 class Reach:
     """`shared`: the agent has the host's network. `launch` is the shim's part, None where no proxy is needed;
     `environment` leads programs to it. `line` is what the policy's report says, None for the table's own words.
+    `ports` are the only ones it may connect to where nothing but ports can be told apart.
     """
 
     shared: bool = False
     launch: Mapping[str, Any] | None = None
     environment: Mapping[str, str] = field(default_factory=dict)
     line: Line | None = None
+    ports: tuple[int, ...] = ()
 
     @property
     def network(self) -> Network:
@@ -62,15 +65,17 @@ def of(
     """
     if policy.network is NetworkMode.ENABLED or not (policy.contained and tier.works):
         return Reach(shared=True)
-    if tier.name != "bubblewrap" or (hosted and model_urls is None):
-        return Reach(shared=hosted)
-    if (hosted or policy.network_hosts) and (problem := proxying.problem()):
-        return _without_a_proxy(problem, hosted)
+    if hosted and model_urls is None:
+        return Reach(shared=True)
     model = list(dict.fromkeys(filter(None, map(_endpoint, model_urls or ()))))
     listed = network_hosts.parsed(policy.network_hosts)
     ours = _our_ports(config)
     local = [entry for entry in listed if network_hosts.is_loopback(entry[0])]
     usable = [entry for entry in local if policy.network is NetworkMode.LOCALHOST and entry[1] not in ours]
+    if tier.name == "landlock":
+        return _by_ports(tier, [*model, *usable, *(entry for entry in listed if entry not in local)], hosted)
+    if (hosted or policy.network_hosts) and (problem := proxying.problem()):
+        return _without_a_proxy(problem, hosted)
     forwards = [(host, port) for host, port in dict.fromkeys((*model, *usable)) if port and host in FORWARDED]
     listed = [entry for entry in listed if entry not in local or entry in usable]
     if not listed and not model:
@@ -80,6 +85,18 @@ def of(
     launch = {"port": port, "listed": listed, "model": model, "forwards": forwards, "ours": ours}
     line: Line = ("enforced", _sentence(model, listed, [entry for entry in local if entry not in usable]))
     return Reach(False, launch, _environment(port), line)
+
+
+def _by_ports(tier: sandbox.Tier, entries: Sequence[Listed], hosted: bool) -> Reach:
+    """Landlock tells ports apart, not hosts, and only of TCP; before it knew them, hosted agents share the network."""
+    ports = {port for _, port in entries if port} | {
+        port for _, known in entries if known is None for port in network_hosts.WEB_PORTS
+    }
+    if tier.landlock < TCP_SINCE or not ports:
+        return Reach(shared=hosted)
+    named = ", ".join(map(str, sorted(ports)))
+    said = f"Of TCP it and its tools reach only the ports {named}, but on any host; of UDP everything."
+    return Reach(line=("advisory", said), ports=tuple(sorted(ports)))
 
 
 def _without_a_proxy(problem: str, hosted: bool) -> Reach:

@@ -134,10 +134,8 @@ def context_of(task: Task, attempt: Attempt, contained: bool) -> Context:
 def _plan(task: Task, attempt: Attempt, place: Place, config: Config) -> Plan:
     policy = tasks.policy_of(task)
     runner = registry.get(attempt.runner)
-    tier = sandbox.tier(config.containment)
+    tier = sandbox.chosen(policy, config)
     contained = policy.contained and tier.works
-    if policy.contained and not contained and config.containment in ("bubblewrap", "landlock"):
-        raise NotReady(f"OPENRUNTIME_CONTAINMENT asks for {config.containment}. {tier.detail}")
     context = context_of(Task.get_by_id(task.number), attempt, contained)
     require_plain_words(runner, context)
     start = runner.start(context)
@@ -259,6 +257,7 @@ def _bounds(
         read_only=[*_installation(program, home), *(Path(path).expanduser() for path in policy.home_paths)],
         hidden=[config.data, config.database.parent, config.secrets_key_file],
         network=reached.network,
+        ports=reached.ports,
         environment=dict(env),
         pty=start.pty,
     )
