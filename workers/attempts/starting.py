@@ -248,7 +248,6 @@ def _bounds(
         worktree=Path(place.root),
         cwd=Path(place.cwd),
         git_mount=(tree.agent_git_directory, tree.admin_directory) if tree else None,
-        git_directory=tree.repository_directory if tree else None,
         git_write=policy.allow_git_write,
         objects_read_only=list(tree.objects_directories) if tree else [],
         home=home,

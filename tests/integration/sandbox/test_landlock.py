@@ -28,7 +28,6 @@ def shut(place: Place) -> Place:
     place.bounds = replace(
         place.bounds,
         scratch=scratch,
-        git_directory=place.user / ".git",
         agent_home=[],
         agent_home_read_only=[(guarded, guarded)],
     )

@@ -62,9 +62,7 @@ def test_contained_none_of_them_destroys_anything(
     scratch = place.data / "attempts/scratch"
     scratch.mkdir(parents=True)
     place.tier = tier
-    place.bounds = replace(
-        place.bounds, scratch=scratch, git_directory=place.user / ".git", agent_home=[], read_only=[]
-    )
+    place.bounds = replace(place.bounds, scratch=scratch, agent_home=[], read_only=[])
     (place.worktree / "all.sh").write_text(script(made))
     code, out, err = place.sh("sh all.sh")
     assert (code, out.split()[-1]) == (0, "tried"), err

@@ -24,8 +24,8 @@ class Bounds:
     agent, except for what else is named here below them. `environment` is forced upon the command. Under `proxied`
     the command waits until the proxy listens in its network.
 
-    Where nothing can be mounted over anything: `scratch` is the agent's own folder for temporary files,
-    `git_directory` the repository's, writable as far as `git_write` needs, and `ports` what it may connect to.
+    Where nothing can be mounted over anything: `scratch` is the agent's own folder for temporary files, the
+    repository's own git directory is readable and with `git_write` partly writable, `ports` are what it may connect to.
     """
 
     worktree: Path
@@ -42,7 +42,6 @@ class Bounds:
     pty: bool = False
     limits: Limits = field(default_factory=Limits)
     scratch: Path | None = None
-    git_directory: Path | None = None
     git_write: bool = False
     ports: Collection[int] = ()
 

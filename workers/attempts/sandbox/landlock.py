@@ -98,14 +98,15 @@ def _git(bounds: Bounds) -> Iterator[Rule]:
     """The repository's own git directory, since no other can be put in its place here: readable, and no more
     than `git_write` needs writable.
     """
-    if bounds.git_mount is None or bounds.git_directory is None:
+    if bounds.git_mount is None:
         return
     private, admin = bounds.git_mount
+    common = admin.parent.parent  # of `worktrees/NAME`
     yield str(private / "config"), READ
-    yield os.path.realpath(bounds.git_directory), READ
+    yield os.path.realpath(common), READ
     if bounds.git_write:
         yield os.path.realpath(admin), WRITE
-        yield from ((os.path.realpath(bounds.git_directory / name), WRITE) for name in GIT_WRITTEN)
+        yield from ((os.path.realpath(common / name), WRITE) for name in GIT_WRITTEN)
 
 
 def around(path: Path, hidden: Sequence[Path], what: str) -> Iterator[Rule]:
