@@ -10,6 +10,7 @@ from typing import Any
 
 import pytest
 
+from tests.agents import scenarios
 from tests.agents.model_server import goal
 from tests.agents.site import ASK, Site, assert_counted, site
 from tests.waiting import wait_until
@@ -131,6 +132,10 @@ def test_a_reply_after_the_exit_resumes_the_session(claude: Site) -> None:
     assert claude.made(task_id, "one.txt").exists()
     assert claude.made(task_id, "two.txt").exists()
     assert assert_counted(claude, task_id).answers == 4
+
+
+def test_asked_to_resolve_a_conflict_it_finds_it_marked_in_its_files(claude: Site) -> None:
+    scenarios.conflict_resolved(claude)
 
 
 def test_a_new_start_is_a_new_session_in_the_same_worktree(claude: Site) -> None:

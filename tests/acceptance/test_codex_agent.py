@@ -102,6 +102,10 @@ def test_a_secret_it_says_bit_by_bit_stands_nowhere_in_its_log(codex: Site) -> N
 # Replies to a live agent
 
 
+def test_asked_to_resolve_a_conflict_it_finds_it_marked_in_its_files(codex: Site) -> None:
+    scenarios.conflict_resolved(codex)
+
+
 def test_a_message_sent_while_a_turn_runs_is_heard_in_that_turn(codex: Site) -> None:
     """While a command runs, not while an answer is on its way: that one Codex drops, asks again, and never counts."""
     task_id = codex.start({"run": "until [ -e go ]; do sleep 0.05; done"}, {"say": "Both done."})

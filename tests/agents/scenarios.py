@@ -10,6 +10,7 @@ from shared.store.database import close, open_store, transaction
 from shared.store.models import Approval
 from tests.agents.model_server import goal
 from tests.agents.site import ASK, Site, assert_counted
+from tests.installation import git
 from tests.waiting import wait_until
 
 
@@ -115,3 +116,32 @@ def expires(site: Site) -> None:
     assert site.said(task_id) == []
     site.command(task_id, "stop")
     site.ended(task_id)
+
+
+def conflict_resolved(site: Site) -> None:
+    """Asked to resolve a conflict with the branch that moved on, the agent finds it marked in its files, in its session."""
+    place = site.repository()
+    (place / "a.txt").write_text("one\n")
+    git(place, "add", "-A")
+    git(place, "commit", "-qm", "a file")
+    resolve = "grep -q '<<<<<<< main' a.txt && grep -q THEIRS a.txt && echo BOTH > a.txt"
+    task_id = site.start(
+        {"run": "echo MINE > a.txt"},
+        {"say": "Written."},
+        {"run": resolve},
+        {"say": "Resolved."},
+        workspace=str(place),
+    )
+    site.ended(task_id, "ready-for-review")
+    (place / "a.txt").write_text("THEIRS\n")
+    git(place, "commit", "-qam", "theirs")
+    path = f"/tasks/{task_id}/worktree"
+    assert site.installation.post(f"{path}/merge").body["conflicts"][0]["path"] == "a.txt"
+    answer = site.installation.post(f"{path}/rebase", {"conflicts": "mark", "ask": True})
+    assert answer.status == 200, answer.body
+    site.ended(task_id, "ready-for-review", attempts=2)
+    assert site.said(task_id) == ["Written.", "Resolved."]
+    assert any("- a.txt (contents)" in text for text in site.heard(task_id))
+    assert site.installation.post(f"{path}/merge").status == 200
+    assert (place / "a.txt").read_text() == "BOTH\n"
+    assert_counted(site, task_id)

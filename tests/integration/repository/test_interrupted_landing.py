@@ -8,12 +8,14 @@ import signal
 import subprocess
 import sys
 import time
+from collections import Counter
 from pathlib import Path
 
 import psutil
 import pytest
 
 from shared.errors import Conflict, LandingRefused
+from tests.integration.repository.conftest import describe
 from workers.repository import completion, landing, shadow
 from workers.repository.completion import Intent
 from workers.repository.strategies import Recipe
@@ -163,6 +165,50 @@ def test_killed_with_its_git_at_any_moment_a_landing_converges(desk) -> None:
         victim.wait(20)
     completion.complete(intent)
     assert_landed(desk, intent)
+
+
+def kill_at_random(desk, intent: Intent, chosen: random.Random) -> str:
+    """Start the landing and kill it with its git; returns how far it had come: untouched, locked or moved."""
+    victim = start(desk, intent, "none")
+    marker = desk.folder / ".git" / f"openruntime-{intent.task_id}.lock"
+    deadline = time.monotonic() + 20
+    while not marker.exists() and victim.poll() is None and time.monotonic() < deadline:
+        time.sleep(0.001)
+    time.sleep(chosen.uniform(0, 0.12))
+    for process in _family(victim.pid):
+        try:
+            process.kill()
+        except psutil.NoSuchProcess:
+            continue
+    victim.wait(20)
+    if desk.sh("git rev-parse main") == intent.commit_oid:
+        return "moved"
+    return "locked" if marker.exists() else "untouched"
+
+
+@pytest.mark.slow
+@pytest.mark.timeout(1800)
+def test_two_hundred_killed_landings_lose_and_change_nothing(desk) -> None:
+    """One landing after the other on one checkout with work of the user's in it, each killed once, then completed."""
+    desk.sh(USER)
+    chosen = random.Random(11)
+    found: Counter[str] = Counter()
+    expected = {path: what for path, what in desk.state().items() if not path.startswith(".git/")}
+    for number in range(200):
+        name = f"f{number}"
+        taken = desk.change(f"seq {number} {number + 3000} > {name}", f"task-{number:04}")
+        recipe = Recipe("squash", f"Land {number}")
+        intent = landing.prepare(desk.repository(), taken, recipe=recipe, target_branch="main")
+        found[kill_at_random(desk, intent, chosen)] += 1
+        completion.complete(intent)
+        expected[name] = describe(str(desk.create(f"task-{number:04}").path / name))
+        assert {path: what for path, what in desk.state().items() if not path.startswith(".git/")} == expected
+        assert desk.sh("git rev-parse main; git status --porcelain") == (
+            f"{intent.commit_oid}\nA  s\n M sub/b.txt\n?? loose"
+        )
+    assert sum(found.values()) == 200
+    assert found["locked"] > 20, found
+    print(dict(found))
 
 
 def _family(pid: int) -> list[psutil.Process]:
