@@ -84,34 +84,33 @@ class Scanner:
 
 
 def added(patch: bytes) -> Iterator[tuple[str, int, bytes]]:
-    """(path, line number, text) of every added line of a `git diff`, and (path, 0, path) of every file."""
-    path, line, old_left, new_left = "", 0, 0, 0
+    """(path, line number, text) of every added line of a `git diff`, and (path, 0, name) of every new name."""
+    path, line, old_left, new_left = b"", 0, 0, 0
     for row in patch.split(b"\n"):
         if old_left > 0 or new_left > 0:
             kind = row[:1]
             if kind == b"+":
-                yield path, line, row[1:]
+                yield path.decode("utf-8", "replace"), line, row[1:]
             if kind in (b"+", b" "):
                 line, new_left = line + 1, new_left - 1
             if kind in (b"-", b" "):
                 old_left -= 1
         elif row.startswith(b"diff --git "):
             place = max(row.rfind(b" b/"), row.rfind(b' "b/'))  # both names are the same, but for a rename
-            path = _name(row[place + 1 :])
-            yield path, 0, _spelled(row)
+            path = _name(row[place + 1 :]).removeprefix(b"b/")
         elif row.startswith((b"+++ b/", b'+++ "b/')):
-            path = _name(row.removeprefix(b"+++ "))
+            path = _name(row.removeprefix(b"+++ ")).removeprefix(b"b/")
+        elif row.startswith((b"new file mode ", b"rename to ", b"copy to ")):
+            path = path if row.startswith(b"new") else _name(row.partition(b" to ")[2])
+            yield path.decode("utf-8", "replace"), 0, path
         elif hunk := _HUNK.match(row):
             old_left = int(hunk[1] or 1)
             line, new_left = int(hunk[2]), int(hunk[3] or 1)
 
 
-def _name(raw: bytes) -> str:
-    """A file's name as a patch has it: in quotes and with escapes where it holds a quote, a tab or a line's end."""
-    raw = raw.rstrip(b"\t")
-    plain = _spelled(raw[1:-1]) if raw.startswith(b'"') else raw
-    return plain.removeprefix(b"b/").decode("utf-8", "replace")
-
-
-def _spelled(raw: bytes) -> bytes:
-    return _ESCAPE.sub(lambda found: _MEANT.get(found[1]) or bytes((int(found[1], 8) & 255,)), raw)
+def _name(raw: bytes) -> bytes:
+    """A name as a patch has it: in quotes and with escapes where it holds a quote, a tab or a line's end."""
+    if not raw.startswith(b'"'):
+        return raw.rstrip(b"\t")
+    spelled = raw.rstrip(b"\t")[1:-1]
+    return _ESCAPE.sub(lambda found: _MEANT.get(found[1]) or bytes((int(found[1], 8) & 255,)), spelled)

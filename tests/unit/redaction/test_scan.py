@@ -35,7 +35,7 @@ new file mode 100644
 
 def test_added_lines_carry_their_number_in_the_new_file() -> None:
     rows = [(path, line) for path, line, _ in added(PATCH) if path == "app.py"]
-    assert rows == [("app.py", 0), ("app.py", 2), ("app.py", 3), ("app.py", 11)]
+    assert rows == [("app.py", 2), ("app.py", 3), ("app.py", 11)]
 
 
 def test_only_what_is_added_counts_and_a_files_name_does_too() -> None:
@@ -93,3 +93,33 @@ def test_a_token_is_found_by_its_shape(text: str, rule: str) -> None:
 )
 def test_what_examples_and_tests_are_full_of_stops_nothing(text: str) -> None:
     assert list(Scanner(KNOWN).rules_in(text.encode())) == []
+
+
+RENAMED = b"""diff --git a/hunter2-hunter2-long b/plain
+similarity index 100%
+rename from hunter2-hunter2-long
+rename to plain
+diff --git a/was b/b/hunter2-hunter2-long
+similarity index 100%
+rename from was
+rename to b/hunter2-hunter2-long
+diff --git a/hunter2-hunter2-long.txt b/hunter2-hunter2-long.txt
+deleted file mode 100644
+--- a/hunter2-hunter2-long.txt
++++ /dev/null
+@@ -1 +0,0 @@
+-hunter2-hunter2-long
+diff --git "a/new \\"\\303\\251" "b/new \\"\\303\\251"
+new file mode 100644
+--- /dev/null
++++ "b/new \\"\\303\\251"
+@@ -0,0 +1 @@
++hunter2-hunter2-long
+"""
+
+
+def test_a_name_counts_where_it_is_new_and_a_deleted_or_left_one_does_not() -> None:
+    assert list(Scanner(KNOWN).findings(RENAMED)) == [
+        Finding("b/hunter2-hunter2-long", 0, "the value of TOKEN"),
+        Finding('new "é', 1, "the value of TOKEN"),
+    ]
