@@ -110,7 +110,7 @@ def test_a_hook_planted_by_an_uncontained_agent_blocks_the_merge(
     assert installation.until(task_id)["status"] == "ready-for-review"
     refused = installation.post(f"/tasks/{task_id}/worktree/merge")
     assert refused.status == 409
-    assert "hooks changed" in refused.body["detail"]
+    assert f"hook {hook}: added" in refused.body["detail"]
     assert not (tmp_path / "ran").exists()
     assert not (folder / "work.txt").exists()
 
