@@ -64,6 +64,8 @@ class Act(StrEnum):
     DECIDE = "decide"
     GRANT_RULE = "grant-rule"
     REMOVE_RULE = "remove-rule"
+    GRANT_HOST = "grant-host"
+    REMOVE_HOST = "remove-host"
     BUDGET_STOP = "budget-stop"
     MERGED = "merged"
     CLEANED = "cleaned"

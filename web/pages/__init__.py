@@ -16,6 +16,7 @@ from web.pages import (
     decisions,
     failures,
     frame,
+    hosts,
     inbox,
     landing,
     policies,
@@ -63,6 +64,6 @@ def install(app: Flask) -> None:
         secrets,
     ):
         page.install(app)
-    for page in (task, timeline, changes, landing, undo, decisions, rules, policies, trust):
+    for page in (task, timeline, changes, landing, undo, decisions, hosts, rules, policies, trust):
         page.install(app)
     failures.install(app)

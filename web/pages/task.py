@@ -7,7 +7,7 @@ from typing import Any
 from flask import Flask, g, request
 from werkzeug.wrappers import Response as BaseResponse
 
-from shared import grants, secret_keeping, tasks
+from shared import grants, host_grants, secret_keeping, tasks
 from shared.commands import CommandKind
 from shared.store.models import Attempt, Task
 from web import effects
@@ -70,6 +70,8 @@ def policy(id: str) -> str:
             tab="policy",
             rules=task_details.rules(task),
             standing=policies.standing(task),
+            asked=host_grants.asked(task),
+            opened=host_grants.of(task.number),
             granted=told(grants.of(task.number)),
             given=secret_keeping.granted_names(task),
             ruled=told(tasks.policy_of(task).tool_rules, "task rule"),

@@ -9,7 +9,7 @@ from contextlib import closing, suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from shared import secret_keeping, tasks
+from shared import host_grants, secret_keeping, tasks
 from shared.config import Config
 from shared.errors import AgentLost, NotReady
 from shared.lifecycle import StopReason
@@ -111,7 +111,7 @@ def _launch(errand: Errand, directory: Path, task: Task, config: Config) -> proc
     argv = ["/bin/sh", "-c", errand.command]
     limits = limits_of(policy)
     confined = None
-    reached = reach.of(policy, tier, config)
+    reached = reach.of(host_grants.with_granted(task, policy), tier, config)
     if policy.contained and tier.works:
         env |= reached.environment
         bounds = sandbox.Bounds(

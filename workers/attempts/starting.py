@@ -13,6 +13,7 @@ from shared import (
     agent_options,
     attempts,
     grants,
+    host_grants,
     masking,
     policy_report,
     secret_keeping,
@@ -153,7 +154,7 @@ def _plan(task: Task, attempt: Attempt, place: Place, config: Config) -> Plan:
         attempt_id=attempt.id,
     )
     private = config.private_home(task.id, runner.name) if policy.agent_home == "private" else None
-    reached = _reach(policy, tier, runner, start, env, config)
+    reached = _reach(host_grants.with_granted(task, policy), tier, runner, start, env, config)
     home = homes.prepare(
         start,
         env,

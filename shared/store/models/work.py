@@ -39,6 +39,7 @@ class Task(Table):
     live_attempt = peewee.TextField(null=True)
     checks = JSONText(default=list)
     granted_rules = JSONText(default=list)
+    granted_hosts = JSONText(default=list)
     last_seq = peewee.IntegerField(default=0)
     approved_at = InstantField(null=True)
     approved_attempt = peewee.IntegerField(null=True)
