@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import json
 import socket
+import sqlite3
 import threading
 from collections.abc import Iterator
-from contextlib import ExitStack, suppress
+from contextlib import closing, contextmanager, suppress
 from urllib.parse import urlsplit
 
 import pytest
@@ -23,8 +25,12 @@ class Relay:
     def __init__(self) -> None:
         self.listener = socket.create_server(("127.0.0.2", 0))
         self.address = f"http://127.0.0.2:{self.listener.getsockname()[1]}"
-        self.target = ("", 0)
+        self.target = ("127.0.0.1", 1)
         threading.Thread(target=self._serve, daemon=True).start()
+
+    def lead_to(self, address: str) -> None:
+        found = urlsplit(address)
+        self.target = (str(found.hostname), int(found.port or 80))
 
     def _serve(self) -> None:
         while True:
@@ -35,7 +41,7 @@ class Relay:
             threading.Thread(target=self._relay, args=(endpoint,), daemon=True).start()
 
     def _relay(self, endpoint: socket.socket) -> None:
-        with endpoint, socket.create_connection(self.target) as server:
+        with endpoint, suppress(OSError), socket.create_connection(self.target) as server:
             up = threading.Thread(target=_carry, args=(endpoint, server), daemon=True)
             up.start()
             _carry(server, endpoint)
@@ -51,17 +57,18 @@ def _carry(source: socket.socket, sink: socket.socket) -> None:
             endpoint.shutdown(socket.SHUT_RDWR)
 
 
+@contextmanager
+def relayed() -> Iterator[Relay]:
+    relay = Relay()
+    with relay.listener:
+        yield relay
+        relay.listener.shutdown(socket.SHUT_RDWR)
+
+
 @pytest.fixture(scope="module", params=["claude-code", "codex"])
 def proxied(request: pytest.FixtureRequest) -> Iterator[agents.Site]:
-    with ExitStack() as stack:
-        relay = Relay()
-        stack.enter_context(relay.listener)
-        stack.callback(relay.listener.shutdown, socket.SHUT_RDWR)
-        made = stack.enter_context(agents.site(request.param, MODEL_ADDRESS=relay.address))
-        found = urlsplit(made.model.address)
-        assert found.hostname
-        assert found.port
-        relay.target = (found.hostname, found.port)
+    with relayed() as relay, agents.site(request.param, MODEL_ADDRESS=relay.address) as made:
+        relay.lead_to(made.model.address)
         made.options["policy"] = CLOSED
         yield made
 
@@ -110,3 +117,23 @@ def test_an_agent_reaches_its_model_by_the_proxy_and_its_tools_nothing_else(prox
         == "refused"
     )
     assert "allowed" not in refused.values(), "what reaches the model is no news"
+
+
+def test_a_host_that_a_person_opened_is_reached_from_the_next_attempt_on(proxied: agents.Site) -> None:
+    installation = proxied.installation
+    with relayed() as relay:
+        relay.lead_to(proxied.model.address)
+        command = f"curl -s -o /dev/null -w 'answered %{{http_code}}' {relay.address}/"
+        policy = {"blocked_commands": [], "network_mode": "localhost", "network_hosts": ["elsewhere.example"]}
+        task = installation.create(command, proxied.repository(), policy=policy)
+        installation.post(f"/tasks/{task['id']}/start")
+        proxied.ended(task["id"])
+        with closing(sqlite3.connect(installation.data / "openruntime.sqlite3", timeout=30)) as store, store:
+            granted = json.dumps([urlsplit(relay.address).netloc])
+            store.execute("UPDATE task SET granted_hosts = ? WHERE id = ?", (granted, task["id"]))
+        installation.post(f"/tasks/{task['id']}/start")
+        proxied.ended(task["id"], attempts=2)
+        events = [event["message"] for event in proxied.events(task["id"])]
+        refused, reached = [message for message in events if message.startswith("answered")]
+        assert refused == "answered 403" != reached
+        assert f"Reached {urlsplit(relay.address).netloc}" in events

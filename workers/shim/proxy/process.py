@@ -33,13 +33,12 @@ def start(network: Mapping[str, Any], sandbox: Mapping[str, Any]) -> tuple[int, 
     its first process. To be called while this process has one thread.
     """
     reports, report = os.pipe()
-    gc.freeze()  # so that the child's collector leaves the shared pages alone
+    gc.freeze()  # what is there now stays: neither side's collector writes to pages that both share
     parent = os.getpid()
     pid = os.fork()
     if pid == 0:
         os.close(reports)
         _become(network, sandbox, report, parent)
-    gc.unfreeze()
     os.close(report)
     os.set_blocking(reports, False)
     return pid, reports
