@@ -34,22 +34,24 @@ def test_what_was_asked_for_is_summed_up_and_refused_hosts_can_be_opened(
 ) -> None:
     told(
         task,
-        ("pypi.org", 443, "refused", 1),
-        ("pypi.org", 443, "refused", 2),
+        ("mirror.example", 443, "refused", 1),
+        ("mirror.example", 443, "refused", 2),
         ("a.example", 80, "allowed", 5),
     )
     told(task, ("", 0, "refused", 9), ("localhost", 5432, "refused", 1))
     page = visitor.get(f"/ui/tasks/{task.id}/policy").text
-    assert "pypi.org:443" in page
+    assert "mirror.example:443" in page
     assert "×3" in page
     assert "×5" in page
     assert page.count("Allow<span") == 1, "neither what was reached, nor what its network mode shuts"
-    assert visitor.send(f"/ui/tasks/{task.id}/hosts", {"host": "pypi.org:443"}).status_code == 303
-    assert host_grants.of(task.number) == ["pypi.org:443"]
+    assert visitor.send(f"/ui/tasks/{task.id}/hosts", {"host": "mirror.example:443"}).status_code == 303
+    assert host_grants.of(task.number) == ["mirror.example:443"]
     page = visitor.get(f"/ui/tasks/{task.id}/policy").text
     assert "Opened to this task" in page
     assert "Allow<span" not in page
-    assert visitor.send(f"/ui/tasks/{task.id}/hosts/remove", {"host": "pypi.org:443"}).status_code == 303
+    assert (
+        visitor.send(f"/ui/tasks/{task.id}/hosts/remove", {"host": "mirror.example:443"}).status_code == 303
+    )
     assert host_grants.of(task.number) == []
     kinds = [entry.kind for entry in AuditEntry.select().order_by(AuditEntry.seq.desc()).limit(2)]
     assert kinds == ["remove-host", "grant-host"]
