@@ -25,6 +25,15 @@ def test_the_workspace_allowlist_takes_a_folder_and_what_lies_below_it(tmp_path:
         ]
 
 
+def test_the_workspace_allowlist_means_the_folder_a_path_leads_to_and_its_case(tmp_path: Path) -> None:
+    (tmp_path / "Work").mkdir()
+    (tmp_path / "other").mkdir()
+    around = Policy(allowed_workspaces=(f"{tmp_path}/other/../Work",))
+    assert policy.evaluate(around, command=None, workspace=f"{tmp_path}/Work/app") == []
+    for outside in ("other", "work", "Workshop"):
+        assert policy.evaluate(around, command=None, workspace=f"{tmp_path}/{outside}") != []
+
+
 def test_a_policy_comes_back_from_its_json_and_keeps_its_digest() -> None:
     for preset in policy.PRESETS.values():
         again = policy.from_json(preset.to_json())
