@@ -12,7 +12,7 @@ from typing import Any, Protocol
 
 from shared import globs, trust
 from shared.config import Config
-from shared.errors import GitFailed
+from shared.errors import NotReady
 from shared.store.models import AgentFile, Task
 from shared.trust import Found
 from workers import beneath
@@ -42,10 +42,11 @@ class Tree(Protocol):
 
 
 def found(task: Task, config: Config) -> list[AgentFile]:
-    """Look, and record it; returns what nobody trusts yet, nothing when the agent starts without it anyhow."""
+    """Look, and record it: what nobody trusts yet. An agent that starts without them needs no look."""
     configured_by = registry.get(task.runner).capabilities.configured_by
-    untrusted = trust.record(task, look(task, configured_by, config)) if configured_by else []
-    return [] if trust.is_ignoring(task) else untrusted
+    if not configured_by or trust.is_ignoring(task):
+        return []
+    return trust.record(task, look(task, configured_by, config))
 
 
 def look(task: Task, configured_by: Sequence[str], config: Config) -> list[Found]:
@@ -86,7 +87,9 @@ def files(tree: Tree, prefix: str, configured_by: Sequence[str]) -> list[Found]:
             waiting += [more for more in tree.below(target) if more not in wanted]
             wanted |= dict.fromkeys(waiting)
     if waiting:
-        raise GitFailed(["ls-tree"], None, f"more than {MAX_FILES} files configure the agent here")
+        raise NotReady(
+            f"More than {MAX_FILES} files of the repository configure the agent: start it without them."
+        )
     return sorted(found, key=lambda file: file.path)
 
 

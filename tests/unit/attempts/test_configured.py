@@ -9,6 +9,7 @@ from pathlib import Path
 
 import pytest
 
+from shared.errors import NotReady
 from workers.attempts import configured
 from workers.runners import claude, codex
 
@@ -126,3 +127,11 @@ def test_codex_is_configured_by_its_folder(folder: Path, seen) -> None:
     wrote(folder, **{".codex/config.toml": "", ".codex/hooks.json": "{}", ".mcp.json": "{}", "AGENTS.md": ""})
     found = seen(globs=codex.capabilities.configured_by)
     assert [file.path for file in found] == [".codex/config.toml", ".codex/hooks.json"]
+
+
+def test_a_link_to_everything_is_too_much_to_look_at(folder: Path, seen) -> None:
+    wrote(folder, **{f"many/{number}": "" for number in range(configured.MAX_FILES + 1)})
+    (folder / ".claude").mkdir()
+    (folder / ".claude/skills").symlink_to("../many")
+    with pytest.raises(NotReady, match="start it without them"):
+        seen()
