@@ -28,7 +28,7 @@ class Ground:
     `detail` is why the tier is no better, `fix` the commands that make it so. `hosted`: the agent must reach its
     model's API. `separable`: it is known where that is, so that its network can be its own all the same. `asks`: it
     puts its tool calls to us. `network` is what the containment says of the network where it knows more than this
-    table. `landlock` is the version of that interface.
+    table. `landlock` is the version of that interface. `worktree`: it works in one, and not in a folder without git.
     """
 
     tier: str = NONE
@@ -39,6 +39,7 @@ class Ground:
     separable: bool = False
     network: Line | None = None
     landlock: int = SCOPES_SINCE
+    worktree: bool = True
 
 
 #: A policy that uses every field there is.
@@ -121,8 +122,9 @@ def _boundary(policy: Policy, ground: Ground, by_tier: Mapping[str, Line]) -> Li
 
 
 def _workspace_access(policy: Policy, ground: Ground) -> Line:
-    here = "Only the worktree and the agent's home can be written; other tasks and our data are not there."
-    kernel = "Only the worktree and the agent's home can be written, and little else read; names, sizes and modes of other"
+    written = f"Only the {'worktree' if ground.worktree else 'folder'} and the agent's home can be written"
+    here = f"{written}; other tasks and our data are not there."
+    kernel = f"{written}, and little else read; names, sizes and modes of other"
     kernel += " files stay visible, and the modes and times of yours can be changed."
     if ground.landlock < SCOPES_SINCE:
         kernel += " This kernel lets the agent signal your other processes, ours too."
@@ -161,6 +163,8 @@ def _allow_secrets(policy: Policy, ground: Ground) -> Line:
 
 
 def _allow_git_write(policy: Policy, ground: Ground) -> Line:
+    if not ground.worktree:
+        return _off("The folder is in no git repository.")
     here = "The agent's git writes to a directory of its own; your repository is read-only to it."
     kernel = _enforced("Your repository is read-only to it: git shows, but cannot add or commit.")
     if policy.allow_git_write:

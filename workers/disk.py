@@ -10,6 +10,8 @@ import os
 import threading
 import time
 from collections.abc import Iterable, Iterator
+from contextlib import suppress
+from itertools import islice
 from pathlib import Path
 
 from shared import attempts, tasks, timeline
@@ -22,13 +24,14 @@ from shared.store.database import close, transaction
 from shared.store.models import Attempt, Task
 from workers.attempts.narration import over_limit
 from workers.attempts.place import worktree_of
+from workers.attempts.sandbox.limits import MEBIBYTE
 
 log = logging.getLogger(__name__)
 ROUND_SECONDS = 5.0
 WALK_SECONDS = 30.0
 #: A walk that takes long is made seldom.
 WALK_SHARE = 0.01
-MEBIBYTE = 1 << 20
+MOST_ENTRIES = 1_000_000
 
 
 def free_mib(folder: Path) -> int:
@@ -48,22 +51,22 @@ def refuse_full(config: Config) -> None:
 
 
 def used_mib(folders: Iterable[Path]) -> int:
-    """What the files below these folders take on the disk, holes not counted and links not followed."""
-    return sum(found.st_blocks * 512 for folder in folders for found in _below(folder)) // MEBIBYTE
+    """What the files below these folders take on the disk, holes not counted and links not followed.
+
+    Of the first million of them; what an agent nests deeper than the longest path is not seen either. The room that
+    is kept free bounds both.
+    """
+    return sum(found.st_blocks * 512 for found in islice(_below(folders), MOST_ENTRIES)) // MEBIBYTE
 
 
-def _below(folder: Path) -> Iterator[os.stat_result]:
-    try:
-        entries = list(os.scandir(folder))
-    except OSError:
-        return
-    for entry in entries:
-        try:
-            yield entry.stat(follow_symlinks=False)
-            if entry.is_dir(follow_symlinks=False):
-                yield from _below(Path(entry.path))
-        except OSError:
-            continue
+def _below(folders: Iterable[Path]) -> Iterator[os.stat_result]:
+    waiting = [str(folder) for folder in folders]
+    while waiting:
+        with suppress(OSError), os.scandir(waiting.pop()) as entries:
+            for entry in entries:
+                yield entry.stat(follow_symlinks=False)
+                if entry.is_dir(follow_symlinks=False):
+                    waiting.append(entry.path)
 
 
 class DiskWatch(threading.Thread):

@@ -174,7 +174,7 @@ def _plan(task: Task, attempt: Attempt, place: Place, config: Config) -> Plan:
         confined = sandbox.confine(
             argv, dataclasses.replace(bounds, scratch=scratch, limits=limits), tier.name
         )
-    ground = _ground(tier, runner, start, reached)
+    ground = _ground(tier, runner, start, reached, place)
     if refusal := policy_report.unkept(policy, ground):
         raise NotReady(refusal)
     launch = process.Launch(
@@ -220,7 +220,9 @@ def _reach(
     return reach.of(policy, tier, config, hosted=start.hosted, model_urls=urls)
 
 
-def _ground(tier: sandbox.Tier, runner: Runner, start: Start, reached: reach.Reach) -> policy_report.Ground:
+def _ground(
+    tier: sandbox.Tier, runner: Runner, start: Start, reached: reach.Reach, place: Place
+) -> policy_report.Ground:
     return policy_report.Ground(
         tier.name,
         tier.detail,
@@ -230,6 +232,7 @@ def _ground(tier: sandbox.Tier, runner: Runner, start: Start, reached: reach.Rea
         separable=not reached.shared,
         network=reached.line,
         landlock=tier.landlock,
+        worktree=place.worktree is not None,
     )
 
 
@@ -264,9 +267,9 @@ def _bounds(
 
 
 def _installation(program: str, home: Path) -> list[Path]:
-    """The folders a program below HOME is installed in, its links followed."""
+    """The folders a program below HOME is installed in, its links followed; of one right in HOME the program alone."""
     real = Path(os.path.realpath(program))
-    found = [Path(program).parent, real.parent]
+    found = [path if home.is_relative_to(path.parent) else path.parent for path in (Path(program), real)]
     parts = real.parts
     if "node_modules" in parts:
         found.append(Path(*parts[: parts.index("node_modules")]))

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import dataclasses
+import os
+import subprocess
 from pathlib import Path
 
 import pytest
@@ -81,3 +83,15 @@ def test_what_folders_take_is_their_blocks_and_not_their_holes_or_links(tmp_path
     (tmp_path / "a/link").symlink_to(tmp_path / "a/b/file")
     (tmp_path / "a/loop").symlink_to(tmp_path / "a")
     assert disk.used_mib([tmp_path / "a", tmp_path / "gone"]) == 3
+
+
+def test_folders_nested_deeper_than_a_program_may_call_itself_are_weighed_too(tmp_path: Path) -> None:
+    here = os.path.join(tmp_path, "a")
+    for _ in range(1500):
+        os.mkdir(here)
+        here += "/d"
+    Path(here).write_bytes(b"x" * (3 << 20))
+    try:
+        assert disk.used_mib([tmp_path / "a"]) >= 3
+    finally:
+        subprocess.run(["rm", "-rf", tmp_path / "a"], check=True)

@@ -13,6 +13,7 @@ from shared.errors import NotReady
 from shared.policy import FULL_ACCESS, NetworkMode, Policy
 from workers.attempts import reach, sandbox
 from workers.attempts.sandbox import Tier
+from workers.attempts.starting import _installation
 
 LANDLOCK = Tier("landlock", True, "Landlock.", landlock=7)
 MODEL = ["https://api.example.com/v1"]
@@ -66,3 +67,12 @@ def test_a_tier_that_was_asked_for_and_does_not_work_starts_nothing_contained(
     finally:
         sandbox.tier.cache_clear()
     assert sandbox.chosen(Policy(), dataclasses.replace(config, containment="none")).name == "none"
+
+
+def test_a_program_that_lies_right_in_home_does_not_open_all_of_home(tmp_path: Path) -> None:
+    program = tmp_path / "agent"
+    program.touch()
+    assert _installation(str(program), tmp_path) == [program]
+    (tmp_path / "tools").mkdir()
+    assert _installation(str(tmp_path / "tools/agent"), tmp_path) == [tmp_path / "tools"]
+    assert _installation("/bin/sh", tmp_path)[0] == Path("/bin")

@@ -32,6 +32,12 @@ def test_the_default_policy_s_boundaries_hold_for_a_contained_shell() -> None:
     assert found["enforcement"][0] == "off"
 
 
+def test_a_folder_without_git_has_no_git_to_keep() -> None:
+    found = policy_report.of(Policy(), dataclasses.replace(CONTAINED, worktree=False))
+    assert found["allow_git_write"] == ("off", "The folder is in no git repository.")
+    assert found["workspace_access"][1].startswith("Only the folder ")
+
+
 def test_without_containment_boundaries_are_advice_and_the_reason_says_why() -> None:
     found = policy_report.of(Policy(), NOWHERE)
     assert found["workspace_access"] == (
