@@ -12,7 +12,7 @@ from shared.config import Config
 from shared.crashpoints import crashpoint
 from shared.errors import Conflict, OpenRuntimeError, Refused
 from shared.store.models import Command, Task
-from workers.attempts import closing, configured
+from workers.attempts import closing, configured, granting
 from workers.attempts.place import attempt_directories, worktree_of
 from workers.landing import cleanup, merge, rebase, undo, verification
 from workers.repository import removal
@@ -31,15 +31,17 @@ def carry_out(command: Command, config: Config) -> None:
     """Do what a taken command says and end it: applied with its result, or refused with a problem."""
     task = Task.get_by_id(command.task_id)
     crashpoint("work.taken")
+    redact = granting.redactor(task, config).redact  # a preview shows lines of files
     try:
         result = WORK[CommandKind(command.kind)](task, command, config)
-        commands.finish(command.id, State.APPLIED, masking.throughout(result, masking.masked))
+        commands.finish(command.id, State.APPLIED, masking.throughout(result, redact))
         crashpoint("work.finished")
     except OpenRuntimeError as error:
-        commands.finish(command.id, State.REFUSED, problem(error))
+        commands.finish(command.id, State.REFUSED, masking.throughout(problem(error), redact))
     except Exception as error:
         log.exception("%s of task %s failed", command.kind, task.id)
-        commands.finish(command.id, State.REFUSED, problem(Conflict(f"The {command.kind} failed: {error}")))
+        told = problem(Conflict(f"The {command.kind} failed: {error}"))
+        commands.finish(command.id, State.REFUSED, masking.throughout(told, redact))
 
 
 def problem(error: OpenRuntimeError) -> dict[str, Any]:

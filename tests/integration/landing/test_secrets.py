@@ -93,3 +93,13 @@ def test_a_secret_that_a_later_commit_of_the_agents_took_out_would_land_with_its
     assert str(in_message[0]).startswith("message of commit ")
     assert KEPT not in str(refused)
     assert site.done(task, CommandKind.MERGE, strategy="squash")["commit_oid"]
+
+
+def test_the_lines_of_a_conflict_are_shown_without_the_secrets_in_them(site) -> None:
+    task = site.task(f"echo 'mine {TOKEN} {KEPT}' > a.txt")
+    site.sh(f"echo 'yours {TOKEN} too' > a.txt; git commit -qam yours")
+    shown = site.done(task, CommandKind.PREVIEW)
+    assert [found["path"] for found in shown["conflicts"]] == ["a.txt"]
+    assert "mine [redacted] [redacted]" in str(shown)
+    assert TOKEN not in str(shown)
+    assert KEPT not in str(shown)
