@@ -34,6 +34,7 @@ from web.pages import (
     trust,
     undo,
     words,
+    workspace_checks,
     workspace_setup,
     workspaces,
 )
@@ -54,6 +55,7 @@ def install(app: Flask) -> None:
         repositories,
         workspaces,
         workspace_setup,
+        workspace_checks,
         runners,
         sessions,
         transcripts,

@@ -8,7 +8,7 @@ from werkzeug.wrappers import Response as BaseResponse
 from shared import workspaces, worktree_setup
 from shared.errors import WrongShape
 from web.api import schemas
-from web.pages import forms, frame
+from web.pages import forms, frame, workspace_checks
 from web.security import Authority, authority
 
 
@@ -22,7 +22,11 @@ def page(id: str) -> str:
     """The commands, and which files are copied."""
     row = workspaces.get(id)
     return frame.page(
-        "workspace_setup.html", workspace=row, said=row.defaults, minutes=_minutes(row.defaults)
+        "workspace_setup.html",
+        workspace=row,
+        said=row.defaults,
+        minutes=_minutes(row.defaults),
+        checks=workspace_checks.shown(row.defaults),
     )
 
 

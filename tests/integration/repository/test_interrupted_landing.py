@@ -174,7 +174,7 @@ def kill_at_random(desk, intent: Intent, chosen: random.Random) -> str:
     deadline = time.monotonic() + 20
     while not marker.exists() and victim.poll() is None and time.monotonic() < deadline:
         time.sleep(0.001)
-    time.sleep(chosen.uniform(0, 0.12))
+    time.sleep(chosen.uniform(0, 0.4))
     for process in _family(victim.pid):
         try:
             process.kill()
