@@ -52,7 +52,7 @@ def address(session: Session) -> str:
 
 def install(app: Flask) -> None:
     app.add_url_rule("/ui/sessions", "sessions", page)
-    app.jinja_env.globals["session_path"] = address
+    app.jinja_env.globals |= {"session_path": address, "session_runners": RUNNERS}
 
 
 @authority(Authority.PAGE)
