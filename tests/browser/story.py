@@ -30,7 +30,10 @@ PAYLOADS = (
     "\x1b]8;;http://evil.invalid\x1b\\click\x1b]8;;\x1b\\ \x1b[31mred\x1b[0m \x1b[2J\x07",
     "[x](javascript:window.__xss=1) ![p](http://evil.invalid/p.png) <b>bold</b>",
 )
-GROUND = Ground("bubblewrap", hosted=True, asks=True, separable=True)
+REACH = (
+    "Through our proxy it reaches api.anthropic.com:443, platform.claude.com:443 (its model); nothing else."
+)
+GROUND = Ground("bubblewrap", hosted=True, asks=True, separable=True, network=("enforced", REACH))
 TESTS = [f"\x1b[32mPASS\x1b[0m tests/test_hub.py::test_resume_{n} [{n * 2:3}%]" for n in range(1, 48)]
 
 
@@ -107,6 +110,16 @@ def say(
         return timeline.append(row.number, [Draft(kind, text, metadata)], attempt.id)
 
 
+def met(row: Task, attempt: Attempt, host: str, port: int, verdict: str, count: int) -> None:
+    """A host that its programs asked the proxy for."""
+    where = f"{host}:{port}"
+    why = f"{where} is not among the hosts this task may reach." if verdict == "refused" else ""
+    about = {"verdict": verdict, "host": host, "port": port, "count": count, "why": why}
+    say(
+        row, attempt, Kind.LIFECYCLE, f"{why or f'Reached {where}'} ({count} times)", Category.POLICY, **about
+    )
+
+
 def lines(row: Task, attempt: Attempt, texts: list[str], stream: Kind = Kind.STDOUT) -> None:
     metadata = {"category": "runner-output", "stream": str(stream), "attempt_id": attempt.id}
     with transaction():
@@ -147,6 +160,8 @@ def hub_test() -> Task:
         "\n".join(TESTS),
         command="pytest tests/test_hub.py -q --count 20",
     )
+    met(row, attempt, "mirror.example", 443, "refused", 3)
+    met(row, attempt, "docs.example", 443, "allowed", 2)
     call(row, attempt, "Read", "server/hub.py", "def resume(after):\n    ...", file_path="server/hub.py")
     say(
         row,
