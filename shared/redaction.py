@@ -100,14 +100,18 @@ class Redactor:
     def redact(self, text: str) -> str:
         """The whole of `text`, redacted; independent of the stream."""
         data = text.encode("utf-8", "surrogatepass")
-        spans, _ = self._spans(data, False)
-        if not spans:
+        out = self.redact_bytes(data)
+        if out is data:
             return text
-        out = _apply(data, spans)
         try:
             return out.decode("utf-8", "surrogatepass")
         except UnicodeDecodeError:  # a secret given as bytes ended inside a character
             return out.decode("utf-8", "replace")
+
+    def redact_bytes(self, data: bytes) -> bytes:
+        """The whole of `data`, redacted; the same object where nothing is masked."""
+        spans, _ = self._spans(data, False)
+        return _apply(data, spans) if spans else data
 
     def found(self, data: bytes) -> list[tuple[int, int]]:
         """(start, end) of every given secret in `data`; independent of the stream."""

@@ -119,7 +119,7 @@ def _masked_rows(
     def masked(value: Cell) -> Cell:
         if isinstance(value, str):
             return masker.redact(value)
-        return _without(value, masker.found(value), MASK.encode()) if isinstance(value, bytes) else value
+        return masker.redact_bytes(value) if isinstance(value, bytes) else value
 
     connection.create_function("holds", 1, holds, deterministic=True)
     connection.create_function("masked", 1, masked, deterministic=True)
@@ -233,14 +233,6 @@ def _still_in_work(config: Config, masker: Redactor) -> Iterator[str]:
 
 def _bytes(value: str | bytes) -> bytes:
     return value.encode("utf-8", "surrogatepass") if isinstance(value, str) else value
-
-
-def _without(data: bytes, spans: list[tuple[int, int]], mask: bytes) -> bytes:
-    pieces, at = [], 0
-    for start, end in spans:
-        pieces += [data[at:start], mask]
-        at = end
-    return b"".join([*pieces, data[at:]])
 
 
 def _filling(length: int) -> bytes:
