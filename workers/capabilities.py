@@ -33,7 +33,9 @@ def publish(config: Config) -> None:
     ]
     tier = sandbox.tier(config.containment)
     containment = {"containment": dataclasses.asdict(tier)}
-    separable = {runner.name: reach.is_separable(runner, tier) for _, runner in found if runner}
+    separable = {
+        state.name: reach.is_separable(runner, tier) for state, runner in found if runner and state.available
+    }
     fleet.publish_runners(
         [
             dataclasses.replace(
