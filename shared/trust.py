@@ -108,7 +108,7 @@ def refusal(task: Task) -> NotReady | None:
     names = ", ".join(row.path for row in files[:NAMED]) + (" and more" if len(files) > NAMED else "")
     return NotReady(
         f"The repository configures the agent, and nobody has trusted that yet: {names}. Look at the files and trust"
-        " them, or start the agent without them.",
+        " them (`openruntime workspaces trust`), or start the agent without them.",
         files=[{"path": row.path, "digest": row.digest, "problem": row.problem} for row in files],
         workspace_id=workspaces.workspace_id(task.workspace),
     )
