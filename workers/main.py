@@ -22,7 +22,7 @@ from shared.config import Config
 from shared.store.database import close, open_store, prepare_folder
 from shared.version import VERSION
 from workers import actors, capabilities
-from workers.attempts import granting
+from workers.attempts import errand, granting
 from workers.disk import DiskWatch
 from workers.inspection import Inspector
 from workers.inventory import Inventory
@@ -116,6 +116,7 @@ class _Signals:
 def _stop_agents(office: Office, signals: _Signals) -> None:
     """Commit a stop for every live attempt and wait until none of ours is left, or the time is up."""
     office.closing = True
+    errand.interrupted.set()
     tasks.interrupt_all()
     deadline = time.monotonic() + INTERRUPT_SECONDS
     while office.busy() and time.monotonic() < deadline:

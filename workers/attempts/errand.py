@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import threading
 import time
 from collections import deque
 from collections.abc import Callable, Mapping, Sequence
@@ -20,6 +21,8 @@ from workers.shim.frames import STDERR, STDOUT
 
 OUTPUT_BYTES = 32 << 10
 SHORTEST_SECONDS, LONGEST_SECONDS = 0.02, 0.25
+#: Set when this worker was interrupted (Ctrl-C): it leaves no command of its running (contract 2).
+interrupted = threading.Event()
 
 
 @dataclass(frozen=True)
@@ -41,13 +44,17 @@ class Errand:
 
 @dataclass(frozen=True)
 class Done:
-    """How it ended. `output` is the end of what it printed, both streams in order, redacted and at most 32 KiB."""
+    """How it ended; `stopped` is why it was ended from our side otherwise than by its time.
+
+    `output` is the end of what it printed, both streams in order, redacted and at most 32 KiB.
+    """
 
     code: int | None
     timed_out: bool
     error: str | None
     output: str
     millis: int
+    stopped: str | None = None
 
 
 def run(
@@ -67,7 +74,7 @@ def run(
     process.start(directory, _launch(errand, directory, task, config), lambda identity: True)
     rest = SHORTEST_SECONDS
     while (state := process.state(directory)) in ("starting", "alive"):
-        if is_over is not None and is_over():
+        if interrupted.is_set() or (is_over is not None and is_over()):
             _end(directory)
         time.sleep(rest)
         rest = min(LONGEST_SECONDS, rest * 1.5)
@@ -81,6 +88,7 @@ def run(
         error=exit.exec_error or exit.sandbox_error or _over_limit(exit.reason),
         output=_printed(directory),
         millis=exit.runtime_millis,
+        stopped=exit.reason if exit.reason != StopReason.BUDGET else None,
     )
 
 

@@ -136,8 +136,8 @@ def judged(done: Done) -> tuple[Verdict, dict[str, Any]]:
     said: dict[str, Any] = {"exit_code": done.code, "millis": done.millis, "output": done.output}
     if done.timed_out:
         return Verdict.TIMED_OUT, said
-    if done.error:
-        return Verdict.ERROR, {**said, "note": done.error[: checks.NOTE_CHARACTERS]}
+    if failure := done.error or (done.stopped and f"it was stopped ({done.stopped})"):
+        return Verdict.ERROR, {**said, "note": failure[: checks.NOTE_CHARACTERS]}
     told = _last_object(done.output)
     score, note = told.get("score"), told.get("note")
     if isinstance(score, int | float) and not isinstance(score, bool) and math.isfinite(score):

@@ -12,6 +12,7 @@ from shared.checks import Verdict
 from shared.commands import CommandKind
 from shared.store.database import close
 from shared.store.models import CheckResult, Landing
+from workers.attempts import errand
 from workers.attempts.errand import Done
 from workers.landing import verification
 
@@ -179,6 +180,18 @@ def test_a_check_that_ran_before_its_worker_died_is_taken_over_not_run_again(sit
         site.refused(task, CommandKind.VERIFY)
     site.done(task, CommandKind.VERIFY)
     assert [CheckResult.get().output] == kept
+
+
+def test_an_interrupted_worker_leaves_no_check_running_and_the_next_merge_runs_it_again(site) -> None:
+    task = site.task(WORK, options={"verify": "test -f go || sleep 60"})
+    errand.interrupted.set()
+    try:
+        refused = site.refused(task, CommandKind.MERGE)
+    finally:
+        errand.interrupted.clear()
+    assert "it was stopped (user)" in refused["detail"]
+    site.again(task, "touch go")
+    site.done(task, CommandKind.MERGE)
 
 
 def test_the_same_check_asked_for_twice_at_once_runs_once(site) -> None:

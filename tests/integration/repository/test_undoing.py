@@ -178,6 +178,10 @@ def test_applied_edits_that_were_committed_are_not_taken_back(desk) -> None:
         undoing.look(desk.repository(), intent)
 
 
+SQUASH_POINTS = ("_lock", "_write_files", "_move_branch", "_install")
+APPLY_POINTS = ("_lock", "_back_up", "put_back")
+#: A landing is killed there too, by the same code, in every run of the suite.
+RARE = dict.fromkeys(("_lock", "_install", "_back_up"), pytest.mark.slow)
 VICTIM = """
 import os, signal, sys
 from pathlib import Path
@@ -192,8 +196,10 @@ completion.complete(intent)
 
 @pytest.mark.parametrize(
     ("point", "strategy"),
-    [(point, "squash") for point in ("_lock", "_write_files", "_move_branch", "_install")]
-    + [(point, "apply") for point in ("_lock", "_back_up", "put_back")],
+    [
+        *(pytest.param(point, "squash", marks=RARE.get(point, ())) for point in SQUASH_POINTS),
+        *(pytest.param(point, "apply", marks=RARE.get(point, ())) for point in APPLY_POINTS),
+    ],
 )
 def test_a_killed_undo_is_complete_after_the_next_call(desk, point, strategy) -> None:
     desk.sh(USER)
