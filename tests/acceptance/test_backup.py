@@ -40,7 +40,7 @@ def saved(tmp_path_factory: pytest.TempPathFactory) -> Saved:
     with installed(root / "first", OPENRUNTIME_MAX_ATTEMPTS="1") as first:
         ready = first.run("echo four >> a.txt; seq 1 300", work)
         first.until(ready)
-        busy = first.run("seq 1 200000; read end", work)
+        busy = first.run("seq 1 200000; sleep 600", work)
         wait_until(lambda: first.output(busy), what="the agent to write")
         queued = first.run("touch ran", work)
         assert openruntime(first.data, "backup", str(root / "all.tgz")).returncode == 0
