@@ -19,6 +19,7 @@ from shared import kept_secrets, sessions
 from shared.clock import EPOCH, from_micros, now
 from shared.config import Config
 from workers.rounds import Rounds
+from workers.runners import streams
 from workers.sessions import claude, codex, files, lines
 from workers.sessions.files import File
 from workers.sessions.found import Found
@@ -145,7 +146,7 @@ class Look:
         place, seen = _resumed(file, kept)
 
         def take(line: dict[str, Any]) -> None:
-            self._store.fold(seen, line, file.path)
+            streams.understood(lambda one: self._store.fold(seen, one, file.path), line)
 
         if not (kept and kept.get("mark") == file.mark):
             place = lines.read(file.path, place, take, self._stopping)

@@ -47,7 +47,7 @@ def test_no_form_of_another_page_changes_anything(
         if method in ("GET", "HEAD") or path == "/login":
             continue
         for mimetype, body in FORMS:
-            for origin in ORIGINS:
+            for origin in ORIGINS[len(mimetype) % 2 :: 2]:
                 headers = {"Host": HOST, "Cookie": f"openruntime_{PORT}={cookie}", "Content-Type": mimetype}
                 headers |= {} if origin is None else {"Origin": origin}
                 answer = client.open(path, method=method, headers=headers, data=body)
@@ -56,7 +56,7 @@ def test_no_form_of_another_page_changes_anything(
                     wrong.append((method, route, mimetype, origin, answer.status_code))
     assert wrong == []
     assert rows() == before
-    assert count > 800
+    assert count > 400
 
 
 CLIMBING = [
@@ -78,7 +78,7 @@ def test_no_address_leads_outside(
         if method == "HEAD" or UNKNOWN not in path:
             continue
         for form in (
-            CLIMBING if "static" in path else CLIMBING[turn % 5 :: 5]
+            CLIMBING if "static" in path else CLIMBING[turn % 8 :: 8]
         ):  # all forms, not all at every place
             count += 1
             address = path.replace(UNKNOWN, form, 1)
@@ -92,7 +92,7 @@ def test_no_address_leads_outside(
             ):
                 wrong.append((method, route, form[:40], answer.status_code))
     assert wrong == []
-    assert count > 400
+    assert count > 200
 
 
 def test_a_diff_is_asked_for_by_name_never_read_by_path(api: Api, config: Config) -> None:

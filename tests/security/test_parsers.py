@@ -14,7 +14,7 @@ from hypothesis import strategies as st
 
 from shared.config import Config, from_env
 from shared.errors import ConfigError
-from workers.runners import registry
+from workers.runners import registry, streams
 from workers.runners.conformance import context, lines
 from workers.runners.observations import (
     Asked,
@@ -107,7 +107,7 @@ def read(folder: str, told: list[tuple[str, str]]) -> list[Observation]:
 
 
 def run(examples: int, strategy: st.SearchStrategy[Any], judge: Callable[[Any], None]) -> None:
-    @settings(max_examples=examples, deadline=1000, suppress_health_check=list(HealthCheck))
+    @settings(max_examples=examples, deadline=None, suppress_health_check=list(HealthCheck))
     @given(strategy)
     def each(value: Any) -> None:
         judge(value)
@@ -115,7 +115,7 @@ def run(examples: int, strategy: st.SearchStrategy[Any], judge: Callable[[Any], 
     each()
 
 
-COUNTS = [100, pytest.param(20_000, marks=[pytest.mark.slow, pytest.mark.timeout(1800)])]
+COUNTS = [50, pytest.param(20_000, marks=[pytest.mark.slow, pytest.mark.timeout(1800)])]
 
 
 @pytest.mark.parametrize("examples", COUNTS)
@@ -127,6 +127,26 @@ def test_a_spoiled_protocol_is_read_without_an_error(folder: str, examples: int)
     run(examples, spoiled(folder), judge)
 
 
+@pytest.mark.parametrize(
+    ("folder", "line"),
+    [
+        ("codex-oneshot", '{"type": "item.completed", "item": 1}'),
+        ("codex-oneshot", '{"type": "turn.completed", "usage": "many"}'),
+        ("codex", '{"method": "item/completed", "params": {"item": [1]}}'),
+        (
+            "claude-code",
+            '{"type": "assistant", "message": {"content": [{"type": "tool_use", "input": 3, "name": []}]}}',
+        ),
+        ("claude-code", '{"type": "result", "usage": [1], "modelUsage": 2}'),
+    ],
+)
+def test_a_message_of_another_shape_stops_no_reader(folder: str, line: str) -> None:
+    name, options = READERS[folder]
+    reader = registry.get(name).reader(None, context(options=options))
+    reader.feed("stdout", [line])
+    assert any(isinstance(seen, Output) for seen in reader.feed("stdout", ["plain words"]))
+
+
 @pytest.mark.parametrize("examples", COUNTS)
 @pytest.mark.parametrize("runner", ["claude", "codex"])
 def test_a_spoiled_session_file_is_read_without_an_error(runner: str, examples: int) -> None:
@@ -135,9 +155,10 @@ def test_a_spoiled_session_file_is_read_without_an_error(runner: str, examples: 
     def judge(line: Any) -> None:
         if isinstance(line, dict):
             seen = Transcript()
-            store.fold(seen, line, "/home/me/x.jsonl")
+            streams.understood(lambda one: store.fold(seen, one, "/home/me/x.jsonl"), line)
             json.dumps(seen.to_json())
-            store.told(line, "/home/me/x.jsonl")
+            told = streams.understood(lambda one: store.told(one, "/home/me/x.jsonl"), line)
+            assert all(isinstance(one, get_args(Observation)) for one in told or [])
 
     run(examples, st.sampled_from(stored(runner)).flatmap(changed), judge)
 

@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable, Sequence
-from typing import Any
+from typing import Any, TypeVar
 
 from workers.runners.observations import Observation, Output
 
+T = TypeVar("T")
 Item = dict[str, Any]
 
 
@@ -33,12 +34,20 @@ def observed(
     for line in lines:
         item = None if stream == "stderr" else parse(line)
         if stream == "stdin":
-            found += heard(item) if item is not None else []
-        elif item is not None:
-            found += said(item)
+            found += (understood(heard, item) or []) if item is not None else []
+        elif item is not None and (seen := understood(said, item)) is not None:
+            found += seen
         elif line.strip():
             found.append(Output(stream, [line]))
     return found
+
+
+def understood(reader: Callable[[Item], T], item: Item) -> T | None:
+    """What `reader` makes of an object; None for one of another shape than the program's own."""
+    try:
+        return reader(item)
+    except (AttributeError, TypeError, ValueError, LookupError, ArithmeticError):
+        return None
 
 
 def dump(value: object) -> bytes:

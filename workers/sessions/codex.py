@@ -62,10 +62,11 @@ def _meta(seen: Transcript, payload: dict[str, Any]) -> None:
 
 
 def _event(seen: Transcript, payload: dict[str, Any]) -> None:
-    if payload.get("type") in EVENTS:
-        _message(seen, "event", EVENTS[payload["type"]], text.text_of(payload.get("message")))
+    if role := EVENTS.get(str(payload.get("type"))):
+        _message(seen, "event", role, text.text_of(payload.get("message")))
     item = payload.get("item")
-    if payload.get("type") == "item_completed" and isinstance(item, dict) and item.get("type") in ITEMS:
+    role = ITEMS.get(str(item.get("type"))) if isinstance(item, dict) else None
+    if payload.get("type") == "item_completed" and isinstance(item, dict) and role:
         blocks = item.get("content")
         said = (
             [part.get("text") for part in blocks if isinstance(part, dict)]
@@ -73,7 +74,7 @@ def _event(seen: Transcript, payload: dict[str, Any]) -> None:
             else []
         )
         whole = "\n".join(part for part in said if isinstance(part, str))
-        _message(seen, "completed", ITEMS[item["type"]], whole[: text.LOOKED_AT_CHARACTERS])
+        _message(seen, "completed", role, whole[: text.LOOKED_AT_CHARACTERS])
 
 
 def _message(seen: Transcript, form: str, role: str, said: str) -> None:

@@ -13,6 +13,7 @@ from shared.clock import rfc3339
 from shared.events import Category, Draft, Kind
 from workers.attempts.narration import Narrator
 from workers.attempts.reading import pieces_of
+from workers.runners import streams
 from workers.runners.observations import Observation, Replied
 from workers.sessions import lines, text
 
@@ -153,7 +154,12 @@ class Book:
         except RecursionError:
             return [self._gap(start, len(line))]
         at = rfc3339(text.instant(item.get("timestamp")))
-        drafts = (draft for seen in self._store.told(item, self._path) for draft in self._worded(seen))
+        told: list[Observation] | None = streams.understood(
+            lambda one: self._store.told(one, self._path), item
+        )
+        if told is None:
+            return [self._gap(start, len(line))]
+        drafts = (draft for seen in told for draft in self._worded(seen))
         return [Entry(Place(start, number), at, draft) for number, draft in enumerate(drafts)]
 
     def _worded(self, seen: Observation) -> Iterator[Draft]:

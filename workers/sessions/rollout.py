@@ -29,8 +29,8 @@ def told(line: dict[str, Any]) -> list[Observation]:
     payload = line.get("payload")
     if not isinstance(payload, dict):
         return []
-    if line.get("type") == "event_msg" and payload.get("type") in EVENTS:
-        return [Noticed(EVENTS[payload["type"]])]
+    if line.get("type") == "event_msg" and (said := EVENTS.get(str(payload.get("type")))):
+        return [Noticed(said)]
     return _item(payload) if line.get("type") == "response_item" else []
 
 
