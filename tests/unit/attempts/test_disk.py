@@ -87,7 +87,7 @@ def test_what_folders_take_is_their_blocks_and_not_their_holes_or_links(tmp_path
 
 def test_folders_nested_deeper_than_a_program_may_call_itself_are_weighed_too(tmp_path: Path) -> None:
     here = os.path.join(tmp_path, "a")
-    for _ in range(1500):
+    for _ in range(1100):
         os.mkdir(here)
         here += "/d"
     Path(here).write_bytes(b"x" * (3 << 20))
