@@ -138,6 +138,7 @@ def test_a_conflict_shows_both_sides_and_is_marked_for_the_editor(
     expect(dialog.locator("pre").first).to_contain_text("THEIRS")
     dialog.get_by_role("button", name="Mark them for my editor").click()
     expect(dialog).to_be_hidden()
+    expect(page.locator(".notice", has_text="held conflict markers")).to_contain_text("${EDITOR:-vi} a.txt")
     assert "<<<<<<< main" in (Path(here.task(id)["worktree_path"]) / "a.txt").read_text()
     page.get_by_role("link", name="Merge…").click()
     expect(dialog).to_contain_text("A conflict is not resolved.")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shlex
 from datetime import timedelta
 from typing import Any
 
@@ -18,6 +19,7 @@ from web.pages import forms, frame, task_details
 from web.security import Authority, authority, writes
 
 MOST_REMOVED = 50
+MOST_OPENED = 20
 LONG_WORK = (CommandKind.MERGE, CommandKind.VERIFY, CommandKind.REBASE, CommandKind.UNDO)
 
 
@@ -75,7 +77,10 @@ def recently_removed() -> list[Task]:
 
 
 def news(task: Task) -> dict[str, Any] | None:
-    """What became of the last work on the repository that outlasted its answer: `{kind, detail}`; no detail: it goes on."""
+    """What became of the last work on the repository that outlasted its answer: `{kind, detail}`; no detail: it goes on.
+
+    After a rebase that marked conflicts also `editor`: what opens their files.
+    """
     row = (
         Command.select()
         .where(Command.task == task.number, Command.kind.in_(LONG_WORK))
@@ -86,7 +91,23 @@ def news(task: Task) -> dict[str, Any] | None:
         return None
     if row.finished_at is None:
         return {"kind": row.kind, "detail": None}
+    if row.kind == CommandKind.REBASE and row.state == State.APPLIED and task.worktree_merged_at is None:
+        return _marked(dict(row.result or {}))
     waited = (row.finished_at - row.accepted_at).total_seconds() > effects.WORK_SECONDS
     if row.state != State.REFUSED or not waited:
         return None
     return {"kind": row.kind, "detail": str((row.result or {}).get("detail") or "")}
+
+
+def _marked(result: dict[str, Any]) -> dict[str, Any] | None:
+    paths = [one["path"] for one in result.get("conflicts") or []]
+    if not paths:
+        return None
+    place = shlex.quote(str(result["worktree_path"]))
+    files = " ".join(shlex.quote(path) for path in paths[:MOST_OPENED])
+    return {
+        "kind": "rebase",
+        "detail": None,
+        "editor": f"cd {place} && ${{EDITOR:-vi}} {files}",
+        "files": len(paths),
+    }

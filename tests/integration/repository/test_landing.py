@@ -50,12 +50,16 @@ KEPT = {
     "a deleted file": "rm sub/b.txt",
     "a mode change": "chmod +x sub/b.txt",
     "an untracked file in a folder that goes": "echo mine > gone/mine",
+    "an ignored file in a folder that goes": "echo mine > gone/mine.log",
     "a hidden edit": "git update-index --assume-unchanged sub/b.txt; echo mine >> sub/b.txt",
     "intent to add": "echo n > n; git add -N n",
     "touched files": "touch -d '2001-01-01' a.txt d.txt gone/g.txt",
 }  # fmt: skip
 
-NOTHING_TO_BACK_UP = {KEPT[kind] for kind in ("an ignored file", "a hidden edit", "touched files")}
+NOTHING_TO_BACK_UP = {
+    KEPT[kind]
+    for kind in ("an ignored file", "an ignored file in a folder that goes", "a hidden edit", "touched files")
+}
 
 
 @pytest.mark.parametrize("strategy", ["squash", "apply"])

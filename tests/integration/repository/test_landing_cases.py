@@ -11,8 +11,9 @@ import pytest
 
 from shared.errors import BadRequest, Conflict, LandingRefused, NotReady
 from tests.integration.repository.desk_landing import WORK, land, look, refs
-from workers.repository import capture, removal
+from workers.repository import capture, landing, removal
 from workers.repository.completion import Intent
+from workers.repository.strategies import Recipe
 
 
 def test_a_repository_without_a_commit_gets_its_first(make_desk) -> None:
@@ -209,3 +210,31 @@ def test_the_checkout_is_unharmed_when_it_cannot_be_written(desk) -> None:
     finally:
         subprocess.run(["chattr", "-i", desk.folder / "sub/deep"], check=True)
     assert desk.state() == before
+
+
+def test_a_workspace_in_a_folder_of_the_repository_lands_the_whole_of_it(desk) -> None:
+    made = desk.create(inside="sub")
+    (made.execution_path / "inner").write_text("i\n")
+    (made.path / "outer").write_text("o\n")
+    recipe = Recipe("squash", "Land")
+    landing.land(desk.repository("sub"), capture.take(made), recipe=recipe, target_branch="main")
+    assert desk.sh("cat sub/inner outer; git status --porcelain") == "i\no"
+
+
+def test_a_repository_that_was_moved_is_landed_on_where_it_is_now(desk) -> None:
+    taken = desk.change(WORK)
+    moved = desk.folder.with_name("moved")
+    desk.folder.rename(moved)
+    desk.folder = moved
+    desk.create()  # the task's next attempt, or its next look, finds the repository
+    land(desk, taken)
+    assert desk.sh("git rev-parse main^{tree}") == taken.tree_oid
+
+
+@pytest.mark.skipif(os.geteuid() != 0, reason="only root can give a repository to somebody else")
+def test_a_repository_of_another_account_is_landed_on_all_the_same(desk) -> None:
+    desk.sh("chown -R 12345:12345 .")
+    taken = desk.change(WORK)
+    land(desk, taken)
+    assert desk.sh("git -c safe.directory='*' rev-parse main^{tree}") == taken.tree_oid
+    assert os.stat(desk.folder / ".git/index").st_uid == 12345

@@ -17,6 +17,9 @@ ONE = b"diff --git a/a.txt b/a.txt\nindex 1..2 100644\n--- a/a.txt\n+++ b/a.txt\
 TWO = b"diff --git a/b b/b\nnew file mode 100644\n--- /dev/null\n+++ b/b\n@@ -0,0 +1 @@\n+new\n"
 
 
+NEW = {"title": "t", "prompt": "p", "runner": "shell", "command": "true"}
+
+
 def file(path: str, **more: Any) -> dict[str, Any]:
     empty = {"path_b64": None, "old_path": None, "binary": False, "old_blob": None, "new_blob": None}
     return {"path": path, "status": "modified", "additions": 1, "deletions": 0, **empty, **more}
@@ -149,3 +152,54 @@ def test_preview_and_cleanup_pass_on_what_the_worker_found(api: Api, worker: Pla
     worker.answer = remove
     answer = api.post(f"/tasks/{task['id']}/worktree/cleanup", {"force": True})
     assert (answer.status_code, answer.json["message"], bodies) == (200, "gone", [{"force": True}])
+
+
+def test_an_override_names_gates_there_are(api: Api, worker: PlayedWorker) -> None:
+    task = ended(api)
+    bodies: list[dict[str, Any]] = []
+
+    def land(command: Command) -> tuple[str, dict[str, Any]]:
+        bodies.append(command.body)
+        return "applied", {"message": "Merged"}
+
+    worker.answer = land
+    path = f"/tasks/{task['id']}/worktree/merge"
+    refused = api.post(path, {"override": ["everything"]})
+    assert (refused.status_code, refused.json["field"]) == (422, "override.0")
+    assert api.post(path, {"override": ["verify"], "target_branch": "side"}).status_code == 200
+    assert bodies == [{"override": ["verify"], "target_branch": "side"}]
+
+
+def test_undo_verify_and_rebase_pass_on_what_the_worker_did(api: Api, worker: PlayedWorker) -> None:
+    task = ended(api)
+    asked: list[tuple[str, dict[str, Any]]] = []
+    found = {"message": "Done", "tree_oid": "t", "checks": [], "verify": {"state": "off"}}
+
+    def carry_out(command: Command) -> tuple[str, dict[str, Any]]:
+        asked.append((command.kind, command.body))
+        return "applied", found
+
+    worker.answer = carry_out
+    assert api.post(f"/tasks/{task['id']}/undo/preview").json == found
+    assert api.post(f"/tasks/{task['id']}/undo").json["message"] == "Done"
+    assert api.post(f"/tasks/{task['id']}/verify", {"again": True}).json == found
+    body = {"conflicts": "mark", "ask": True, "target_branch": "main"}
+    assert api.post(f"/tasks/{task['id']}/worktree/rebase", body).json["message"] == "Done"
+    assert asked == [("undo-preview", {}), ("undo", {}), ("verify", {"again": True}), ("rebase", body)]
+    for path, wrong in (("worktree/rebase", {"conflicts": "x"}), ("verify", {"strategy": "x"})):
+        assert api.post(f"/tasks/{task['id']}/{path}", wrong).status_code == 422
+
+
+def test_checks_of_a_task_have_names_of_their_own(api: Api) -> None:
+    for checks in (
+        [{"name": "verify", "command": "true"}],
+        [{"name": "a", "command": "true"}] * 2,
+        [{"name": "", "command": "true"}],
+        [{"name": "a"}],
+        [{"name": "a", "command": "true", "mode": "maybe"}],
+        [{"name": f"n{number}", "command": "true"} for number in range(21)],
+    ):
+        assert api.post("/tasks", {**NEW, "checks": checks}).status_code == 422
+    made = api.post("/tasks", {**NEW, "checks": [{"name": "lint", "command": "true"}], "verify_seconds": 5})
+    assert made.status_code == 200
+    assert made.json["checks"] == []
