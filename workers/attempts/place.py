@@ -42,14 +42,15 @@ def prepare(task: Task, attempt: Attempt, config: Config) -> Place:
     config.repositories.mkdir(mode=0o700, parents=True, exist_ok=True)
     known = task.worktree_path is not None and os.path.isdir(task.worktree_path)
     landed = _landed_commit(task, repository)
+    work, base = _kept_work(task, repository)
     worktree = worktrees.create(
         repository,
         task_id=task.id,
         title=task.title,
-        base_ref=landed or task.base_ref,
+        base_ref=landed or base or task.base_ref,
         worktrees=config.worktrees,
         repositories=config.repositories,
-        content=_kept_work(task, repository) if landed is None else None,
+        content=work,
     )
     if known and landed is not None:
         worktree = _brought_up(task, worktree, repository, landed)
@@ -80,11 +81,14 @@ def _landed_commit(task: Task, repository: Repository) -> str | None:
     return discovery.resolve_commit(repository.git_dir, last.commit_oid)
 
 
-def _kept_work(task: Task, repository: Repository) -> str | None:
-    """The last state of a worktree that was removed with unmerged work."""
-    if task.worktree_cleaned_at is None or task.worktree_merged_at is not None:
-        return None
-    return discovery.resolve_commit(repository.git_dir, references.recovery_ref(task.id))
+def _kept_work(task: Task, repository: Repository) -> tuple[str | None, str | None]:
+    """The last state of a worktree that was removed with unmerged work, and the base that was on; None where none is."""
+    last = landings.latest_capture(task)
+    if task.worktree_cleaned_at is None or task.worktree_merged_at is not None or not (last and last.files):
+        return None, None
+    ref = references.recovery_ref(task.id)
+    work = discovery.resolve_commit(repository.git_dir, ref)
+    return work, discovery.resolve_commit(repository.git_dir, f"{ref}^") if work else None
 
 
 def _brought_up(task: Task, worktree: Worktree, repository: Repository, landed: str) -> Worktree:

@@ -158,6 +158,7 @@ def test_a_reply_after_landing_and_cleanup_makes_the_worktree_again_at_the_same_
 def test_a_reply_after_a_forced_cleanup_goes_on_with_the_work_that_was_kept(site) -> None:
     task = site.task(WORK)
     site.done(task, CommandKind.CLEANUP, force=True)
+    site.sh("echo t > theirs; git add theirs; git commit -qm theirs")
     again = site.again(task, "echo more > more")
     assert {"new.txt", "more"} <= {path.name for path in site.worktree(again).path.iterdir()}
     site.done(task, CommandKind.PREVIEW)
@@ -167,3 +168,11 @@ def test_a_reply_after_a_forced_cleanup_goes_on_with_the_work_that_was_kept(site
         "more",
         "new.txt",
     ]
+
+
+def test_a_task_that_had_changed_nothing_starts_again_from_the_branch_as_it_is_now(site) -> None:
+    task = site.task("true")
+    site.done(task, CommandKind.CLEANUP)
+    site.sh("echo t > theirs; git add theirs; git commit -qm theirs")
+    again = site.again(task, "echo more > more")
+    assert site.worktree(again).base_commit == site.sh("git rev-parse main")
