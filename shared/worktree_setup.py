@@ -10,6 +10,8 @@ from shared.errors import NotReady
 from shared.store.database import transaction
 from shared.store.models import Task
 
+#: Names, in the syntax of gitignore, which ignored files of the person's checkout a worktree gets.
+INCLUDE = ".worktreeinclude"
 DEFAULT_SECONDS = 600
 MOST_SECONDS = 3600
 TEARDOWN_SECONDS = 120

@@ -68,6 +68,25 @@ def test_claude_starts_without_them_and_runs_none_of_it(claude: Site, hostile: P
     assert canary(claude, task_id) == []
 
 
+def test_a_repository_gets_a_persons_own_files_to_the_agent_only_once_they_have_seen_which(
+    claude: Site,
+) -> None:
+    folder = claude.repository()
+    commit(folder, **{".worktreeinclude": ".env\n", ".gitignore": ".env\n"})
+    (folder / ".env").write_text("MINE=1\n")
+    task_id = claude.create(goal({"run": "cat .env"}, DONE), workspace=str(folder))
+    assert waits(claude, task_id) == [".worktreeinclude"]
+    assert not (Path(claude.task(task_id)["worktree_path"] or "/nowhere") / ".env").exists()
+    trust(claude, task_id)
+    claude.installation.post(f"/tasks/{task_id}/start")
+    claude.ended(task_id, "completed")
+    assert "MINE=1" in json.dumps(claude.installation.events(task_id))
+    without = claude.create(goal({"run": "cat .env || echo none"}, DONE), workspace=str(folder))
+    claude.installation.post(f"/tasks/{without}/start", {"repository_settings": "ignore"})
+    claude.ended(without, "completed")
+    assert "MINE=1" not in json.dumps(claude.installation.events(without))
+
+
 def test_what_an_agent_plants_for_its_next_attempt_is_asked_about(claude: Site) -> None:
     planted = {"write": "$CWD/.claude/settings.json", "content": json.dumps(SETTINGS)}
     task_id = claude.start(planted, DONE)

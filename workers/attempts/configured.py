@@ -10,7 +10,7 @@ from collections.abc import Iterable, Sequence
 from pathlib import Path
 from typing import Any, Protocol
 
-from shared import globs, trust
+from shared import globs, trust, worktree_setup
 from shared.config import Config
 from shared.errors import NotReady
 from shared.store.models import AgentFile, Task
@@ -46,6 +46,8 @@ def found(task: Task, config: Config) -> list[AgentFile]:
     configured_by = registry.get(task.runner).capabilities.configured_by
     if not configured_by or trust.is_ignoring(task):
         return []
+    if worktree_setup.of(task).include:  # it says which of the person's own files the agent gets
+        configured_by = (*configured_by, worktree_setup.INCLUDE)
     return trust.record(task, look(task, configured_by, config))
 
 

@@ -11,12 +11,12 @@ from pathlib import Path
 from typing import Any
 from uuid import NAMESPACE_OID, uuid5
 
-from shared import attempts, timeline, worktree_setup
+from shared import attempts, timeline, trust, worktree_setup
 from shared.config import Config
 from shared.errors import AgentLost, GitFailed, NotReady, SandboxFailed
 from shared.events import Category, Draft, Kind
 from shared.store.models import Attempt, Task
-from shared.worktree_setup import Setup
+from shared.worktree_setup import INCLUDE, Setup
 from workers import beneath
 from workers.attempts import errand
 from workers.attempts.errand import Done, Errand
@@ -24,10 +24,10 @@ from workers.attempts.place import Place, worktree_of
 from workers.repository import discovery
 from workers.repository.git import git
 from workers.repository.worktree import Worktree, replace_file
+from workers.runners import registry
 
 #: Beside our git directories of the worktree, and gone with them.
 DONE = "set-up.json"
-INCLUDE = ".worktreeinclude"
 SETTINGS = ".openruntime.toml"
 SETTINGS_BYTES = 64 << 10
 INCLUDED_FILES = 1_000
@@ -56,7 +56,7 @@ def set_up(task: Task, attempt: Attempt, place: Place, config: Config) -> bool:
     if worktree is None or (worktree.home / DONE).exists():
         return True
     wanted = _with_repository(worktree_setup.of(task), worktree)
-    if wanted.include:
+    if wanted.include and _is_trusted(task):
         _tell(attempt, _included(task, worktree))
     if wanted.command and not _has_run(task, attempt, place, wanted, config):
         return False
@@ -192,6 +192,15 @@ def _of_base(worktree: Worktree, path: str) -> bytes | None:
     words = ("cat-file", "blob", f"{worktree.base_commit}:{path}")
     done = git(*words, git_dir=worktree.capture_git_directory, max_bytes=SETTINGS_BYTES, check=False)
     return done.stdout if done.code == 0 and not done.truncated else None
+
+
+def _is_trusted(task: Task) -> bool:
+    """A shell runs what the person typed; an agent gets a person's own files only once they have seen which.
+
+    They have, where the program's configuration is asked about: `.worktreeinclude` stands among it.
+    """
+    asked = registry.get(task.runner).capabilities.configured_by
+    return task.runner == "shell" or bool(asked and not trust.is_ignoring(task))
 
 
 def _included(task: Task, worktree: Worktree) -> list[Draft]:

@@ -74,11 +74,11 @@ def start(attempt: Attempt, config: Config) -> Watch | None:
         disk.refuse_full(config)
         place = prepare(task, attempt, config)
         crashpoint("start.placed")
-        if not setting_up.set_up(Task.get_by_id(task.number), attempt, place, config):
-            attempts.stopped_before_start(attempts.reload(attempt))
-            return None
         if configured.found(Task.get_by_id(task.number), config):
             attempts.needs_trust(attempt)
+            return None
+        if not setting_up.set_up(Task.get_by_id(task.number), attempt, place, config):
+            attempts.stopped_before_start(attempts.reload(attempt))
             return None
         plan = _plan(task, attempt, place, config)
         started = process.start(directory, plan.launch, lambda identity: _commit(attempt, plan, identity))
