@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-import json
 import logging
 import re
+import time
 import zlib
 from pathlib import Path
 from typing import Any
@@ -18,6 +18,7 @@ from shared.store.database import raw
 from tests.security.test_authority import UNKNOWN, Credentials, cases
 from tests.unit.web.conftest import HOST, PORT, Api
 from web.app import Application
+from web.security import Authority, authority
 
 TASK = '{"title":"t","prompt":"p","runner":"shell","command":"true"}'
 #: What a page of another site can send without asking first, and where from.
@@ -226,8 +227,6 @@ def test_nothing_a_caller_sends_makes_a_line_of_the_log(
 def test_what_goes_wrong_inside_is_logged_without_the_callers_words_in_control(
     app: Application, api: Api, caplog: pytest.LogCaptureFixture
 ) -> None:
-    from web.security import Authority, authority
-
     def broken(text: str) -> str:
         raise RuntimeError("marrow")
 
@@ -254,10 +253,6 @@ def test_tokens_stand_in_no_log(api: Api, client: FlaskClient, caplog: pytest.Lo
         client.post("/login", json={"token": secret}, headers={"Host": HOST})
     said = "\n".join(record.getMessage() for record in caplog.records)
     assert not [secret for secret in (made, link, api.token) if secret in said]
-
-
-def literal(text: str) -> str:
-    return json.dumps(text)
 
 
 LIKES = [
@@ -297,8 +292,6 @@ def test_what_is_searched_for_is_meant_literally(api: Api) -> None:
 
 
 def test_a_long_pattern_takes_no_time(api: Api) -> None:
-    import time
-
     task = api.new(prompt="a" * 200_000)
     began = time.process_time()
     for text in ("%a" * 250, "_" * 500, "(a+)+$" * 80, "a" * 500):

@@ -8,6 +8,7 @@ from datetime import timedelta
 
 from shared import accounts
 from shared.clock import now
+from shared.config import from_env
 from shared.store.models import Login, LoginLink, Task
 from tests.installation import Installation
 from tests.integration.web.conftest import Ws
@@ -151,8 +152,6 @@ def test_guessing_is_slowed_for_the_guesser_only(site: Installation) -> None:
 
 
 def test_a_nearly_right_token_takes_as_long_as_a_wrong_one(site: Installation) -> None:
-    from shared.config import from_env
-
     config = from_env({"OPENRUNTIME_DATA": str(site.data)})
     near, far = site.token[:-1] + "!", "x" * len(site.token)
     times: dict[str, list[int]] = {near: [], far: []}
