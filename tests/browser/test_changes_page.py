@@ -84,10 +84,18 @@ def test_files_are_filtered_and_marked_as_viewed(visit: Open, here: Installation
     page.keyboard.press("Escape")
     page.keyboard.press("V")
     first = page.locator("section.file").first
-    expect(first.get_by_label("Viewed")).to_be_checked()
+    viewed = first.get_by_role("button", name="Viewed")
+    expect(viewed).to_have_attribute("aria-pressed", "true")
     expect(first.locator(".table")).to_be_hidden()
+    expect(page.locator("#progress")).to_have_text("1 of 6 viewed")
     page.reload()
-    expect(page.locator("section.file").first.get_by_label("Viewed")).to_be_checked()
+    expect(viewed).to_have_attribute("aria-pressed", "true")
+    page.get_by_role("link", name="Hide viewed").click()
+    expect(page.locator("section.file")).to_have_count(5)
+    page.get_by_role("link", name="Viewed hidden").click()
+    viewed.click()
+    expect(page.locator("#progress")).to_have_text("0 of 6 viewed")
+    expect(first.locator("table")).to_be_visible()
 
 
 def test_two_keys_land_and_clean_up(visit: Open, here: Installation, repo: Path) -> None:
@@ -239,6 +247,23 @@ def test_reading_and_merging_need_no_script(visit: Open, here: Installation, rep
     page.get_by_role("button", name="Merge into main").click()
     expect(page.locator(".landed")).to_contain_text("Merged into main")
     assert log(repo)[0] == "By hand"
+
+
+def test_marks_need_no_script_and_only_what_changed_again_is_open_again(
+    visit: Open, here: Installation, repo: Path
+) -> None:
+    id = reviewed(here, repo)
+    page = visit(f"/ui/tasks/{id}/changes", java_script_enabled=False)
+    for name in ("a.txt", "src/new.py"):
+        page.locator("section.file", has_text=name).get_by_role("button", name="Viewed").click()
+    expect(page.locator("#progress")).to_have_text("2 of 6 viewed")
+    Path(here.task(id)["worktree_path"], "a.txt").write_text("one\ntwo\nthree and a bit\n")
+    here.get(f"/tasks/{id}/diff?refresh=1")
+    page.reload()
+    expect(page.locator("#progress")).to_have_text("1 of 6 viewed")
+    again = page.locator("section.file", has_text="a.txt")
+    expect(again).to_contain_text("Changed since you viewed it")
+    expect(again.locator("table")).to_be_visible()
 
 
 def test_a_refused_merge_is_one_sentence_on_the_form(visit: Open, here: Installation, repo: Path) -> None:

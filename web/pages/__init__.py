@@ -21,6 +21,7 @@ from web.pages import (
     landing,
     policies,
     repositories,
+    reviewing,
     rules,
     runners,
     search,
@@ -66,6 +67,6 @@ def install(app: Flask) -> None:
         secrets,
     ):
         page.install(app)
-    for page in (task, timeline, changes, landing, undo, decisions, hosts, rules, policies, trust):
+    for page in (task, timeline, changes, reviewing, landing, undo, decisions, hosts, rules, policies, trust):
         page.install(app)
     failures.install(app)

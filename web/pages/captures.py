@@ -6,12 +6,14 @@ import hashlib
 import re
 import threading
 from collections import OrderedDict
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from functools import lru_cache
 from typing import Any
 
 from markupsafe import Markup
 
+from shared import reviews
 from shared.errors import NotFound
 from shared.store.database import raw
 from shared.store.models import INSERTED, Capture, Task
@@ -103,21 +105,25 @@ def changes(row: Capture) -> Changes:
 
 def find(row: Capture, path: str, key: str = "") -> File:
     """The file with this path, old path or path in base64, or with this key. Raises NotFound."""
-    for number, given in enumerate(row.files):
-        named = path and path in (given.get("path"), given.get("path_b64"), given.get("old_path"))
-        if named or (key and key == key_of(given)):
-            return _file(number, given, sections(row.id))
+    files = row.files
+    given = with_key(files, key) if key else reviews.named(files, path)
+    return _file(files.index(given), given, sections(row.id))
+
+
+def with_key(files: Sequence[reviews.File], key: str) -> reviews.File:
+    """The captured file whose name has this key. Raises NotFound."""
+    for given in files:
+        if key == key_of(given):
+            return given
     raise NotFound("This file is not among the task's changes.")
 
 
-def key_of(given: dict[str, Any]) -> str:
+def key_of(given: Mapping[str, Any]) -> str:
     """A file's name as an address and an id can carry it, whatever characters it has."""
-    return hashlib.sha256(str(given.get("path_b64") or given["path"]).encode("utf-8", "replace")).hexdigest()[
-        :12
-    ]
+    return hashlib.sha256(reviews.name_of(given).encode("utf-8", "replace")).hexdigest()[:12]
 
 
-def _file(number: int, given: dict[str, Any], places: list[tuple[int, int]]) -> File:
+def _file(number: int, given: Mapping[str, Any], places: list[tuple[int, int]]) -> File:
     name = str(given["path"])
     added, removed = int(given.get("additions") or 0), int(given.get("deletions") or 0)
     modes = [str(given.get(which) or "") for which in ("old_mode", "new_mode")]
@@ -136,7 +142,7 @@ def _file(number: int, given: dict[str, Any], places: list[tuple[int, int]]) -> 
 
 
 def _state(
-    number: int, given: dict[str, Any], places: list[tuple[int, int]], lines: int, modes: list[str]
+    number: int, given: Mapping[str, Any], places: list[tuple[int, int]], lines: int, modes: list[str]
 ) -> str:
     if "160000" in modes:
         return "submodule"

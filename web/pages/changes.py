@@ -5,17 +5,19 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
+from urllib.parse import urlencode
 
 from flask import Flask, Response, make_response, request
 from markupsafe import Markup
 
-from shared import landings, tasks
+from shared import landings, reviews, tasks
 from shared.commands import CommandKind
 from shared.errors import NotFound
 from shared.lifecycle import LIVE
+from shared.reviews import Mark, Review, Standing
 from shared.store.models import Landing, Task
 from web import effects
-from web.pages import captures, forms, frame, task_details, undo
+from web.pages import captures, forms, frame, reviewing, task_details, undo
 from web.pages.captures import Changes, File
 from web.reading import snapshot
 from web.security import Authority, authority, writes
@@ -52,13 +54,26 @@ class Look:
 
     split: bool
     ignore_space: bool
+    hide_viewed: bool = False
 
-    @property
-    def query(self) -> dict[str, str]:
-        return {
+    def query(self, **other: str) -> str:
+        """The address of this look with something in it otherwise; an empty value leaves the thing out."""
+        wanted = {
             "view": "split" if self.split else "unified",
-            **({"space": "ignore"} if self.ignore_space else {}),
+            "space": "ignore" if self.ignore_space else "",
+            "viewed": "hide" if self.hide_viewed else "",
+            **other,
         }
+        return urlencode({name: value for name, value in wanted.items() if value})
+
+
+@dataclass(frozen=True)
+class Reading:
+    """A capture's files as a person reads them: which are shown, and how far the review has come."""
+
+    shown: list[File]
+    marks: dict[str, Mark]
+    review: Review
 
 
 def install(app: Flask) -> None:
@@ -79,6 +94,7 @@ def page(id: str) -> Response:
         task = tasks.get(id)
         row = captures.latest(task)
         found = captures.changes(row) if row is not None else None
+        reading = read(task, found, look) if found else None
         answer = make_response(
             frame.page(
                 "changes/page.html",
@@ -87,8 +103,10 @@ def page(id: str) -> Response:
                 details=task_details.details(task),
                 act=f"/ui/tasks/{task.id}",
                 changes=found,
-                folders=folders(found.files) if found else [],
-                drawn=drawn(found, look) if found else {},
+                reading=reading,
+                progress=reviewing.progress(reading.review) if reading else "",
+                folders=folders(reading.shown) if reading else [],
+                drawn=drawn(found, reading, look) if found and reading else {},
                 look=look,
                 flags=_flags(found),
                 landing=landing_of(task),
@@ -132,17 +150,33 @@ def capture(id: str) -> Any:
 
 def _look() -> Look:
     view = frame.query("view") or request.cookies.get(VIEW_COOKIE, "")
-    return Look(split=view != "unified", ignore_space=frame.query("space") == "ignore")
+    return Look(
+        split=view != "unified",
+        ignore_space=frame.query("space") == "ignore",
+        hide_viewed=frame.query("viewed") == "hide",
+    )
 
 
-def drawn(found: Changes, look: Look) -> dict[str, Markup]:
+def read(task: Task, found: Changes, look: Look) -> Reading:
+    """What the person has viewed of a capture, and what the page shows of it."""
+    listed = found.row.files
+    review = reviews.of(task, listed)
+    marks = {file.key: review.of(listed[file.index]) for file in found.files}
+    hidden = {key for key, mark in marks.items() if look.hide_viewed and mark.standing is Standing.VIEWED}
+    return Reading([file for file in found.files if file.key not in hidden], marks, review)
+
+
+def drawn(found: Changes, reading: Reading, look: Look) -> dict[str, Markup]:
     """The tables that come with the page, by the file's key: the first ones, and the one `?path=` asks for."""
     tables: dict[str, Markup] = {}
     lines = 0
     asked = frame.query("path")
-    for file in found.files:
-        lines += file.added + file.removed
-        first = len(tables) < FIRST_FILES and lines <= FIRST_LINES and file.state != "folded"
+    for file in reading.shown:
+        is_viewed = reading.marks[file.key].standing is Standing.VIEWED
+        lines += 0 if is_viewed else file.added + file.removed
+        first = (
+            len(tables) < FIRST_FILES and lines <= FIRST_LINES and file.state != "folded" and not is_viewed
+        )
         if first or asked == file.name:
             tables[file.key] = captures.table(
                 found.row, file, split=look.split, ignore_space=look.ignore_space

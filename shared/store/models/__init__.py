@@ -7,7 +7,7 @@ from shared.store.models.audit import AuditEntry
 from shared.store.models.columns import INSERTED, Table, json_text
 from shared.store.models.fleet import AgentSession, AgentStore, Runner, TranscriptPage, Worker
 from shared.store.models.places import AgentFile, Inspection, Workspace
-from shared.store.models.review import Capture, CheckResult, Landing
+from shared.store.models.review import Capture, CheckResult, Landing, ViewedFile
 from shared.store.models.work import Approval, Attempt, Command, Event, Task
 
 TABLES = (
@@ -20,6 +20,7 @@ TABLES = (
     Command,
     Approval,
     Capture,
+    ViewedFile,
     Landing,
     CheckResult,
     Worker,
@@ -59,6 +60,7 @@ __all__ = [
     "Table",
     "Task",
     "TranscriptPage",
+    "ViewedFile",
     "Worker",
     "Workspace",
     "json_text",

@@ -1,4 +1,4 @@
-"""What is reviewed and landed: captures and landings."""
+"""What is reviewed and landed: captures, what was viewed of them, and landings."""
 
 from __future__ import annotations
 
@@ -23,6 +23,18 @@ class Capture(Table):
     truncated = peewee.BooleanField(default=False)
     fingerprint = peewee.TextField(null=True)
     captured_at = InstantField()
+
+
+class ViewedFile(Table):
+    task_id: int
+    task = peewee.ForeignKeyField(Task, column_name="task", on_delete="CASCADE")
+    path = peewee.TextField()
+    content = peewee.TextField()
+    viewed_by = peewee.TextField()
+    viewed_at = InstantField()
+
+    class Meta:
+        table_name = "viewed_file"
 
 
 class Landing(Table):

@@ -62,6 +62,22 @@ def test_the_diff_is_the_latest_capture_whole_or_by_file(api: Api) -> None:
     assert api.get(f"{path}?path=nope").status_code == 404
 
 
+def test_what_was_viewed_is_kept_and_opens_again_when_the_file_changes(api: Api) -> None:
+    path = f"/tasks/{ended(api)['id']}/review"
+    assert api.get(path).json["files"] == []
+    assert api.post(path, {"path": "b", "viewed": True}).status_code == 404
+    capture([file("a.txt"), file("b")], ONE + TWO)
+    assert api.post(path, {"path": "a.txt", "viewed": True, "head_oid": "d" * 40}).status_code == 409
+    assert api.post(path, {"path": "nope", "viewed": True}).status_code == 404
+    assert api.post(path, {"path": "b"}).status_code == 422
+    for name in ("a.txt", "b"):
+        marked = api.post(path, {"path": name, "viewed": True, "head_oid": "c" * 40}).json
+    assert (marked["viewed"], marked["total"], marked["files"][0]["viewed_by"]) == (2, 2, "owner:token")
+    capture([file("a.txt", new_blob="9" * 40), file("b")], ONE + TWO, "t2")
+    assert [one["state"] for one in api.get(path).json["files"]] == ["changed", "viewed"]
+    assert api.post(path, {"path": "b", "viewed": False}).json["viewed"] == 0
+
+
 def test_a_refresh_captures_first_and_always_answers(api: Api, worker: PlayedWorker) -> None:
     path = f"/tasks/{ended(api)['id']}/diff"
 

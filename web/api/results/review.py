@@ -34,3 +34,21 @@ class Diff(Result):
     base_oid: str | None
     captured_at: str | None
     truncated: bool
+
+
+class FileReview(Result):
+    path: str
+    path_b64: str | None
+    state: str
+    viewed_by: str | None
+    viewed_at: str | None
+
+
+class Review(Result):
+    """How far the review of the latest capture has come; `state` is `open`, `viewed` or `changed` since."""
+
+    task_id: str
+    head_oid: str | None
+    total: int
+    viewed: int
+    files: list[FileReview]

@@ -51,3 +51,13 @@ class Cleanup(Body):
 class DiffQuery(Query):
     path: Annotated[str, Field(max_length=4096)] | None = Field(None, description="Only this file's patch.")
     refresh: bool = Field(False, description="Capture now, and wait up to two seconds for it.")
+
+
+class Viewed(Body):
+    path: Annotated[str, Field(max_length=8192)] = Field(
+        description="A changed file's path, or its `path_b64`."
+    )
+    viewed: bool = Field(description="Whether the person has viewed this version of the file.")
+    head_oid: ObjectId | None = Field(
+        None, description="The capture that was seen; the latest unless given, 409 when that is another."
+    )

@@ -1,5 +1,5 @@
 // @ts-check
-// The changes page: each file's diff is read when it comes near, what was viewed is remembered, and the merge dialog.
+// The changes page: each file's diff is read when it comes near, what was viewed is told to the server, and the merge dialog.
 
 import { path } from "./task.js";
 import * as keys from "./keys.js";
@@ -13,10 +13,7 @@ const FOCUS_PX = 90;
 
 const review = /** @type {HTMLElement} */ (document.getElementById("review"));
 const capture = review.dataset.capture ?? "";
-const seenKey = `viewed:${capture}`;
 const files = /** @type {HTMLElement[]} */ ([...review.querySelectorAll("section.file")]);
-/** @type {Set<string>} */
-const seen = new Set(JSON.parse(sessionStorage.getItem(seenKey) ?? "[]"));
 /** @type {HTMLElement[]} */
 const waiting = [];
 let loads = 0;
@@ -102,19 +99,43 @@ function show(wish) {
   for (const file of files) if (tableOf(file).querySelector("table")) void load(file);
 }
 
+const marks = /** @type {HTMLFormElement | null} */ (document.getElementById("marks"));
+const markOf = (/** @type {HTMLElement} */ file) => /** @type {HTMLButtonElement} */ (file.querySelector("button.viewed"));
+const isViewed = (/** @type {HTMLElement} */ file) => markOf(file).getAttribute("aria-pressed") === "true";
+
 /** @param {HTMLElement} file @param {boolean} isSeen */
-function mark(file, isSeen) {
-  const key = file.dataset.file ?? "";
+function showMark(file, isSeen) {
+  const button = markOf(file);
+  button.setAttribute("aria-pressed", String(isSeen));
+  button.name = isSeen ? "open" : "viewed";
   file.classList.toggle("is-viewed", isSeen);
-  const box = file.querySelector(".viewed input");
-  if (box instanceof HTMLInputElement) box.checked = isSeen;
-  document.querySelector(`#files a[data-file="${key}"]`)?.classList.toggle("is-viewed", isSeen);
-  if (isSeen) seen.add(key);
-  else seen.delete(key);
+  document.querySelector(`#files a[data-file="${file.dataset.file}"]`)?.classList.toggle("is-viewed", isSeen);
   if (!isSeen) want(file);
 }
 
-const remember = () => sessionStorage.setItem(seenKey, JSON.stringify([...seen]));
+/** The mark shows at once, and is taken back when the server does not keep it. @param {HTMLElement} file */
+async function toggle(file) {
+  if (!marks) return;
+  const button = markOf(file);
+  const isSeen = !isViewed(file);
+  const body = new FormData(marks);
+  body.set(button.name, button.value);
+  showMark(file, isSeen);
+  const problem = /** @type {HTMLElement} */ (marks.querySelector(".problem"));
+  try {
+    const answer = await fetch(marks.action, { method: "POST", body, headers: { "HX-Request": "true" } });
+    if (answer.status === 401) location.assign("/login");
+    if (!answer.ok) throw new Error(String(answer.status));
+    const progress = document.getElementById("progress");
+    if (progress) progress.textContent = await answer.text();
+    file.querySelector(".again")?.remove();
+    problem.hidden = true;
+  } catch {
+    showMark(file, !isSeen);
+    problem.textContent = "The mark was not kept. Try again.";
+    problem.hidden = false;
+  }
+}
 
 /** The file at the top of the view. */
 function current() {
@@ -185,6 +206,11 @@ document.addEventListener("click", (event) => {
     void load(file);
   }
   if (target?.closest("#files a") && NARROW.matches) document.getElementById("files")?.hidePopover();
+  const marked = target?.closest("button.viewed")?.closest("section.file");
+  if (marked instanceof HTMLElement) {
+    event.preventDefault();
+    void toggle(marked);
+  }
   const layout = target?.closest("a[data-look]");
   if (layout instanceof HTMLElement) {
     event.preventDefault();
@@ -206,14 +232,6 @@ dialog.addEventListener("change", (event) => {
   void lookAtMerge({ strategy: String(data.get("strategy")), target_branch: String(data.get("target_branch")) });
 });
 
-review.addEventListener("change", (event) => {
-  const box = event.target;
-  const file = box instanceof HTMLInputElement && box.closest(".viewed") ? box.closest("section.file") : null;
-  if (!(file instanceof HTMLElement) || !(box instanceof HTMLInputElement)) return;
-  mark(file, box.checked);
-  remember();
-});
-
 document.getElementById("files-filter")?.addEventListener("input", (event) => {
   const words = event.target instanceof HTMLInputElement ? event.target.value.toLowerCase() : "";
   for (const link of document.querySelectorAll("#files a[data-file]")) {
@@ -232,15 +250,12 @@ keys.add("[", "Previous hunk", () => moveHunk(-1));
 keys.add("u", "Unified or split", () => choose(look === "split" ? "unified" : "split"));
 keys.add("V", "Mark the file as viewed", () => {
   const file = files[current()];
-  if (!file) return;
-  mark(file, !file.classList.contains("is-viewed"));
-  remember();
+  if (file) void toggle(file);
 });
 keys.add("m", "Merge", openMerge);
 keys.add("/", "Filter files", () => document.getElementById("files-filter")?.focus());
 
 for (const file of files) {
-  if (seen.has(file.dataset.file ?? "")) mark(file, true);
   drawn += tableOf(file).querySelectorAll("tr").length;
   observer.observe(file);
 }
