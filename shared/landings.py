@@ -201,6 +201,12 @@ def rebased(task: Task, base_commit: str, message: str) -> None:
         timeline.append(task.number, [Draft(Kind.LIFECYCLE, message)])
 
 
+def refused(task: Task, message: str) -> None:
+    """Say in the timeline why work on the repository was refused, for those who did not wait for the answer."""
+    with transaction():
+        timeline.append(task.number, [Draft(Kind.ERROR, message)])
+
+
 def restored(task: Task, message: str, **place: Any) -> None:
     """Record that a removed worktree is there again, at the `place` (fields of the task)."""
     with transaction():

@@ -6,7 +6,7 @@ import logging
 import shutil
 from typing import Any
 
-from shared import archive, commands, masking
+from shared import archive, commands, landings, masking
 from shared.commands import CommandKind, State
 from shared.config import Config
 from shared.crashpoints import crashpoint
@@ -37,7 +37,10 @@ def carry_out(command: Command, config: Config) -> None:
         commands.finish(command.id, State.APPLIED, masking.throughout(result, redact))
         crashpoint("work.finished")
     except OpenRuntimeError as error:
-        commands.finish(command.id, State.REFUSED, masking.throughout(problem(error), redact))
+        told = masking.throughout(problem(error), redact)
+        if is_long(command):  # whoever asked may have gone
+            landings.refused(task, f"The {command.kind} was refused: {told['detail']}")
+        commands.finish(command.id, State.REFUSED, told)
     except Exception as error:
         log.exception("%s of task %s failed", command.kind, task.id)
         told = problem(Conflict(f"The {command.kind} failed: {error}"))

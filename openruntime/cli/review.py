@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import time
+from http import HTTPStatus
 from typing import Any
 
 import click
@@ -11,7 +12,7 @@ from openruntime.cli import ids, output, terminal
 from openruntime.cli.client import Answer, task_path
 from openruntime.cli.context import Invocation
 from openruntime.cli.root import Command
-from shared.errors import Conflict
+from shared.errors import Conflict, Unavailable
 
 #: Between two looks at checks that take longer than one answer waits.
 LOOK_SECONDS = 0.5
@@ -92,6 +93,8 @@ def merge(
     body = {name: value for name, value in given.items() if value is not None}
     with output.progress(f"Landing {ids.short(whole)}"):
         answer = invocation.client.post(task_path(whole, "worktree", "merge"), body)
+        if answer.accepted_only:
+            answer = _landed_late(invocation, whole, answer)
     _landed(invocation, whole, "merge", answer)
 
 
@@ -120,7 +123,9 @@ def verify(invocation: Invocation, task_id: str, again: bool) -> None:
     whole = ids.task(invocation.client, task_id)
     with output.progress(f"Checking {ids.short(whole)}"):
         answer = invocation.client.post(task_path(whole, "verify"), {"again": True} if again else {})
-        found = _checked(invocation, whole) if answer.accepted_only else answer.body["checks"]
+        if answer.accepted_only and not invocation.client.get("/health")["workers"]:
+            raise Unavailable("No worker is running; the checks wait for one.")
+        found = (_once_done(invocation, whole, "verify") if answer.accepted_only else answer.body)["checks"]
     if invocation.as_json:
         output.as_json(found)
     else:
@@ -133,12 +138,22 @@ def verify(invocation: Invocation, task_id: str, again: bool) -> None:
         raise Conflict(f"Not passed: {', '.join(failing)}.")
 
 
-def _checked(invocation: Invocation, task_id: str) -> list[dict[str, Any]]:
-    """The checks once the accepted command has ended."""
+def _landed_late(invocation: Invocation, task_id: str, accepted: Answer) -> Answer:
+    """The answer of a merge that took longer than the server waits; raises Conflict when nothing landed."""
+    if not invocation.client.get("/health")["workers"]:
+        return accepted
+    task = _once_done(invocation, task_id, "merge")
+    if not task["worktree_merged_at"]:
+        raise Conflict(f"The merge was refused; `openruntime logs {ids.short(task_id)}` ends with why.")
+    return Answer(HTTPStatus.OK, {"task": task, "message": "Merged"})
+
+
+def _once_done(invocation: Invocation, task_id: str, kind: str) -> dict[str, Any]:
+    """The task once its accepted command of this kind has ended."""
     while True:
-        task = invocation.client.get(task_path(task_id), events=0)
-        if (task.get("pending_command") or {}).get("kind") != "verify":
-            return list(task["checks"])
+        task: dict[str, Any] = invocation.client.get(task_path(task_id), events=0)
+        if (task.get("pending_command") or {}).get("kind") != kind:
+            return task
         time.sleep(LOOK_SECONDS)
 
 

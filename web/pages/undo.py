@@ -13,7 +13,7 @@ from shared import archive, landings, tasks
 from shared.clock import now
 from shared.commands import CommandKind, State
 from shared.errors import Refused
-from shared.store.models import INSERTED, Command, Task
+from shared.store.models import INSERTED, Attempt, Command, Task
 from web import effects
 from web.pages import forms, frame, task_details
 from web.security import Authority, authority, writes
@@ -91,6 +91,8 @@ def news(task: Task) -> dict[str, Any] | None:
         return None
     if row.finished_at is None:
         return {"kind": row.kind, "detail": None}
+    if Attempt.select().where(Attempt.task == task.number, Attempt.queued_at > row.accepted_at).exists():
+        return None
     if row.kind == CommandKind.REBASE and row.state == State.APPLIED and task.worktree_merged_at is None:
         return _marked(dict(row.result or {}))
     waited = (row.finished_at - row.accepted_at).total_seconds() > effects.WORK_SECONDS

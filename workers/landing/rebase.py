@@ -4,14 +4,14 @@ from __future__ import annotations
 
 from typing import Any
 
-from shared import commands, landings, tasks
+from shared import commands, landings, masking, tasks
 from shared.commands import State
 from shared.config import Config
 from shared.crashpoints import crashpoint
 from shared.errors import Conflict, LandingRefused
 from shared.store.database import transaction
 from shared.store.models import Command, Task
-from workers.attempts import closing
+from workers.attempts import closing, granting
 from workers.landing import site
 from workers.repository import rebasing, removal
 from workers.repository.target import choose
@@ -57,7 +57,8 @@ def rebase(task: Task, command: Command, config: Config) -> dict[str, Any]:
     }
     with transaction():
         landings.rebased(task, plan["base"], said)
-        commands.finish(command.id, State.APPLIED, result)  # before the agent may be started again
+        told = masking.throughout(result, granting.redactor(task, config).redact)
+        commands.finish(command.id, State.APPLIED, told)  # before the agent may be started again
         if command.body.get("ask") and marked:
             tasks.request_reply(tasks.get(task.id), in_words(plan), None)
     return result
@@ -82,7 +83,7 @@ def _planned(task: Task, command: Command, config: Config) -> dict[str, Any]:
         "base": target.oid,
         "old": row.tree_oid,
         "tree": merged.tree,
-        "conflicts": list(merged.conflicts),
+        "conflicts": [{"path": one["path"], "why": one["why"]} for one in merged.conflicts],
         "kept": removal.preserve(repository, worktree, row.head_oid),
     }
     commands.keep_result(command.id, {"plan": plan})

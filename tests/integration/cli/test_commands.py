@@ -270,6 +270,35 @@ def test_merge_and_cleanup_say_what_happened(api: Api, cli: Cli) -> None:
     assert api.asked[-1][2] == {"force": True}
 
 
+def test_a_merge_and_checks_that_take_long_are_waited_for(api: Api, cli: Cli) -> None:
+    task = api.task("aaaa1111", pending_command={"kind": "merge"}, worktree_merged_at=None, checks=[])
+    api.answers["GET", "/health"] = 200, {"workers": 1}
+    path = f"/tasks/{task['id']}"
+
+    def over() -> tuple[int, Any]:
+        told = dict(task)
+        task["pending_command"] = None
+        return 200, told
+
+    api.answers["GET", path] = over
+    api.answers["POST", f"{path}/worktree/merge"] = 202, {"task": task, "message": ""}
+    done = cli("merge", "aaaa")
+    assert (done.code, "refused" in done.err) == (1, True)
+    task |= {"pending_command": {"kind": "merge"}, "worktree_merged_at": "2026-01-01T00:00:00Z"}
+    assert cli("merge", "aaaa").out == "aaaa1111  Merged\n"
+    task |= {
+        "pending_command": {"kind": "verify"},
+        "checks": [{"name": "verify", "mode": "required", "state": "failed"}],
+    }
+    api.answers["POST", f"{path}/verify"] = 202, {"task_id": task["id"]}
+    done = cli("verify", "aaaa")
+    assert (done.code, done.err) == (1, "Not passed: verify.\n")
+    assert "failed" in done.out
+    api.answers["GET", "/health"] = 200, {"workers": 0}
+    assert cli("merge", "aaaa").out == "aaaa1111  merge accepted, not yet done\n"
+    assert "No worker is running" in cli("verify", "aaaa").err
+
+
 def test_undo_says_what_it_did_or_would_do(api: Api, cli: Cli) -> None:
     task = api.task("aaaa1111")
     api.answers["POST", f"/tasks/{task['id']}/undo"] = 200, {"task": task, "message": "Undid the landing."}

@@ -12,6 +12,7 @@ from shared.checks import Verdict
 from shared.commands import CommandKind
 from shared.store.database import close
 from shared.store.models import CheckResult, Landing
+from tests.unit.shared.played import said
 from workers.attempts import errand
 from workers.attempts.errand import Done
 from workers.landing import verification
@@ -61,6 +62,7 @@ def test_a_failing_required_check_refuses_and_shows_its_output(site) -> None:
     ]
     assert [event.kind for event in events] == ["stdout", "error"]
     assert events[0].message.startswith("broken\n")
+    assert said(task)[-1] == ("error", "The merge was refused: The check verify failed on the merged tree.")
 
 
 def test_an_override_lands_in_spite_of_it_and_is_recorded(site) -> None:
