@@ -40,7 +40,7 @@ def saved(tmp_path_factory: pytest.TempPathFactory) -> Saved:
     with installed(root / "first", OPENRUNTIME_MAX_ATTEMPTS="1") as first:
         ready = first.run("echo four >> a.txt; seq 1 300", work)
         first.until(ready)
-        busy = first.run("seq 1 200000; sleep 600", work)
+        busy = first.run("seq 1 3000; while sleep 0.02; do echo more; done", work)
         wait_until(lambda: first.output(busy), what="the agent to write")
         queued = first.run("touch ran", work)
         assert openruntime(first.data, "backup", str(root / "all.tgz")).returncode == 0
@@ -105,9 +105,16 @@ def test_captured_work_can_still_be_read_and_landed(second: Installation, saved:
     assert git(saved.work, "status", "--porcelain") == ""
 
 
-def test_a_restore_keeps_what_was_there(saved: Saved, tmp_path: Path) -> None:
-    data = tmp_path / "data"
+@pytest.fixture(scope="module")
+def at_rest(saved: Saved, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A restored data directory in which nothing runs."""
+    data = tmp_path_factory.mktemp("at-rest") / "data"
     assert openruntime(data, "restore", str(saved.file)).returncode == 0
+    return data
+
+
+def test_a_restore_keeps_what_was_there(saved: Saved, at_rest: Path) -> None:
+    data = at_rest
     with closing(sqlite3.connect(data / "openruntime.sqlite3")) as store:
         store.execute("UPDATE task SET title = 'changed since'")
         store.commit()
@@ -157,10 +164,9 @@ def archive_of(manifest: dict[str, object]) -> bytes:
 
 @pytest.mark.parametrize("spoil", [cut, foreign, newer, without_store])
 def test_a_file_that_is_no_whole_backup_is_refused_and_changes_nothing(
-    saved: Saved, tmp_path: Path, spoil: object
+    saved: Saved, at_rest: Path, tmp_path: Path, spoil: object
 ) -> None:
-    data = tmp_path / "data"
-    assert openruntime(data, "restore", str(saved.file)).returncode == 0
+    data = at_rest
     before = (data / "openruntime.sqlite3").read_bytes()
     spoiled = tmp_path / "spoiled.tar"
     assert callable(spoil)
@@ -172,11 +178,9 @@ def test_a_file_that_is_no_whole_backup_is_refused_and_changes_nothing(
     assert not list(data.glob("openruntime-restore-*"))
 
 
-def test_a_backup_does_not_overwrite_a_file_unless_told_to(saved: Saved, tmp_path: Path) -> None:
-    target = tmp_path / "precious"
+def test_a_backup_does_not_overwrite_a_file_unless_told_to(at_rest: Path, tmp_path: Path) -> None:
+    data, target = at_rest, tmp_path / "precious"
     target.write_text("mine")
-    data = tmp_path / "data"
-    assert openruntime(data, "restore", str(saved.file)).returncode == 0
     assert openruntime(data, "backup", str(target)).returncode == 2
     assert target.read_text() == "mine"
     assert openruntime(data, "backup", "--force", str(target)).returncode == 0
