@@ -146,10 +146,11 @@ def undo_preview(path: schemas.ById, body: schemas.NothingNeeded) -> Response:
 @api.post("/tasks/<id>/undo", responses={200: results.Landed, 202: results.Landed})
 @authority(Authority.OWNER)
 @body_optional
-def undo(path: schemas.ById, body: schemas.NothingNeeded) -> Response:
+def undo(path: schemas.ById, body: schemas.Undo) -> Response:
     """Take the last landing back, and bring a removed worktree back."""
     task = tasks.get(path.id)
-    return _landed(task, _done(landings.request_work(task, CommandKind.UNDO)), "The undo")
+    wished = body.model_dump(exclude_none=True)
+    return _landed(task, _done(landings.request_work(task, CommandKind.UNDO, wished)), "The undo")
 
 
 def _looked(task: Task, kind: CommandKind, wished: dict[str, Any]) -> Response:

@@ -17,7 +17,7 @@ from shared.lifecycle import LIVE
 from shared.reviews import Mark, Review, Standing
 from shared.store.models import Landing, Task
 from web import effects
-from web.pages import captures, forms, frame, reviewing, task_details, undo
+from web.pages import captures, forms, frame, outcome, reviewing, task_details
 from web.pages.captures import Changes, File
 from web.reading import snapshot
 from web.security import Authority, authority, writes
@@ -110,7 +110,7 @@ def page(id: str) -> Response:
                 look=look,
                 flags=_flags(found),
                 landing=landing_of(task),
-                news=undo.news(task),
+                news=outcome.news(task),
                 unmerged=unmerged_files(task),
             )
         )

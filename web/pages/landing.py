@@ -119,12 +119,17 @@ def _is_ready(seen: dict[str, Any] | None) -> bool:
 
 
 def _looked(task: Task, strategy: str, target: str) -> tuple[dict[str, Any] | None, str | None]:
+    try:
+        wished = _wished(strategy=strategy, target_branch=target)
+    except Refused as refused:
+        return None, refused.detail
+    return look(task, CommandKind.PREVIEW, wished)
+
+
+def look(task: Task, kind: CommandKind, wished: dict[str, Any]) -> tuple[dict[str, Any] | None, str | None]:
     """What a worker sees, or the sentence that says why it cannot."""
     try:
-        command = landings.request_work(
-            task, CommandKind.PREVIEW, _wished(strategy=strategy, target_branch=target)
-        )
-        command = effects.finished(command, effects.WORK_SECONDS)
+        command = effects.finished(landings.request_work(task, kind, wished), effects.WORK_SECONDS)
         effects.raise_refusal(command)
     except Refused as refused:
         return None, refused.detail

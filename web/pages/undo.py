@@ -2,25 +2,20 @@
 
 from __future__ import annotations
 
-import shlex
 from datetime import timedelta
-from typing import Any
 
 from flask import Flask
 from werkzeug.wrappers import Response as BaseResponse
 
 from shared import archive, landings, tasks
 from shared.clock import now
-from shared.commands import CommandKind, State
-from shared.errors import Refused
-from shared.store.models import INSERTED, Attempt, Command, Task
+from shared.commands import CommandKind
+from shared.store.models import Task
 from web import effects
-from web.pages import forms, frame, task_details
+from web.pages import forms, frame, landing, task_details
 from web.security import Authority, authority, writes
 
 MOST_REMOVED = 50
-MOST_OPENED = 20
-LONG_WORK = (CommandKind.MERGE, CommandKind.VERIFY, CommandKind.REBASE, CommandKind.UNDO)
 
 
 def install(app: Flask) -> None:
@@ -33,7 +28,7 @@ def install(app: Flask) -> None:
 def ask(id: str) -> str:
     """What an undo would do now, what stands in its way, and the one button that does it."""
     task = tasks.get(id)
-    seen, problem = _looked(task)
+    seen, problem = landing.look(task, CommandKind.UNDO_PREVIEW, {})
     task = tasks.get(id)
     return frame.page(
         "changes/undo.html",
@@ -46,24 +41,12 @@ def ask(id: str) -> str:
     )
 
 
-def _looked(task: Task) -> tuple[dict[str, Any] | None, str | None]:
-    try:
-        command = effects.finished(
-            landings.request_work(task, CommandKind.UNDO_PREVIEW), effects.WORK_SECONDS
-        )
-        effects.raise_refusal(command)
-    except Refused as refused:
-        return None, refused.detail
-    if command.finished_at is None:
-        return None, "No worker has looked at this yet. Try again in a moment."
-    return dict(command.result or {}), None
-
-
 @forms.action(lambda id: f"undo:{id}")
 def undo(id: str) -> BaseResponse:
-    """Undo what was shown; the worker refuses what has changed since."""
+    """Undo what was shown, from where the branch stood then."""
     task = tasks.get(id)
-    command = landings.request_work(task, CommandKind.UNDO)
+    target = forms.field("target_oid", 64)
+    command = landings.request_work(task, CommandKind.UNDO, {"target_oid": target} if target else {})
     effects.raise_refusal(effects.finished(command, effects.WORK_SECONDS))
     return forms.leave(f"/ui/tasks/{task.id}/changes")
 
@@ -74,42 +57,3 @@ def recently_removed() -> list[Task]:
     rows = Task.select().where(Task.worktree_cleaned_at > since, Task.worktree_merged_at.is_null())
     rows = rows.where(Task.diff_stat.is_null(False), Task.diff_stat != "")
     return list(rows.order_by(Task.worktree_cleaned_at.desc()).limit(MOST_REMOVED))
-
-
-def news(task: Task) -> dict[str, Any] | None:
-    """What became of the last work on the repository that outlasted its answer: `{kind, detail}`; no detail: it goes on.
-
-    After a rebase that marked conflicts also `editor`: what opens their files.
-    """
-    row = (
-        Command.select()
-        .where(Command.task == task.number, Command.kind.in_(LONG_WORK))
-        .order_by(INSERTED.desc())
-        .first()
-    )
-    if row is None:
-        return None
-    if row.finished_at is None:
-        return {"kind": row.kind, "detail": None}
-    if Attempt.select().where(Attempt.task == task.number, Attempt.queued_at > row.accepted_at).exists():
-        return None
-    if row.kind == CommandKind.REBASE and row.state == State.APPLIED and task.worktree_merged_at is None:
-        return _marked(dict(row.result or {}))
-    waited = (row.finished_at - row.accepted_at).total_seconds() > effects.WORK_SECONDS
-    if row.state != State.REFUSED or not waited:
-        return None
-    return {"kind": row.kind, "detail": str((row.result or {}).get("detail") or "")}
-
-
-def _marked(result: dict[str, Any]) -> dict[str, Any] | None:
-    paths = [one["path"] for one in result.get("conflicts") or []]
-    if not paths:
-        return None
-    place = shlex.quote(str(result["worktree_path"]))
-    files = " ".join(shlex.quote(path) for path in paths[:MOST_OPENED])
-    return {
-        "kind": "rebase",
-        "detail": None,
-        "editor": f"cd {place} && ${{EDITOR:-vi}} {files}",
-        "files": len(paths),
-    }

@@ -114,7 +114,11 @@ def _undo_landing(task: Task, command: Command, landing: Landing, repository: Re
         if landing.state == "undoing" and landing.undo:
             intent = Intent.from_json(landing.undo)
         else:
-            intent = undoing.prepare(repository, _landed_as(landing, repository))
+            intent = undoing.prepare(
+                repository,
+                _landed_as(landing, repository),
+                expected_target=command.body.get("target_oid"),
+            )
             landings.begin_undo(landing, intent.to_json())
         crashpoint("undo.intent")
         done = completion.complete(intent)

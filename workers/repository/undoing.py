@@ -12,7 +12,7 @@ from workers.repository.completion import UNAPPLY, Intent
 from workers.repository.difference import Touched, touched
 from workers.repository.discovery import Repository
 from workers.repository.git import git
-from workers.repository.landing import in_the_way
+from workers.repository.landing import in_the_way, require_as_shown
 from workers.repository.shadow import empty_tree, shadow
 from workers.repository.snapshot import display
 from workers.repository.target import Target, choose
@@ -76,9 +76,14 @@ def look(repository: Repository, landed: Intent) -> Undoing:
         )
 
 
-def prepare(repository: Repository, landed: Intent) -> Intent:
-    """The undoing as a prepared landing, pinned. Raises LandingRefused while anything is in the way, else as `look`."""
+def prepare(repository: Repository, landed: Intent, *, expected_target: str | None = None) -> Intent:
+    """The undoing as a prepared landing, pinned.
+
+    Raises LandingRefused while anything is in the way, Conflict where the target is not where it was shown, else as
+    `look` does.
+    """
     found = look(repository, landed)
+    require_as_shown("", found.target_oid, None, expected_target)
     if found.intent is None:
         first = (*found.conflicts, *found.blocking)[0]["path"]
         why = "conflicts with what came after it" if found.conflicts else "would touch something of yours"

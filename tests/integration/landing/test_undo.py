@@ -61,6 +61,15 @@ def test_what_came_after_the_landing_stays(site) -> None:
     assert Landing.get().undo_oid == result["commit_oid"]
 
 
+def test_only_what_was_shown_is_undone(site) -> None:
+    task = site.task(WORK)
+    site.done(task, CommandKind.MERGE)
+    shown = site.done(task, CommandKind.UNDO_PREVIEW)["target_oid"]
+    site.sh("echo later > later; git add later; git commit -qm later")
+    assert "moved since" in site.refused(task, CommandKind.UNDO, target_oid=shown)["detail"]
+    site.done(task, CommandKind.UNDO, target_oid=site.sh("git rev-parse main"))
+
+
 def test_a_conflict_refuses_the_undo_and_the_landing_stands(site) -> None:
     task = site.task("sed -i s/two/AGENT/ a.txt")
     site.done(task, CommandKind.MERGE)

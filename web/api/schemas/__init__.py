@@ -21,7 +21,7 @@ from web.api.schemas.inventories import (
 )
 from web.api.schemas.places import Browse, ByName, ByWorkspace, Defaults, Grant, NewSecret, Register, Trust
 from web.api.schemas.policy import ToolRule
-from web.api.schemas.review import Cleanup, DiffQuery, Merge, Rebase, Verify, Viewed
+from web.api.schemas.review import Cleanup, DiffQuery, Merge, Rebase, Undo, Verify, Viewed
 from web.api.schemas.search import Search
 from web.api.schemas.steering import (
     ApprovalList,
@@ -81,6 +81,7 @@ __all__ = [
     "ToolRule",
     "TranscriptPart",
     "Trust",
+    "Undo",
     "Verify",
     "Viewed",
     "count",

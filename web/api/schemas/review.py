@@ -36,6 +36,10 @@ class Verify(Body):
     again: bool | None = Field(None, description="Also those that have a result for the merged tree.")
 
 
+class Undo(Body):
+    target_oid: ObjectId | None = Field(None, description="Where the target stood; 409 when it has moved.")
+
+
 class Rebase(Body):
     target_branch: Reference | None = Field(None, description="Another branch than the task's.")
     conflicts: Literal["refuse", "mark"] | None = Field(

@@ -1,0 +1,52 @@
+"""What became of a task's work on its repository, where that outlasted the answer to whoever asked for it."""
+
+from __future__ import annotations
+
+import shlex
+from typing import Any
+
+from shared.commands import CommandKind, State
+from shared.store.models import INSERTED, Attempt, Command, Task
+from web import effects
+
+LONG_WORK = (CommandKind.MERGE, CommandKind.VERIFY, CommandKind.REBASE, CommandKind.UNDO)
+MOST_OPENED = 20
+
+
+def news(task: Task) -> dict[str, Any] | None:
+    """What became of the last work on the repository that outlasted its answer: `{kind, detail}`; no detail: it goes on.
+
+    After a rebase that marked conflicts also `editor`: what opens their files.
+    """
+    row = (
+        Command.select()
+        .where(Command.task == task.number, Command.kind.in_(LONG_WORK))
+        .order_by(INSERTED.desc())
+        .first()
+    )
+    if row is None:
+        return None
+    if row.finished_at is None:
+        return {"kind": row.kind, "detail": None}
+    if Attempt.select().where(Attempt.task == task.number, Attempt.queued_at > row.accepted_at).exists():
+        return None
+    if row.kind == CommandKind.REBASE and row.state == State.APPLIED and task.worktree_merged_at is None:
+        return _marked(dict(row.result or {}))
+    waited = (row.finished_at - row.accepted_at).total_seconds() > effects.WORK_SECONDS
+    if row.state != State.REFUSED or not waited:
+        return None
+    return {"kind": row.kind, "detail": str((row.result or {}).get("detail") or "")}
+
+
+def _marked(result: dict[str, Any]) -> dict[str, Any] | None:
+    paths = [one["path"] for one in result.get("conflicts") or []]
+    if not paths:
+        return None
+    place = shlex.quote(str(result["worktree_path"]))
+    files = " ".join(shlex.quote(path) for path in paths[:MOST_OPENED])
+    return {
+        "kind": "rebase",
+        "detail": None,
+        "editor": f"cd {place} && ${{EDITOR:-vi}} {files}",
+        "files": len(paths),
+    }
