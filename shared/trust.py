@@ -115,9 +115,15 @@ def refusal(task: Task) -> NotReady | None:
 
 
 def in_workspace(id: str) -> list[AgentFile]:
-    """What workers found in a workspace, the newest content of a path first."""
+    """What workers found in a workspace, the newest content of a path first.
+
+    Raises NotFound where neither a worker found anything nor anybody registered the folder.
+    """
     query = AgentFile.select().where(AgentFile.workspace == id)
-    return list(query.order_by(AgentFile.runner, AgentFile.path, AgentFile.found_at.desc()))
+    rows = list(query.order_by(AgentFile.runner, AgentFile.path, AgentFile.found_at.desc()))
+    if not rows:
+        workspaces.get(id)
+    return rows
 
 
 def trust(workspace: str, files: Sequence[Mapping[str, str]]) -> list[AgentFile]:

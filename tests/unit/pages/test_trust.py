@@ -115,3 +115,7 @@ def test_the_api_gives_trust_for_named_contents_only(task: Task, api: Api) -> No
     assert (given.status_code, given.json[0]["trusted_at"] is None) == (200, False)
     assert api("DELETE", path).status_code == 204
     assert api.get(path).json[0]["trusted_at"] is None
+
+
+def test_the_trust_of_an_unknown_workspace_is_not_an_empty_list(api: Api) -> None:
+    assert api.get("/workspaces/11111111-1111-4111-8111-111111111111/trust").status_code == 404
