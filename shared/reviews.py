@@ -81,17 +81,18 @@ def of(task: Task, files: Iterable[File]) -> Review:
 def _mark(file: File, known: ViewedFile | None) -> Mark:
     if known is None:
         return OPEN
-    standing = Standing.VIEWED if known.content == _content(file) else Standing.CHANGED
+    standing = Standing.VIEWED if known.content == content_of(file) else Standing.CHANGED
     return Mark(standing, known.viewed_by, known.viewed_at)
 
 
-def _content(file: File) -> str:
+def content_of(file: File) -> str:
+    """Both versions of a captured file, as text that is the same only for the same change."""
     return " ".join(str(file.get(name) or "-") for name in VERSIONS)
 
 
 def mark(task: Task, file: File, by: str) -> None:
     """Record that `by` has viewed this version of the file."""
-    values = {"content": _content(file), "viewed_by": by, "viewed_at": now()}
+    values = {"content": content_of(file), "viewed_by": by, "viewed_at": now()}
     with transaction():
         ViewedFile.insert(task=task.number, path=name_of(file), **values).on_conflict(
             conflict_target=[ViewedFile.task, ViewedFile.path], update=values

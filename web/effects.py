@@ -118,6 +118,15 @@ def applied(task: Task, command: Command, status: Status | None, **extra: Any) -
     return answers.task(tasks.get(task.id), shown_as(status, None, **extra, **told))
 
 
+def replied(task: Task, accepted: Command | Attempt) -> Response:
+    """The answer to a reply: delivered to the live agent, queued, or in an attempt that resumes its session."""
+    if isinstance(accepted, Attempt):
+        return started(task, accepted, delivery="session-resume")
+    if accepted.body.get("mode") == "queue":
+        return answers.task(tasks.get(task.id), {"delivery": "queued", "reply_id": accepted.id})
+    return applied(task, accepted, Status.RUNNING)
+
+
 def shown_as(status: Status, pending: views.View | None, **extra: Any) -> views.View:
     """The fields that state a request's own transition, over whatever came after it."""
     changed = {"status": status, "pending_command": pending, **extra}

@@ -262,8 +262,53 @@ def test_marks_need_no_script_and_only_what_changed_again_is_open_again(
     page.reload()
     expect(page.locator("#progress")).to_have_text("1 of 6 viewed")
     again = page.locator("section.file", has_text="a.txt")
-    expect(again).to_contain_text("Changed since you viewed it")
+    expect(again).to_contain_text("Changed again")
     expect(again.locator("table")).to_be_visible()
+
+
+def test_a_comment_starts_at_a_line_and_is_outdated_when_the_agent_changes_it(
+    visit: Open, here: Installation, repo: Path
+) -> None:
+    id = reviewed(here, repo)
+    page = visit(f"/ui/tasks/{id}/changes")
+    file = page.locator("section.file", has_text="a.txt").first
+    file.locator("td.number.add").click()
+    expect(file.get_by_label("Lines")).to_have_value("3")
+    page.keyboard.type("Why a <half>?")
+    file.get_by_role("button", name="Save draft").click()
+    expect(file.locator(".comment")).to_contain_text("Why a <half>?")
+    expect(file.locator(".comment pre")).to_have_text("three and a half")
+    Path(here.task(id)["worktree_path"], "a.txt").write_text("one\ntwo\nfour\n")
+    here.get(f"/tasks/{id}/diff?refresh=1")
+    page.reload()
+    expect(file.locator(".comment")).to_contain_text("outdated")
+    page.keyboard.press("c")
+    expect(file.get_by_label("Lines")).to_be_focused()
+    found = Axe().run(page)
+    assert found.violations_count == 0, found.generate_report()
+    file.locator(".comment").get_by_role("button", name="Delete").click()
+    expect(page.locator(".comment")).to_have_count(0)
+
+
+def test_comments_need_no_script_and_a_refusal_keeps_what_was_written(
+    visit: Open, here: Installation, repo: Path
+) -> None:
+    page = visit(f"/ui/tasks/{reviewed(here, repo)}/changes", narrow=True, java_script_enabled=False)
+    file = page.locator("section.file", has_text="src/new.py")
+    file.get_by_role("link", name="Comment").click()
+    for lines, said in (("1-x", "Write the lines as a number"), ("7", "does not show these lines")):
+        file.get_by_label("Lines").fill(lines)
+        file.get_by_role("textbox", name="Comment").fill("Name it.")
+        file.get_by_role("button", name="Save draft").click()
+        expect(file.get_by_role("alert")).to_contain_text(said)
+        expect(file.get_by_role("textbox", name="Comment")).to_have_value("Name it.")
+    file.get_by_label("Lines").fill("1-2")
+    file.get_by_role("button", name="Save draft").click()
+    expect(file.locator(".comment")).to_contain_text("lines 1–2")
+    page.get_by_role("button", name="Send to the agent").click()
+    expect(page.get_by_role("alert")).to_contain_text("A shell has no agent to read comments")
+    expect(page.locator(".drafts")).to_contain_text("1 comment is a draft")
+    page.complaints.clear()  # type: ignore[attr-defined] # the browser itself reports the refusals
 
 
 def test_a_refused_merge_is_one_sentence_on_the_form(visit: Open, here: Installation, repo: Path) -> None:

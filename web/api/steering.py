@@ -9,7 +9,6 @@ from shared import adoption, followups, tasks, trust
 from shared.commands import CommandKind
 from shared.errors import BadRequest
 from shared.lifecycle import Status
-from shared.store.models import Attempt
 from web import answers, effects, views
 from web.api import results, schemas
 from web.bodies import body_optional
@@ -50,12 +49,7 @@ def reply(path: schemas.ById, body: schemas.Reply) -> Response:
         raise BadRequest("A reply needs a message.")
     task = tasks.get(path.id)
     require_within(task)
-    accepted = tasks.request_reply(task, body.message, body.mode)
-    if isinstance(accepted, Attempt):
-        return effects.started(task, accepted, delivery="session-resume")
-    if accepted.body.get("mode") == "queue":
-        return answers.task(tasks.get(task.id), {"delivery": "queued", "reply_id": accepted.id})
-    return effects.applied(task, accepted, Status.RUNNING)
+    return effects.replied(task, tasks.request_reply(task, body.message, body.mode))
 
 
 @api.get("/tasks/<id>/replies", responses={200: results.Listed[results.Reply]})

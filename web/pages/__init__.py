@@ -11,6 +11,7 @@ from web.pages import (
     audit,
     board,
     changes,
+    commenting,
     compose,
     costs,
     decisions,
@@ -67,6 +68,19 @@ def install(app: Flask) -> None:
         secrets,
     ):
         page.install(app)
-    for page in (task, timeline, changes, reviewing, landing, undo, decisions, hosts, rules, policies, trust):
+    for page in (
+        task,
+        timeline,
+        changes,
+        reviewing,
+        commenting,
+        landing,
+        undo,
+        decisions,
+        hosts,
+        rules,
+        policies,
+        trust,
+    ):
         page.install(app)
     failures.install(app)

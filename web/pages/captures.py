@@ -8,26 +8,21 @@ import threading
 from collections import OrderedDict
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from functools import lru_cache
 from typing import Any
 
 from markupsafe import Markup
 
 from shared import reviews
 from shared.errors import NotFound
-from shared.store.database import raw
 from shared.store.models import INSERTED, Capture, Task
+from web.patches import DRAWN_LINES, HUGE_BYTES, section, sections
 from web.rendering import diff, patch
 from web.rendering.marks import visible
 
 #: More changed lines than this are loaded when asked for (web.md 2.1).
 MANY_LINES = 400
-#: One file's patch beyond this is not drawn; its first lines are.
-HUGE_BYTES = 1024 * 1024
-DRAWN_LINES = 5_000
 MOST_FILES = 1_000
 SHELF_BYTES = 16 * 1024 * 1024
-HEADER = re.compile(rb"^diff --git ", re.MULTILINE)
 LETTERS = {
     "added": "A", "modified": "M", "deleted": "D", "renamed": "R", "copied": "C", "type-changed": "T",
 }  # fmt: skip
@@ -155,40 +150,6 @@ def _state(
     if lines > MANY_LINES or places[number][1] > HUGE_BYTES or GENERATED.search(str(given["path"])):
         return "folded"
     return "lines"
-
-
-@lru_cache(maxsize=64)
-def sections(capture_id: str) -> list[tuple[int, int]]:
-    """(offset, length) of each file's part in a capture's patch; a capture never changes."""
-    row = Capture.get_by_id(capture_id)
-    text = bytes(row.patch)
-    starts = [found.start() for found in HEADER.finditer(text)] + [len(text)]
-    places = []
-    place = 0
-    for given in row.files:
-        pieces = 2 if given.get("status") == "type-changed" else 1  # git writes a deletion and an addition
-        if place + pieces >= len(starts):
-            break
-        places.append((starts[place], starts[place + pieces] - starts[place]))
-        place += pieces
-    return places
-
-
-def section(capture_id: str, index: int) -> bytes:
-    """One file's part of the patch, without reading the rest."""
-    places = sections(capture_id)
-    if index >= len(places):
-        return b""
-    start, length = places[index]
-    found = (
-        raw()
-        .execute(
-            "SELECT substr(patch, ?, ?) FROM capture WHERE id = ?",
-            (start + 1, min(length, HUGE_BYTES), capture_id),
-        )
-        .fetchone()
-    )
-    return bytes(found[0]) if found else b""
 
 
 class Shelf:

@@ -16,9 +16,10 @@ from shared.errors import NotFound
 from shared.lifecycle import LIVE
 from shared.reviews import Mark, Review, Standing
 from shared.store.models import Landing, Task
-from web import effects
+from web import effects, quoting
 from web.pages import captures, forms, frame, outcome, reviewing, task_details
 from web.pages.captures import Changes, File
+from web.quoting import Shown
 from web.reading import snapshot
 from web.security import Authority, authority, writes
 
@@ -69,11 +70,22 @@ class Look:
 
 @dataclass(frozen=True)
 class Reading:
-    """A capture's files as a person reads them: which are shown, and how far the review has come."""
+    """A capture's files as a person reads them: which are shown, how far the review has come, and what was said."""
 
     shown: list[File]
     marks: dict[str, Mark]
     review: Review
+    comments: dict[str, list[Shown]]
+
+    @property
+    def elsewhere(self) -> list[Shown]:
+        """Comments on files that are not shown."""
+        here = {file.key for file in self.shown}
+        return [one for key, found in self.comments.items() if key not in here for one in found]
+
+    @property
+    def drafts(self) -> int:
+        return sum(one.state == "draft" for found in self.comments.values() for one in found)
 
 
 def install(app: Flask) -> None:
@@ -104,6 +116,7 @@ def page(id: str) -> Response:
                 act=f"/ui/tasks/{task.id}",
                 changes=found,
                 reading=reading,
+                commented=frame.query("comment"),
                 progress=reviewing.progress(reading.review) if reading else "",
                 folders=folders(reading.shown) if reading else [],
                 drawn=drawn(found, reading, look) if found and reading else {},
@@ -163,21 +176,24 @@ def read(task: Task, found: Changes, look: Look) -> Reading:
     review = reviews.of(task, listed)
     marks = {file.key: review.of(listed[file.index]) for file in found.files}
     hidden = {key for key, mark in marks.items() if look.hide_viewed and mark.standing is Standing.VIEWED}
-    return Reading([file for file in found.files if file.key not in hidden], marks, review)
+    said: dict[str, list[Shown]] = {}
+    for one in quoting.of(task, found.row):
+        said.setdefault(captures.key_of({"path": one.comment.path}), []).append(one)
+    return Reading([file for file in found.files if file.key not in hidden], marks, review, said)
 
 
 def drawn(found: Changes, reading: Reading, look: Look) -> dict[str, Markup]:
     """The tables that come with the page, by the file's key: the first ones, and the one `?path=` asks for."""
     tables: dict[str, Markup] = {}
     lines = 0
-    asked = frame.query("path")
+    asked, commented = frame.query("path"), frame.query("comment")
     for file in reading.shown:
         is_viewed = reading.marks[file.key].standing is Standing.VIEWED
         lines += 0 if is_viewed else file.added + file.removed
         first = (
             len(tables) < FIRST_FILES and lines <= FIRST_LINES and file.state != "folded" and not is_viewed
         )
-        if first or asked == file.name:
+        if first or asked == file.name or commented == file.key:
             tables[file.key] = captures.table(
                 found.row, file, split=look.split, ignore_space=look.ignore_space
             )

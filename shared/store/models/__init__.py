@@ -7,7 +7,7 @@ from shared.store.models.audit import AuditEntry
 from shared.store.models.columns import INSERTED, Table, json_text
 from shared.store.models.fleet import AgentSession, AgentStore, Runner, TranscriptPage, Worker
 from shared.store.models.places import AgentFile, Inspection, Workspace
-from shared.store.models.review import Capture, CheckResult, Landing, ViewedFile
+from shared.store.models.review import Capture, CheckResult, Comment, Landing, ViewedFile
 from shared.store.models.work import Approval, Attempt, Command, Event, Task
 
 TABLES = (
@@ -21,6 +21,7 @@ TABLES = (
     Approval,
     Capture,
     ViewedFile,
+    Comment,
     Landing,
     CheckResult,
     Worker,
@@ -49,6 +50,7 @@ __all__ = [
     "Capture",
     "CheckResult",
     "Command",
+    "Comment",
     "Event",
     "Idempotency",
     "Inspection",

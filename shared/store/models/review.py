@@ -1,4 +1,4 @@
-"""What is reviewed and landed: captures, what was viewed of them, and landings."""
+"""What is reviewed and landed: captures, what was viewed and said of them, and landings."""
 
 from __future__ import annotations
 
@@ -35,6 +35,23 @@ class ViewedFile(Table):
 
     class Meta:
         table_name = "viewed_file"
+
+
+class Comment(Table):
+    id = peewee.TextField(primary_key=True)
+    task_id: int
+    task = peewee.ForeignKeyField(Task, column_name="task", on_delete="CASCADE")
+    path = peewee.TextField()
+    shown_path = peewee.TextField()
+    content = peewee.TextField()
+    side = peewee.TextField()
+    first_line = peewee.IntegerField()
+    last_line = peewee.IntegerField()
+    quote = peewee.TextField()
+    body = peewee.TextField()
+    author = peewee.TextField()
+    created_at = InstantField()
+    sent_at = InstantField(null=True)
 
 
 class Landing(Table):

@@ -10,7 +10,7 @@ from shared.commands import CommandKind
 from shared.landings import CaptureRecord
 from shared.lifecycle import Status
 from shared.store.database import transaction
-from shared.store.models import Command, Task
+from shared.store.models import Attempt, Command, Task
 from tests.unit.web.conftest import Api, PlayedWorker
 
 ONE = b"diff --git a/a.txt b/a.txt\nindex 1..2 100644\n--- a/a.txt\n+++ b/a.txt\n@@ -1 +1,2 @@\n one\n+diff --git \xe9\n"
@@ -76,6 +76,67 @@ def test_what_was_viewed_is_kept_and_opens_again_when_the_file_changes(api: Api)
     capture([file("a.txt", new_blob="9" * 40), file("b")], ONE + TWO, "t2")
     assert [one["state"] for one in api.get(path).json["files"]] == ["changed", "viewed"]
     assert api.post(path, {"path": "b", "viewed": False}).json["viewed"] == 0
+
+
+PATCH = (
+    b"diff --git a/a.txt b/a.txt\n--- a/a.txt\n+++ b/a.txt\n@@ -1,3 +1,4 @@\n one\n-two\n+2\n+2.5\n three\n"
+)
+MOVED = (
+    b"diff --git a/a.txt b/a.txt\n--- a/a.txt\n+++ b/a.txt\n@@ -1,3 +1,4 @@\n+zero\n one\n-two\n+2\n three\n"
+)
+
+
+def test_comments_quote_the_lines_they_are_about_and_are_outdated_when_these_change(api: Api) -> None:
+    path = f"/tasks/{ended(api)['id']}/comments"
+    capture([file("a.txt")], PATCH)
+    said = {"path": "a.txt", "line": 2, "body": " Why? "}
+    made = api.post(path, said).json
+    assert (made["quote"], made["body"], made["state"], made["outdated"]) == ("2", "Why?", "draft", False)
+    assert api.post(path, {**said, "last_line": 3}).json["quote"] == "2\n2.5"
+    assert api.post(path, {**said, "side": "old"}).json["quote"] == "two"
+    capture([file("a.txt", new_blob="9" * 40)], MOVED, "t2")
+    assert [one["outdated"] for one in api.get(path).json] == [False, True, False]
+    capture([], b"", "t3")
+    assert [one["outdated"] for one in api.get(path).json] == [True, True, True]
+    assert len(api("DELETE", f"{path}/{made['id']}").json) == 2
+    assert api("DELETE", f"{path}/{made['id']}").status_code == 404
+
+
+def test_a_comment_that_can_be_about_nothing_is_refused_and_leaves_nothing(api: Api) -> None:
+    path = f"/tasks/{ended(api)['id']}/comments"
+    said = {"path": "a.txt", "line": 2, "body": "x"}
+    assert api.post(path, said).status_code == 404
+    capture([file("a.txt")], PATCH)
+    refused = [
+        ({"line": 9}, 400), ({"last_line": 1}, 400), ({"last_line": 900}, 400), ({"path": "b"}, 404),
+        ({"line": 0}, 422), ({"body": " "}, 422), ({"body": "x" * 4001}, 422), ({"side": "left"}, 422),
+    ]  # fmt: skip
+    for wrong, status in refused:
+        assert api.post(path, {**said, **wrong}).status_code == status, wrong
+    assert api.get(path).json == []
+
+
+def test_drafts_are_sent_once_as_one_message(api: Api) -> None:
+    task = ended(api)
+    path = f"/tasks/{task['id']}/comments"
+    capture([file("a.txt")], PATCH)
+    api.post(path, {"path": "a.txt", "line": 2, "last_line": 3, "body": "Round it."})
+    api.post(path, {"path": "a.txt", "line": 2, "side": "old", "body": "Was better."})
+    shell = api.post(f"{path}/send")
+    assert (shell.status_code, "no agent" in shell.json["detail"]) == (409, True)
+    Task.update(runner="codex").execute()
+    assert api.post(f"{path}/send").status_code == 409  # there is no session to resume
+    assert {one["state"] for one in api.get(path).json} == {"draft"}
+    Task.update(runner_session_id="s1").execute()
+    sent = api.post(f"{path}/send")
+    assert (sent.status_code, sent.json["delivery"]) == (202, "session-resume")
+    told = Attempt.get(Attempt.id == Task.get().live_attempt).message
+    assert told == (
+        "There are 2 review comments on your changes.\n\n1. a.txt, lines 2 to 3:\n> 2\n> 2.5\nRound it.\n\n"
+        "2. a.txt, line 2 of the version before your changes:\n> two\nWas better."
+    )
+    assert {one["state"] for one in api.get(path).json} == {"sent"}
+    assert "no draft" in api.post(f"{path}/send").json["detail"]
 
 
 def test_a_refresh_captures_first_and_always_answers(api: Api, worker: PlayedWorker) -> None:

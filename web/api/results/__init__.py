@@ -18,7 +18,7 @@ from web.api.results.inventories import (
     Workspace,
 )
 from web.api.results.result import Listed, Problem
-from web.api.results.review import Diff, Landed, Looked, Review
+from web.api.results.review import Comment, Diff, Landed, Looked, Review
 from web.api.results.search import SearchResult
 from web.api.results.tasks import Attach, Deleting, Event, Logs, Reply, Task
 
@@ -28,6 +28,7 @@ __all__ = [
     "Attach",
     "AuditEntry",
     "AuditVerdict",
+    "Comment",
     "Costs",
     "Deleting",
     "Diff",

@@ -52,3 +52,18 @@ class Review(Result):
     total: int
     viewed: int
     files: list[FileReview]
+
+
+class Comment(Result):
+    id: str
+    path: str
+    side: str
+    line: int
+    last_line: int
+    quote: str
+    body: str
+    state: str
+    outdated: bool
+    author: str
+    created_at: str
+    sent_at: str | None

@@ -21,7 +21,17 @@ from web.api.schemas.inventories import (
 )
 from web.api.schemas.places import Browse, ByName, ByWorkspace, Defaults, Grant, NewSecret, Register, Trust
 from web.api.schemas.policy import ToolRule
-from web.api.schemas.review import Cleanup, DiffQuery, Merge, Rebase, Undo, Verify, Viewed
+from web.api.schemas.review import (
+    ByComment,
+    Cleanup,
+    DiffQuery,
+    Merge,
+    NewComment,
+    Rebase,
+    Undo,
+    Verify,
+    Viewed,
+)
 from web.api.schemas.search import Search
 from web.api.schemas.steering import (
     ApprovalList,
@@ -46,6 +56,7 @@ __all__ = [
     "AuditExport",
     "AuditList",
     "Browse",
+    "ByComment",
     "ById",
     "ByName",
     "ByReply",
@@ -63,6 +74,7 @@ __all__ = [
     "Grant",
     "Merge",
     "Mode",
+    "NewComment",
     "NewSecret",
     "NewTask",
     "NewToken",

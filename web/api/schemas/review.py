@@ -6,8 +6,9 @@ from typing import Annotated, Literal
 
 from pydantic import AfterValidator, Field
 
+from shared.comments import BODY_CHARACTERS
 from shared.landing_gates import GateKind
-from web.api.schemas.fields import Body, ObjectId, Plain, Query, Reference
+from web.api.schemas.fields import BIGGEST, Body, ById, ObjectId, Plain, Query, Reference
 
 
 def _gate(kind: str) -> str:
@@ -65,3 +66,28 @@ class Viewed(Body):
     head_oid: ObjectId | None = Field(
         None, description="The capture that was seen; the latest unless given, 409 when that is another."
     )
+
+
+LineNumber = Annotated[int, Field(ge=1, le=BIGGEST)]
+
+
+def _said(text: str) -> str:
+    if not text.strip():
+        raise ValueError("must say something")
+    return text.strip()
+
+
+class NewComment(Body):
+    path: Annotated[str, Field(max_length=8192)] = Field(
+        description="A changed file's path, or its `path_b64`."
+    )
+    line: LineNumber = Field(description="A line that the diff shows.")
+    last_line: LineNumber | None = Field(None, description="The last of several lines.")
+    side: Literal["old", "new"] | None = Field(
+        None, description="The version whose lines are counted; `new` unless given."
+    )
+    body: Annotated[str, Field(max_length=BODY_CHARACTERS), Plain, AfterValidator(_said)]
+
+
+class ByComment(ById):
+    comment_id: str = Field(description="The comment's id.")

@@ -144,6 +144,8 @@ function current() {
   return place < 0 ? files.length - 1 : place;
 }
 
+export const currentFile = () => files[current()];
+
 /** @param {number} step */
 function moveFile(step) {
   const now = current();
@@ -249,7 +251,7 @@ keys.add("]", "Next hunk", () => moveHunk(1));
 keys.add("[", "Previous hunk", () => moveHunk(-1));
 keys.add("u", "Unified or split", () => choose(look === "split" ? "unified" : "split"));
 keys.add("V", "Mark the file as viewed", () => {
-  const file = files[current()];
+  const file = currentFile();
   if (file) void toggle(file);
 });
 keys.add("m", "Merge", openMerge);

@@ -1,0 +1,58 @@
+"""Comments on lines of a task's changes."""
+
+from __future__ import annotations
+
+from flask import Response
+from flask_openapi import APIBlueprint
+
+from shared import comments, landings, reviews, tasks
+from shared.comments import Side
+from shared.errors import NotFound
+from web import answers, effects, quoting
+from web.api import results, schemas
+from web.security import Authority, authority, credential, require_within
+
+api = APIBlueprint("comments", __name__)
+
+
+@api.get("/tasks/<id>/comments", responses={200: results.Listed[results.Comment]})
+@authority(Authority.CLIENT)
+def listed(path: schemas.ById) -> Response:
+    """Every comment, oldest first; `outdated` when its lines have changed since."""
+    task = tasks.get(path.id)
+    return answers.value([quoting.view(one) for one in quoting.of(task, landings.latest_capture(task))])
+
+
+@api.post("/tasks/<id>/comments", responses={200: results.Comment})
+@authority(Authority.CLIENT)
+def add(path: schemas.ById, body: schemas.NewComment) -> Response:
+    """A draft about lines of the latest capture; it waits until the drafts are sent."""
+    task = tasks.get(path.id)
+    require_within(task)
+    row = landings.latest_capture(task)
+    if row is None:
+        raise NotFound("This file is not among the task's changes.")
+    file, side = reviews.named(row.files, body.path), Side(body.side or Side.NEW)
+    lines = body.line, body.last_line or body.line
+    quote = quoting.quote(row, file, side, *lines)
+    made = comments.add(task, file, side, lines, quote, body.body, credential().actor)
+    return answers.value(quoting.view(quoting.Shown(made, made.first_line)))
+
+
+@api.delete("/tasks/<id>/comments/<comment_id>", responses={200: results.Listed[results.Comment]})
+@authority(Authority.CLIENT)
+def remove(path: schemas.ByComment) -> Response:
+    """Delete a comment; answers those that are left."""
+    task = tasks.get(path.id)
+    require_within(task)
+    comments.remove(task, path.comment_id)
+    return answers.value([quoting.view(one) for one in quoting.of(task, landings.latest_capture(task))])
+
+
+@api.post("/tasks/<id>/comments/send", responses={200: results.Task, 202: results.Task})
+@authority(Authority.CLIENT)
+def send(path: schemas.ById) -> Response:
+    """Every draft to the agent as one reply."""
+    task = tasks.get(path.id)
+    require_within(task)
+    return effects.replied(task, comments.send(task))

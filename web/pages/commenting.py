@@ -1,0 +1,69 @@
+"""Comments on lines, from the changes page: drafts, deleting them, and sending them to the agent."""
+
+from __future__ import annotations
+
+import re
+
+from flask import Flask
+from pydantic import ValidationError
+from werkzeug.wrappers import Response as BaseResponse
+
+from shared import comments, reviews, tasks
+from shared.comments import Side
+from shared.errors import BadRequest, NotFound
+from shared.store.models import Command
+from web import effects, problems, quoting
+from web.api import schemas
+from web.pages import captures, forms
+from web.security import credential
+
+#: `12`, or `12-15`.
+LINES = re.compile(r"(\d{1,9})(?:\s*[-–]\s*(\d{1,9}))?")
+
+
+def install(app: Flask) -> None:
+    app.add_url_rule("/ui/tasks/<id>/comments", "comment_form", add, methods=["POST"])
+    app.add_url_rule("/ui/tasks/<id>/comments/delete", "delete_comment_form", delete, methods=["POST"])
+    app.add_url_rule("/ui/tasks/<id>/comments/send", "send_comments_form", send, methods=["POST"])
+
+
+@forms.action(lambda id: f"comment:{id}")
+def add(id: str) -> BaseResponse:
+    """Keep a draft about lines of the capture that is on the page."""
+    task = tasks.get(id)
+    row = captures.latest(task, forms.field("capture", 64))
+    if row is None:
+        raise NotFound("The task has no such capture.")
+    key = forms.field("file", 64)
+    file = captures.with_key(row.files, key)
+    lines = LINES.fullmatch(forms.field("lines", 32))
+    if lines is None:
+        raise BadRequest("Write the lines as a number, or as two: 12-15.")
+    first = int(lines[1])
+    given = {"path": reviews.name_of(file), "line": first, "last_line": int(lines[2] or first)}
+    try:
+        wished = schemas.NewComment.model_validate(
+            {**given, "side": forms.field("side", 8) or None, "body": forms.field("body", 16_384)}
+        )
+    except ValidationError as error:
+        raise problems.shape(error) from None
+    side, last = Side(wished.side or Side.NEW), wished.last_line or first
+    quote = quoting.quote(row, file, side, first, last)
+    comments.add(task, file, side, (first, last), quote, wished.body, credential().actor)
+    return forms.leave(f"/ui/tasks/{id}/changes#f-{key}")
+
+
+@forms.action(lambda id: f"comments:{id}")
+def delete(id: str) -> BaseResponse:
+    comments.remove(tasks.get(id), forms.field("comment", 64))
+    return forms.leave(f"/ui/tasks/{id}/changes")
+
+
+@forms.action(lambda id: f"comments:{id}")
+def send(id: str) -> BaseResponse:
+    """Every draft to the agent, and on to the timeline where it answers."""
+    task = tasks.get(id)
+    accepted = comments.send(task)
+    if isinstance(accepted, Command) and accepted.body.get("mode") != "queue":
+        effects.raise_refusal(effects.finished(accepted, effects.STEER_SECONDS))
+    return forms.leave(f"/ui/tasks/{id}")

@@ -1,0 +1,102 @@
+"""Comments beside the lines they are about: what the lines read, and whether they still do."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from shared import comments, reviews
+from shared.clock import rfc3339
+from shared.comments import QUOTE_LINES, Side
+from shared.errors import BadRequest
+from shared.store.models import Capture, Comment, Task
+from web import patches
+from web.rendering import patch
+
+
+@dataclass(frozen=True)
+class Shown:
+    """A comment on a capture; `line` is where its lines are now, None when they changed: it is outdated."""
+
+    comment: Comment
+    line: int | None
+
+    @property
+    def is_outdated(self) -> bool:
+        return self.line is None
+
+    @property
+    def state(self) -> str:
+        return "draft" if self.comment.sent_at is None else "sent"
+
+
+def quote(row: Capture, file: reviews.File, side: Side, first: int, last: int) -> str:
+    """What these lines of the capture read. Raises BadRequest where the diff does not show all of them."""
+    if not 0 <= last - first < QUOTE_LINES:
+        raise BadRequest(f"A comment is about 1 to {QUOTE_LINES} lines.")
+    shown = _lines(row, row.files.index(file), side)
+    if any(number not in shown for number in range(first, last + 1)):
+        raise BadRequest("The diff does not show these lines of the file.")
+    return "\n".join(shown[number] for number in range(first, last + 1))
+
+
+def of(task: Task, row: Capture | None) -> list[Shown]:
+    """The task's comments as they stand on this capture."""
+    files = row.files if row is not None else []
+    places = {reviews.name_of(file): place for place, file in enumerate(files)}
+    read: dict[tuple[int, str], dict[int, str]] = {}
+    found = []
+    for comment in comments.of(task):
+        place = places.get(comment.path)
+        if row is None or place is None:
+            found.append(Shown(comment, None))
+        elif reviews.content_of(files[place]) == comment.content:
+            found.append(Shown(comment, comment.first_line))
+        else:
+            key = (place, comment.side)
+            if key not in read:
+                read[key] = _lines(row, place, Side(comment.side))
+            found.append(Shown(comment, _place(read[key], comment)))
+    return found
+
+
+def _lines(row: Capture, place: int, side: Side) -> dict[int, str]:
+    """The lines of one version that the diff shows, by number."""
+    hunks = patch.parse(patches.section(row.id, place), patches.DRAWN_LINES).hunks
+    lines = [line for hunk in hunks for line in hunk.lines]
+    numbered = ((line.old if side is Side.OLD else line.new, line.text) for line in lines)
+    return {number: text for number, text in numbered if number is not None}
+
+
+def _place(shown: Mapping[int, str], comment: Comment) -> int | None:
+    """Where the commented lines stand in another version: nearest to where they were, None when they are gone."""
+    length = comment.last_line - comment.first_line + 1
+    same = [
+        first
+        for first in shown
+        if comment.quote
+        == "\n".join(shown.get(number, "") for number in range(first, first + length))[
+            : comments.QUOTE_CHARACTERS
+        ]
+    ]
+    return min(same, key=lambda first: abs(first - comment.first_line), default=None)
+
+
+def view(shown: Shown) -> dict[str, Any]:
+    """As the API shows it."""
+    comment = shown.comment
+    return {
+        "id": comment.id,
+        "path": comment.shown_path,
+        "side": comment.side,
+        "line": comment.first_line,
+        "last_line": comment.last_line,
+        "quote": comment.quote,
+        "body": comment.body,
+        "state": shown.state,
+        "outdated": shown.is_outdated,
+        "author": comment.author,
+        "created_at": rfc3339(comment.created_at),
+        "sent_at": rfc3339(comment.sent_at) if comment.sent_at else None,
+    }
