@@ -11,7 +11,7 @@ from shared.commands import EXCLUSIVE, CommandKind
 from shared.doorbell import Bell, ring
 from shared.errors import BadRequest, Conflict, UnmergedWork
 from shared.store.database import transaction
-from shared.store.models import Command, Idempotency, Task
+from shared.store.models import Command, Idempotency, Task, TaskGroup
 from shared.tasks import get
 
 #: How long a recovery ref and the backup of a checkout are kept.
@@ -72,4 +72,6 @@ def delete(task: Task) -> None:
         Idempotency.delete().where(Idempotency.task_id == task.id).execute()
         if Task.delete().where(Task.number == task.number, Task.live_attempt.is_null()).execute():
             audit.record(Act.DELETED, "task", task.id)
+            if not Task.select().where(Task.group_id == task.group_id).exists():
+                TaskGroup.delete().where(TaskGroup.id == task.group_id).execute()
         ring(Bell.CHANGE)

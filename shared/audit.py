@@ -70,6 +70,8 @@ class Act(StrEnum):
     MERGED = "merged"
     CLEANED = "cleaned"
     UNDONE = "undone"
+    PICK = "pick"
+    UNPICK = "unpick"
     ARCHIVE = "archive"
     UNARCHIVE = "unarchive"
     DELETED = "deleted"

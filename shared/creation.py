@@ -53,6 +53,8 @@ class NewTask:
     options: Mapping[str, Any] = field(default_factory=dict)
     #: a minted token asks: nothing beyond the workspace's own policy
     within_workspace: bool = False
+    #: the group of tasks for one goal it belongs to
+    group_id: str | None = None
 
 
 def create(new: NewTask, home: Path) -> Task:
@@ -89,6 +91,7 @@ def create(new: NewTask, home: Path) -> Task:
             priority=new.priority,
             base_ref=new.base_ref,
             target_branch=new.target_branch,
+            group_id=new.group_id,
             created_at=at,
             updated_at=at,
         )
@@ -104,6 +107,7 @@ def create(new: NewTask, home: Path) -> Task:
             workspace=workspace,
             preset=task.preset,
             policy_hash=wanted.digest(),
+            group=new.group_id,
         )
     return get(task.id)
 

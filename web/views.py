@@ -3,22 +3,24 @@
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
-from shared import agent_options, fleet, grants, policy_report, tasks
+from shared import agent_options, fleet, grants, groups, policy_report, tasks
 from shared.clock import rfc3339
 from shared.followups import FollowUp
 from shared.lifecycle import Status
 from shared.policy import Policy, digest_of
 from shared.policy_report import Ground
 from shared.store.database import raw
-from shared.store.models import Approval, Attempt, Command, Task
+from shared.store.models import Approval, Attempt, Command, Task, TaskGroup
 
 MICROS_PER_CENT = 10_000
 #: What a live task frame leaves out (contract 6).
 HEAVY = ("events", "attempts", "prompt", "policy", "effective_policy", "policy_report")
+STAT = re.compile(r"(\d+) files? changed(?:, (\d+) insertions?\(\+\))?(?:, (\d+) deletions?\(-\))?")
 View = dict[str, Any]
 DEFAULT_POLICY = Policy().to_json()
 
@@ -118,7 +120,34 @@ def task(row: Task, known: Context) -> View:
         "stop_reason": row.stop_reason,
         "pending_command": _pending(row, known),
         "archived_at": rfc3339(row.archived_at),
+        "group_id": row.group_id,
     }
+
+
+def group(row: TaskGroup, members: Sequence[Task]) -> View:
+    """A group with its tasks as lists show them, and the figures they are compared by."""
+    denied = groups.denied(members)
+    return {
+        "id": row.id,
+        "base_commit": row.base_commit,
+        "picked": row.picked,
+        "created_at": rfc3339(row.created_at),
+        "tasks": [
+            {**light(view), "changes": _changes(member), "denied_calls": denied[member.number]}
+            for member, view in zip(members, task_views(members), strict=True)
+        ],
+    }
+
+
+def _changes(row: Task) -> View | None:
+    found = changes(row)
+    return None if found is None else dict(zip(("files", "added", "removed"), found, strict=True))
+
+
+def changes(row: Task) -> tuple[int, int, int] | None:
+    """(files, added, removed) lines, from the last line of the stored stat."""
+    match = STAT.search(row.diff_stat or "")
+    return (int(match[1]), int(match[2] or 0), int(match[3] or 0)) if match else None
 
 
 def policy(value: View) -> View:

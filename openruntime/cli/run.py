@@ -27,7 +27,13 @@ SUCCEEDED = ("completed", "ready-for-review")
 @click.option(
     "-w", "--workspace", help="Folder, or the name of a registered one; the current folder otherwise."
 )
-@click.option("-r", "--runner", help="Runner; the first available agent otherwise, else shell.")
+@click.option(
+    "-r",
+    "--runner",
+    "runners",
+    multiple=True,
+    help="Runner; the first available agent otherwise, else shell. Several make a task each, to compare.",
+)
 @click.option("--preset", type=click.Choice(PRESETS), help="Permission preset.")
 @click.option("--budget", metavar="MIN", type=click.IntRange(1, 240), help="Runtime budget in minutes.")
 @click.option("--env", "granted", metavar="NAME", multiple=True, help="Grant a secret or variable by name.")
@@ -41,7 +47,7 @@ SUCCEEDED = ("completed", "ready-for-review")
 def run(
     invocation: Invocation,
     workspace: str | None,
-    runner: str | None,
+    runners: tuple[str, ...],
     preset: str | None,
     budget: int | None,
     granted: tuple[str, ...],
@@ -55,13 +61,14 @@ def run(
     `run -r shell -- CMD ARG...` runs a command: several words as they are, one word as a shell line.
     """
     client = invocation.client
-    chosen = runner or _first_available(client)
-    if runner is None and chosen == "shell" and not invocation.quiet:
+    chosen = runners[0] if runners else _first_available(client)
+    if not runners and chosen == "shell" and not invocation.quiet:
         output.note("No agent is available here (see `openruntime runners`); GOAL runs as a shell command.")
+    if following and len(runners) > 1:
+        raise BadRequest("--follow shows one task; leave it out, then see `openruntime logs -f ID`.")
     if pty and chosen != "shell":
         raise BadRequest("--pty is for shell tasks: add `-r shell`.")
     body = {
-        "runner": chosen,
         "workspace": _folder(client, workspace),
         **_what(chosen, goal, title),
         **{
@@ -72,10 +79,32 @@ def run(
         **({"pty": True} if pty else {}),
         **({"env": list(granted)} if granted else {}),
     }
-    task = client.post("/tasks", body).body
+    if len(runners) > 1:
+        return _several(invocation, {**body, "variants": [{"runner": name} for name in runners]})
+    task = client.post("/tasks", {**body, "runner": chosen}).body
     task = _start(client, task)
     _created(invocation, task, following)
     return _follow(invocation, str(task["id"])) if following else OK
+
+
+def _several(invocation: Invocation, body: dict[str, Any]) -> int:
+    """One task for each runner, all or none; each is started, and one that cannot start says so."""
+    client = invocation.client
+    group = client.post("/groups", body).body
+    failed = 0
+    for task in group["tasks"]:
+        try:
+            _start(client, task)
+        except OpenRuntimeError as error:
+            failed += 1
+            output.note(str(error))
+        if not invocation.as_json:
+            output.line(task["id"])
+    if invocation.as_json:
+        output.as_json(client.get(f"/groups/{group['id']}"))
+    elif not invocation.quiet:
+        output.note(f"Compare them at /ui/groups/{group['id']}.")
+    return FAILED if failed else OK
 
 
 def _what(runner: str, goal: tuple[str, ...], title: str | None) -> dict[str, Any]:

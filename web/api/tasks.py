@@ -125,22 +125,27 @@ def show(path: schemas.ById, query: schemas.OneTask) -> Response:
 @authority(Authority.CLIENT)
 def create(body: schemas.NewTask) -> Response:
     """Record a task; `Idempotency-Key` makes a repeated request give the same one."""
-    if fleet.runner(body.runner) is None:
-        raise WrongShape(f"runner: there is no runner {body.runner!r}.", field="runner")
-    new, home = _new(body), services().home
-    _require_tasks(new.options.get("depends_on", []))
+    new, home = wanted(body), services().home
     session = _taken_up(body.session_id) if body.session_id else None
     key = request.headers.get("Idempotency-Key")
     if key is None:
         return answers.task(adoption.create(new, home, session))
     workspaces.resolve(new.workspace, home)  # a slow disk must not hold the store's write lock below
-    digest = hashlib.sha256(json.dumps(request.get_json(), sort_keys=True).encode()).hexdigest()
-    return answers.task(idempotency.once(key, digest, lambda: adoption.create(new, home, session)))
+    return answers.task(idempotency.once(key, body_digest(), lambda: adoption.create(new, home, session)))
 
 
-def _new(body: schemas.NewTask) -> creation.NewTask:
+def body_digest() -> str:
+    """What tells one body from another, however it is spaced."""
+    return hashlib.sha256(json.dumps(request.get_json(), sort_keys=True).encode()).hexdigest()
+
+
+def wanted(body: schemas.NewTask) -> creation.NewTask:
+    """The task a body asks for; raises WrongShape for a runner or tasks there are not."""
+    if fleet.runner(body.runner) is None:
+        raise WrongShape(f"runner: there is no runner {body.runner!r}.", field="runner")
     given = body.model_dump(exclude_unset=True)
     options = {name: given[name] for name in OPTIONS if given.get(name) is not None}
+    _require_tasks(options.get("depends_on", []))
     return creation.NewTask(
         title=body.title,
         prompt=body.prompt,

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
 
-from shared import tasks
+from shared import groups, tasks
 from shared.clock import now, to_micros
+from shared.groups import Place
 from shared.lifecycle import LIVE, Outcome, Status, StopReason
 from shared.store.models import Approval, Attempt, Event, Task
 from shared.tool_rules import FOR_A_PERSON
@@ -64,7 +64,6 @@ SHOWN = 240
 #: One priority outweighs any age: in milliseconds more than a century, and a thousand of them fit into a float.
 PRIORITY_STEP = 4_000_000_000_000
 BUDGET_SHOWN_FROM = 0.5
-SUMMARY = re.compile(r"(\d+) files? changed(?:, (\d+) insertions?\(\+\))?(?:, (\d+) deletions?\(-\))?")
 
 
 @dataclass(frozen=True)
@@ -97,6 +96,7 @@ class Card:
     budget: float | None
     attempts: int
     pending: str | None
+    place: Place | None
 
     @property
     def is_live(self) -> bool:
@@ -121,7 +121,8 @@ def cards(rows: Sequence[Task]) -> list[Card]:
     """Cards of these tasks, in their order."""
     known = views.context(rows)
     asked = _asked([row for row in rows if row.status is Status.NEEDS_INPUT])
-    return [_card(row, known, asked.get(row.number, [])) for row in rows]
+    places = groups.places(rows)
+    return [_card(row, known, asked.get(row.number, []), places.get(row.number)) for row in rows]
 
 
 def card(task: Task) -> Card:
@@ -138,7 +139,7 @@ def _asked(rows: Sequence[Task]) -> dict[int, list[Approval]]:
     return found
 
 
-def _card(task: Task, known: views.Context, asked: list[Approval]) -> Card:
+def _card(task: Task, known: views.Context, asked: list[Approval], place: Place | None) -> Card:
     attempts = known.attempts.get(task.number, [])
     last = attempts[-1] if attempts else None
     ask = _ask(task, asked)
@@ -159,10 +160,11 @@ def _card(task: Task, known: views.Context, asked: list[Approval]) -> Card:
         started_at=last.started_at if last and task.status in LIVE else None,
         seconds=seconds,
         money=words.money(int(task.ledger.get("cost_micros", 0)), bool(task.ledger.get("estimated"))),
-        changes=_changes(task),
+        changes=views.changes(task),
         budget=min(used, 1.0) if used > BUDGET_SHOWN_FROM else None,
         attempts=len(attempts),
         pending=pending["kind"] if pending else None,
+        place=place,
     )
 
 
@@ -271,12 +273,6 @@ def _failure(task: Task, last: Attempt | None) -> tuple[str, bool]:
     if last is not None and last.exit_status:
         return f"Ended with {last.exit_status}", False
     return (last.summary if last is not None else None) or "Failed", False
-
-
-def _changes(task: Task) -> tuple[int, int, int] | None:
-    """(files, added, removed) lines, from the last line of the stored stat."""
-    match = SUMMARY.search(task.diff_stat or "")
-    return (int(match[1]), int(match[2] or 0), int(match[3] or 0)) if match else None
 
 
 def _seconds(attempts: Sequence[Attempt]) -> float:

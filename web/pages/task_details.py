@@ -13,6 +13,7 @@ from shared.followups import FollowUp
 from shared.lifecycle import ENDED, LIVE, Status
 from shared.store.database import raw
 from shared.store.models import AgentFile, Approval, Attempt, Task
+from web import views
 from web.api.events import attachment
 from web.pages import cards, requests, words
 from web.pages.cards import Card
@@ -162,8 +163,8 @@ def _waits_for_text(task: Task) -> bool:
 
 def changed_files(task: Task) -> int:
     """How many files the stored capture changes, by the last line of its stat."""
-    match = cards.SUMMARY.search(task.diff_stat or "")
-    return int(match[1]) if match else 0
+    found = views.changes(task)
+    return found[0] if found else 0
 
 
 def last_question(task: Task) -> str:

@@ -10,7 +10,7 @@ from collections.abc import Iterable, Sequence
 from pathlib import Path
 from typing import Any, Protocol
 
-from shared import globs, trust, worktree_setup
+from shared import globs, groups, trust, worktree_setup
 from shared.config import Config
 from shared.errors import NotReady
 from shared.store.models import AgentFile, Task
@@ -64,7 +64,7 @@ def look(task: Task, configured_by: Sequence[str], config: Config) -> list[Found
         return files(OnDisk(Path(task.workspace)), "", configured_by)
     if repository.head_oid is None and not task.base_ref:
         return []
-    commit = references.resolve(repository, task.base_ref or "HEAD")
+    commit = references.resolve(repository, groups.base_of(task) or task.base_ref or "HEAD")
     return files(InCommit(repository.git_dir, commit), repository.prefix, configured_by)
 
 

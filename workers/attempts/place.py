@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from shared import attempts, landings
+from shared import attempts, groups, landings
 from shared.config import Config
 from shared.crashpoints import crashpoint
 from shared.errors import NotReady
@@ -47,7 +47,7 @@ def prepare(task: Task, attempt: Attempt, config: Config) -> Place:
         repository,
         task_id=task.id,
         title=task.title,
-        base_ref=landed or base or task.base_ref,
+        base_ref=landed or base or _beginning(task, repository),
         worktrees=config.worktrees,
         repositories=config.repositories,
         content=work,
@@ -71,6 +71,15 @@ def prepare(task: Task, attempt: Attempt, config: Config) -> Place:
         worktree_cleaned_at=None,
     )
     return Place(str(worktree.path), str(worktree.execution_path), worktree)
+
+
+def _beginning(task: Task, repository: Repository) -> str | None:
+    """What a task begins at: tasks for one goal all at the commit of the first to start, whatever moved meanwhile."""
+    if task.group_id is None or (repository.head_oid is None and not task.base_ref):
+        return task.base_ref
+    return groups.base_of(task) or groups.begin_at(
+        task, references.resolve(repository, task.base_ref or "HEAD")
+    )
 
 
 def _landed_commit(task: Task, repository: Repository) -> str | None:

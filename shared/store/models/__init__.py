@@ -8,12 +8,13 @@ from shared.store.models.columns import INSERTED, Table, json_text
 from shared.store.models.fleet import AgentSession, AgentStore, Runner, TranscriptPage, Worker
 from shared.store.models.places import AgentFile, Inspection, Workspace
 from shared.store.models.review import Capture, CheckResult, Comment, Landing, ViewedFile
-from shared.store.models.work import Approval, Attempt, Command, Event, Task
+from shared.store.models.work import Approval, Attempt, Command, Event, Task, TaskGroup
 
 TABLES = (
     Workspace,
     Inspection,
     AgentFile,
+    TaskGroup,
     Task,
     Attempt,
     Event,
@@ -61,6 +62,7 @@ __all__ = [
     "Secret",
     "Table",
     "Task",
+    "TaskGroup",
     "TranscriptPage",
     "ViewedFile",
     "Worker",

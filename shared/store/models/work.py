@@ -7,6 +7,14 @@ import peewee
 from shared.store.models.columns import InstantField, JSONText, StatusField, Table
 
 
+class TaskGroup(Table):
+    id = peewee.TextField(primary_key=True)
+    base_commit = peewee.TextField(null=True)
+    picked = peewee.TextField(null=True)
+    set_aside = JSONText(default=list)
+    created_at = InstantField()
+
+
 class Task(Table):
     number = peewee.AutoField()
     id = peewee.TextField(unique=True)
@@ -48,6 +56,7 @@ class Task(Table):
     worktree_merged_at = InstantField(null=True)
     worktree_cleaned_at = InstantField(null=True)
     archived_at = InstantField(null=True)
+    group_id = peewee.TextField(null=True)
     created_at = InstantField()
     updated_at = InstantField()
 

@@ -124,6 +124,11 @@ class Api:
     def _create(self, _: dict[str, str], body: Any) -> tuple[int, Any, dict[str, str]]:
         return 200, self.task("c0ffee00", **body), {}
 
+    def _group(self, _: dict[str, str], body: Any) -> tuple[int, Any, dict[str, str]]:
+        variants = enumerate(body["variants"])
+        made = [self.task(f"c0ffee0{number}", **one) for number, one in variants]
+        return 200, {"id": "9", "tasks": made}, {}
+
     def _one(self, _: dict[str, str], __: Any, identity: str) -> tuple[int, Any, dict[str, str]]:
         if identity not in self.tasks:
             return (*problem(404, "The task was not found."), {})
@@ -163,6 +168,7 @@ ROUTES: list[tuple[str, Callable[..., tuple[int, Any, dict[str, str]]]]] = [
     ("POST /login/links", lambda api, *_: (200, {"url": f"http://127.0.0.1:{api.port}/login#token=x"}, {})),
     ("GET /tasks", Api._list),
     ("POST /tasks", Api._create),
+    ("POST /groups", Api._group),
     ("GET /tasks/([^/]+)", Api._one),
     ("GET /tasks/([^/]+)/events", Api._events),
     ("GET /tasks/([^/]+)/approvals", Api._approvals),

@@ -36,6 +36,19 @@ def test_a_shell_command_is_words_or_one_line(api: Api, cli: Cli, goal: list[str
     assert created(api)["command"] == command
 
 
+def test_several_runners_make_a_group_and_each_task_is_started(api: Api, cli: Cli) -> None:
+    done = cli("run", "-r", "claude-code", "-r", "codex", "Fix it")
+    assert (done.code, done.out.split()) == (0, list(api.tasks))
+    group = next(body for method, target, body in api.asked if (method, target) == ("POST", "/groups"))
+    assert group["variants"] == [{"runner": "claude-code"}, {"runner": "codex"}]
+    assert (group["prompt"], "runner" in group) == ("Fix it", False)
+    assert [task["status"] for task in api.tasks.values()] == ["running", "running"]
+    assert "/ui/groups/9" in done.err
+    refused = cli("run", "-r", "codex", "-r", "codex", "--follow", "go")
+    assert (refused.code, len(api.tasks)) == (1, 2)
+    assert "--follow shows one task" in refused.err
+
+
 def test_run_takes_options_and_a_registered_workspace_by_name(api: Api, cli: Cli) -> None:
     api.workspaces = [{"name": "site", "path": "/srv/site"}]
     options = ["-w", "site", "-r", "codex", "--preset", "auto-review", "--budget", "30", "--title", "T"]

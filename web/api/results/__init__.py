@@ -20,7 +20,7 @@ from web.api.results.inventories import (
 from web.api.results.result import Listed, Problem
 from web.api.results.review import Comment, Diff, Landed, Looked, Review
 from web.api.results.search import SearchResult
-from web.api.results.tasks import Attach, Deleting, Event, Logs, Reply, Task
+from web.api.results.tasks import Attach, Deleting, Event, Group, Logs, Reply, Task
 
 __all__ = [
     "AgentFile",
@@ -34,6 +34,7 @@ __all__ = [
     "Diff",
     "Event",
     "Folders",
+    "Group",
     "Health",
     "Landed",
     "Link",

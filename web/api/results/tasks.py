@@ -94,6 +94,7 @@ class Task(Result):
     preset: str
     priority: int
     labels: list[str]
+    group_id: str | None
     branch: str | None
     target_branch: str | None
     attention: str | None
@@ -101,6 +102,33 @@ class Task(Result):
     event_count: int
     stop_reason: str | None
     pending_command: Pending | None
+
+
+class Changes(Result):
+    files: int
+    added: int
+    removed: int
+
+
+class Member(Result):
+    """A task without its events, attempts, prompt and policies; with the figures it is compared by."""
+
+    id: str
+    title: str
+    runner: str
+    status: Status
+    cost_ledger: Ledger
+    changes: Changes | None
+    denied_calls: int
+    archived_at: str | None
+
+
+class Group(Result):
+    id: str
+    base_commit: str | None = Field(description="Where every task of it begins; null before the first start.")
+    picked: str | None = Field(description="The id of the task that was picked.")
+    created_at: str
+    tasks: list[Member]
 
 
 class Reply(Result):

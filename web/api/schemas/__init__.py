@@ -44,7 +44,17 @@ from web.api.schemas.steering import (
     Reply,
     Start,
 )
-from web.api.schemas.tasks import Archive, EventPage, NewTask, OneTask, TaskChange, TaskList, count
+from web.api.schemas.tasks import (
+    Archive,
+    EventPage,
+    NewGroup,
+    NewTask,
+    OneTask,
+    Pick,
+    TaskChange,
+    TaskList,
+    count,
+)
 
 __all__ = [
     "PLACE",
@@ -75,12 +85,14 @@ __all__ = [
     "Merge",
     "Mode",
     "NewComment",
+    "NewGroup",
     "NewSecret",
     "NewTask",
     "NewToken",
     "NothingNeeded",
     "OneTask",
     "Page",
+    "Pick",
     "Rebase",
     "Reference",
     "Register",

@@ -6,6 +6,7 @@ from typing import Annotated, Any, Literal
 
 from pydantic import Field
 
+from shared import groups
 from shared.errors import BadRequest
 from shared.lifecycle import Status
 from web.api.schemas.fields import (
@@ -31,17 +32,15 @@ Labels = Annotated[list[Annotated[Word, Field(min_length=1)]], Field(max_length=
 Priority = Annotated[int, Field(ge=-1000, le=1000)]
 
 
-class NewTask(Body):
-    """A task as it is asked for."""
+class Goal(Body):
+    """What is asked for, whoever does it."""
 
     title: Annotated[str, Field(max_length=1000), Plain]
     prompt: Long
-    runner: Annotated[str, Field(max_length=100)]
     command: Command | None = None
     workspace: Line | None = None
     budget_minutes: Unsigned | None = None
     policy: Policy | None = None
-    preset: Preset | None = None
     priority: Priority | None = None
     labels: Labels | None = None
     base_ref: Reference | None = None
@@ -59,8 +58,6 @@ class NewTask(Body):
         None,
         description="`live` talks both ways, `plan` begins with a plan, `oneshot` runs one turn and asks nothing.",
     )
-    model: Word | None = None
-    effort: Word | None = None
     arguments: Annotated[list[Line], Field(max_length=20)] | None = Field(
         None, description="Further flags, from the list in the runner's capabilities."
     )
@@ -70,10 +67,40 @@ class NewTask(Body):
         None,
         description="Go on by itself when the usage limit that stopped it is lifted; budgets still hold.",
     )
+
+
+class Variant(Body):
+    """Who does it, and how."""
+
+    runner: Annotated[str, Field(max_length=100)]
+    preset: Preset | None = None
+    model: Word | None = None
+    effort: Word | None = None
+
+
+class NewTask(Goal, Variant):
+    """A task as it is asked for."""
+
     session_id: Annotated[str, Field(max_length=200)] | None = Field(
         None,
         description="An agent session of yours that belongs to no task; the first start goes on with it.",
     )
+
+
+class NewGroup(Goal):
+    """One goal and who is to try it: a task for each variant."""
+
+    variants: Annotated[list[Variant], Field(min_length=groups.FEWEST, max_length=groups.MOST)]
+
+    def tasks(self) -> list[NewTask]:
+        """The tasks it stands for, one for each variant."""
+        given = self.model_dump(exclude_unset=True, exclude={"variants"})
+        wanted = [variant.model_dump(exclude_unset=True) for variant in self.variants]
+        return [NewTask.model_validate({**given, **one}) for one in wanted]
+
+
+class Pick(Body):
+    task_id: str = Field(description="The task of the group that is kept.")
 
 
 class TaskChange(Body):
