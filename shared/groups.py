@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from uuid import UUID, uuid4
 
@@ -46,17 +46,18 @@ def members(group: TaskGroup) -> list[Task]:
     return list(Task.select().where(Task.group_id == group.id).order_by(Task.number))
 
 
+def siblings(task: Task) -> list[Task]:
+    """The tasks of a task's group, itself among them; the task alone where it has none."""
+    return [task] if task.group_id is None else members(get(str(task.group_id)))
+
+
 def create(variants: Sequence[NewTask], home: Path) -> list[Task]:
     """Record one task for each variant; all or none. Raises BadRequest for too few or many, and what a creation raises."""
     if not FEWEST <= len(variants) <= MOST:
         raise BadRequest(f"A group has {FEWEST} to {MOST} variants.")
     with transaction():
         group = TaskGroup.create(id=str(uuid4()), created_at=now())
-        return [creation.create(_in(group, new), home) for new in variants]
-
-
-def _in(group: TaskGroup, new: NewTask) -> NewTask:
-    return NewTask(**{**vars(new), "group_id": group.id})
+        return [creation.create(replace(new, group_id=group.id), home) for new in variants]
 
 
 def places(rows: Sequence[Task]) -> dict[int, Place]:

@@ -47,10 +47,12 @@ def main(names: list[str]) -> int:
             shop, notes = seed.workspaces(Path(folder, "work/src"))
             seed.sessions(here, {"webshop": shop, "notes": notes})
             ids = seed.tasks(here, shop, notes)
+            group = seed.group(here, shop)
             pages = {
                 **PAGES,
                 "merge": f"/ui/tasks/{ids['review']}/changes?merge",
                 "merged": f"/ui/tasks/{ids['merged']}/changes",
+                "group": f"/ui/groups/{group}",
                 "delete": f"/ui/tasks/{ids['review']}/delete",
             }
             for look in _looks():

@@ -9,7 +9,7 @@ from datetime import timedelta
 from pathlib import Path
 
 from shared.clock import now, parse, rfc3339
-from tests.installation import Installation, git, repository
+from tests.installation import OPEN, Installation, git, repository
 from tests.waiting import wait_until
 
 QUESTION = "printf 'Delete 3 stale branches? [y/N] '; read answer; echo got $answer"
@@ -74,6 +74,19 @@ def tasks(here: Installation, shop: Path, notes: Path) -> dict[str, str]:
     with contextlib.suppress(AssertionError):
         here.post("/workspaces/register", {"path": str(shop)})
     return ids
+
+
+def group(here: Installation, shop: Path) -> str:
+    """Three tasks for one goal that ended with the same changes; returns the group's id."""
+    goal = {"title": "Speed up the importer", "prompt": "", "workspace": str(shop), "policy": OPEN}
+    command = "printf 'import cache\\n' > fast.py; echo cached > a.txt; sleep 2"
+    variants = [{"runner": "shell"}, {"runner": "shell", "preset": "full-access"}, {"runner": "shell"}]
+    made = here.post("/groups", {**goal, "command": command, "variants": variants}).body
+    for task in made["tasks"]:
+        here.post(f"/tasks/{task['id']}/start")
+    for task in made["tasks"]:
+        here.until(task["id"])
+    return str(made["id"])
 
 
 #: Runner, id, folder, title, minutes ago, and what was said in turn.

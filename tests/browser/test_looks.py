@@ -12,7 +12,7 @@ from tests.browser.conftest import Open, is_live
 from tests.installation import Installation
 
 PAGES = ["/", "/?archived=1", "/ui/inbox", "/ui/sessions", seed.TRANSCRIPT, "/ui/workspaces", "/ui/workspaces?browse=/", "/ui/runners", "/ui/audit?verify=1", "/ui/search", "/ui/search?q=the", "/ui/costs", "/ui/costs?by=task&period=all",
-         "/ui/nothing-here", "/ui/tasks/{review}/delete", "/ui/tasks/{done}/delete"]  # fmt: skip
+         "/ui/nothing-here", "/ui/groups/{group}", "/ui/tasks/{review}/delete", "/ui/tasks/{done}/delete"]  # fmt: skip
 LOOKS = [pytest.param(dark, narrow, id=f"{'dark' if dark else 'light'}-{390 if narrow else 1440}")
          for dark in (False, True) for narrow in (False, True)]  # fmt: skip
 
@@ -23,6 +23,9 @@ def seeded(here: Installation, tmp_path_factory: pytest.TempPathFactory) -> dict
     seed.sessions(here, {"webshop": shop, "notes": notes})
     ids = seed.tasks(here, shop, notes)
     spending.told(here)
+    variants = [{"runner": "shell"}, {"runner": "codex", "model": "m"}]
+    goal = {"title": "Two ways", "prompt": "p", "command": "true", "variants": variants}
+    ids["group"] = here.post("/groups", goal).body["id"]
     here.post(f"/tasks/{ids['stopped']}/archive", {})
     return ids
 

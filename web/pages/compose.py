@@ -7,14 +7,14 @@ import json
 import secrets
 from collections.abc import Mapping
 from contextlib import suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 from flask import Flask, request
 from pydantic import ValidationError
 from werkzeug.wrappers import Response as BaseResponse
 
-from shared import adoption, creation, fleet, kept_secrets, sessions, tasks, workspaces
+from shared import adoption, creation, fleet, groups, kept_secrets, sessions, tasks, workspaces
 from shared.errors import BadRequest, NotFound, NotReady, Refused
 from shared.fleet import RunnerState
 from shared.lifecycle import Status
@@ -81,6 +81,17 @@ class Composer:
     @property
     def has_agent(self) -> bool:
         return self._agent() is not None
+
+    @property
+    def others(self) -> list[RunnerState]:
+        """The agents that may try the same goal beside the one that is chosen."""
+        agents = [state for state in self.runners if state.available and state.name != "shell"]
+        return agents if len(agents) > 1 else []
+
+    @property
+    def also(self) -> list[str]:
+        """The names of those that are ticked."""
+        return [state.name for state in self.others if self.draft.get(f"also-{state.name}")]
 
     def runner_for(self, example: Example) -> str:
         """The shell, or the agent there is."""
@@ -149,20 +160,29 @@ def _first_available(runners: list[RunnerState]) -> str:
 
 @forms.action(SCOPE)
 def compose() -> BaseResponse:
-    """Record a task and start it."""
-    new = _new()
-    _require_runner(new.runner)
+    """Record a task and start it, or one for each runner that is to try the goal."""
+    variants = _variants(_new())
+    for new in variants:
+        _require_runner(new.runner)
+    new = variants[0]
     home = services().home
     workspaces.resolve(new.workspace, home)  # a slow disk must not hold the store's write lock below
     sent = {name: value for name, value in request.form.items() if name != "csrf_token"}
     digest = hashlib.sha256(json.dumps(sent, sort_keys=True).encode()).hexdigest()
     wanted = forms.field("session", 200)
     session = sessions.find(wanted) if wanted else None
-    task = idempotency.once(forms.field("key", 64), digest, lambda: adoption.create(new, home, session))
-    if task.status is Status.QUEUED and task.live_attempt is None:
-        #: A task that waits for its approval says so on its card; it is there all the same.
-        with suppress(NotReady):
-            tasks.request_start(task, resume=adoption.is_adopted(task))
+
+    def create() -> Task:
+        if len(variants) > 1:
+            return groups.create(variants, home)[0]
+        return adoption.create(new, home, session)
+
+    task = idempotency.once(forms.field("key", 64), digest, create)
+    for one in groups.siblings(task):
+        if one.status is Status.QUEUED and one.live_attempt is None:
+            #: A task that waits for its approval says so on its card; it is there all the same.
+            with suppress(NotReady):
+                tasks.request_start(one, resume=adoption.is_adopted(one))
     answer = forms.done(lambda: frame.page("parts/composer.html", composer=composer(_choices())))
     answer.headers["HX-Trigger"] = json.dumps({"openruntime:task": {"id": task.id}})
     return answer
@@ -170,6 +190,17 @@ def compose() -> BaseResponse:
 
 def _choices() -> dict[str, str]:
     return {name: request.form.get(name, "") for name in ("workspace", "runner", "preset", "budget")}
+
+
+def _variants(new: creation.NewTask) -> list[creation.NewTask]:
+    """The task, and the same for every further agent that is ticked."""
+    ticked = [state.name for state in fleet.runners() if request.form.get(f"also-{state.name}")]
+    also = [name for name in ticked if name != new.runner]
+    if also and new.runner == "shell":
+        raise BadRequest("A shell command is not for agents: choose an agent, or clear “Also try with”.")
+    if also and forms.field("session", 200):
+        raise BadRequest("A session goes on with its own runner only: clear “Also try with”.")
+    return [new, *(replace(new, runner=name) for name in also)]
 
 
 def _new() -> creation.NewTask:

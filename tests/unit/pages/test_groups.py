@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+from shared import fleet
+from shared.fleet import RunnerState
+from shared.store.models import Task
 from tests.unit.pages.conftest import Visitor
 from tests.unit.web.conftest import Api
 from tests.unit.web.test_groups import made
@@ -29,3 +32,26 @@ def test_the_table_picks_one_and_puts_the_others_back(visitor: Visitor, api: Api
     answer = visitor.send(f"{path}/unpick", {"back": path})
     assert (answer.status_code, answer.headers["Location"]) == (303, path)
     assert f'id="card-{first}"' in visitor.get("/").text
+
+
+def test_the_composer_has_several_agents_try_one_goal(visitor: Visitor) -> None:
+    assert 'name="also-codex"' not in visitor.get("/").text
+    fleet.publish_runners([RunnerState(name, True, name) for name in ("claude-code", "codex")])
+    assert 'name="also-codex"' in visitor.get("/").text
+    goal = {
+        "goal": "Speed it up",
+        "runner": "claude-code",
+        "also-claude-code": "1",
+        "also-codex": "1",
+        "key": "k",
+    }
+    for _ in range(2):
+        assert visitor.send("/ui/compose", goal).status_code == 303
+    made = list(Task.select().order_by(Task.number))
+    assert [task.runner for task in made] == ["claude-code", "codex"]
+    assert made[0].group_id == made[1].group_id is not None
+    assert all(task.live_attempt for task in made)
+    refused = visitor.send("/ui/compose", {**goal, "runner": "shell", "key": "other"})
+    assert "A shell command is not for agents" in refused.text
+    assert 'name="also-codex" value="1" checked' in refused.text
+    assert Task.select().count() == 2
