@@ -21,6 +21,7 @@ class GateKind(StrEnum):
     FILE_GLOBS = "file-globs"
     SECRETS = "secrets"
     CONFLICT_MARKERS = "conflict-markers"
+    UNREVIEWED = "unreviewed"
     VERIFY = "verify"
 
 
@@ -31,6 +32,7 @@ OVERRIDABLE: frozenset[GateKind] = frozenset(
         GateKind.FILE_GLOBS,
         GateKind.SECRETS,
         GateKind.CONFLICT_MARKERS,
+        GateKind.UNREVIEWED,
         GateKind.VERIFY,
     }
 )

@@ -17,6 +17,8 @@ from shared.errors import NotFound
 from shared.store.database import transaction
 from shared.store.models import Task, ViewedFile
 
+#: The workspace default `review` that lets only viewed files land; otherwise the landing says what is not viewed.
+REQUIRED = "required"
 VERSIONS = ("old_mode", "old_blob", "new_mode", "new_blob")
 File = Mapping[str, Any]
 

@@ -43,7 +43,11 @@ def add(id: str) -> BaseResponse:
     given = {"path": reviews.name_of(file), "line": first, "last_line": int(lines[2] or first)}
     try:
         wished = schemas.NewComment.model_validate(
-            {**given, "side": forms.field("side", 8) or None, "body": forms.field("body", 16_384)}
+            {
+                **given,
+                "side": forms.field("side", 8) or None,
+                "body": forms.field("body", 16_384).replace("\r\n", "\n"),
+            }
         )
     except ValidationError as error:
         raise problems.shape(error) from None

@@ -8,7 +8,7 @@ from flask import Flask, request
 from pydantic import ValidationError
 from werkzeug.wrappers import Response as BaseResponse
 
-from shared import landings, tasks
+from shared import landings, reviews, tasks
 from shared.commands import CommandKind
 from shared.errors import BadRequest, Refused
 from shared.landing_gates import CHECKOUT, GateKind
@@ -40,6 +40,10 @@ OBJECTIONS = {
         "A conflict is not resolved.",
         "Resolve it in the worktree, or ask the agent to.",
     ),
+    GateKind.UNREVIEWED: (
+        "Not every file is viewed.",
+        "This workspace asks for it before a task lands.",
+    ),
     GateKind.VERIFY: (
         "A check did not pass on what would land.",
         "Its output is in the timeline.",
@@ -70,6 +74,7 @@ def merge_page(id: str) -> str:
     seen, problem = _looked(task, strategy, target)
     task = tasks.get(id)
     shown = captures.latest(task)
+    review = reviews.of(task, shown.files if shown is not None else [])
     reviewed = frame.query("head")[:64]
     values: dict[str, Any] = {
         "task": task,
@@ -81,7 +86,8 @@ def merge_page(id: str) -> str:
         "seen": seen,
         "problem_said": problem,
         "message": landings.proposed_message(task),
-        "files": len(shown.files) if shown is not None else 0,
+        "files": review.total,
+        "unviewed": review.total - review.viewed,
         "has_moved": bool(reviewed and seen and seen.get("head_oid") != reviewed),
         "reviewed": reviewed,
         "listed": LISTED,

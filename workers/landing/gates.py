@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from functools import cached_property
 from typing import Any
 
-from shared import checks
+from shared import checks, reviews, workspaces
 from shared.checks import Mode, Verdict
 from shared.config import Config
 from shared.errors import LandingRefused
@@ -99,6 +99,16 @@ def _conflict_markers(candidate: Candidate) -> list[Item]:
     ][:MOST_FINDINGS]
 
 
+def _unreviewed(candidate: Candidate) -> list[Item]:
+    """Files a person has not viewed in the version that would land, where the workspace requires that."""
+    if workspaces.defaults_for(candidate.task.workspace).get("review") != reviews.REQUIRED:
+        return []
+    files = candidate.row.files
+    review = reviews.of(candidate.task, files)
+    left = [file for file in files if review.of(file).standing is not reviews.Standing.VIEWED]
+    return [item(GateKind.UNREVIEWED, file["path"], "not viewed") for file in left[:MOST_FINDINGS]]
+
+
 def _verify(candidate: Candidate) -> list[Item]:
     """Required checks that failed on the merged tree; those without a verdict are run before it lands."""
     wanted = [check for check in checks.of(candidate.task) if check.mode is Mode.REQUIRED]
@@ -117,6 +127,7 @@ GATES: Mapping[GateKind, Callable[[Candidate], list[Item]]] = {
     GateKind.FILE_GLOBS: _file_globs,
     GateKind.SECRETS: _secrets,
     GateKind.CONFLICT_MARKERS: _conflict_markers,
+    GateKind.UNREVIEWED: _unreviewed,
     GateKind.VERIFY: _verify,
 }
 

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from shared import landings, tasks
+from pathlib import Path
+
+from shared import landings, reviews, tasks, workspaces
 from shared.commands import CommandKind
 from shared.landing_gates import GateKind
 from shared.store.database import transaction
@@ -40,6 +42,25 @@ def test_changed_configuration_refuses_until_a_person_says_so_and_is_shown(site)
     landed = landings.last_landing(task)
     assert landed is not None
     assert landed.overridden == shown["blocking"]
+
+
+def test_a_workspace_may_require_that_every_file_is_viewed_as_it_lands(site) -> None:
+    task = site.task("echo four >> a.txt; echo new > b.txt")
+    assert site.done(task, CommandKind.PREVIEW)["clean"]
+    row = workspaces.register(task.workspace, site.folder)
+    workspaces.change(row.id, {"review": "required"})
+    shown = site.done(task, CommandKind.PREVIEW)
+    assert [(one["kind"], one["path"]) for one in shown["blocking"]] == [
+        ("unreviewed", "a.txt"),
+        ("unreviewed", "b.txt"),
+    ]
+    for file in landings.latest_capture(task).files:
+        reviews.mark(task, file, "owner")
+    Path(task.worktree_path, "b.txt").write_text("newer\n")
+    refused = site.refused(task, CommandKind.MERGE)
+    assert [one["path"] for one in refused["blocking"]] == ["b.txt"]
+    site.done(task, CommandKind.MERGE, override=["unreviewed"])
+    assert [one["path"] for one in landings.last_landing(task).overridden] == ["b.txt"]
 
 
 def test_configuration_that_was_put_back_refuses_nothing(site) -> None:

@@ -9,7 +9,13 @@ import pytest
 from shared import workspaces
 from tests.unit.pages.conftest import Visitor
 
-FIELDS = {"verify": "make test", "verify_mode": "advisory", "seconds": "90", "co_authored_by": "1"}
+FIELDS = {
+    "verify": "make test",
+    "verify_mode": "advisory",
+    "seconds": "90",
+    "co_authored_by": "1",
+    "review": "1",
+}
 
 
 def test_what_is_written_is_the_workspaces_and_shown_again(visitor: Visitor, tmp_path: Path) -> None:
@@ -22,6 +28,7 @@ def test_what_is_written_is_the_workspaces_and_shown_again(visitor: Visitor, tmp
         "verify_mode": "advisory",
         "verify_seconds": 90,
         "co_authored_by": True,
+        "review": "required",
         "checks": [
             {"name": "lint", "command": "ruff check ."},
             {"name": "tests", "command": "pytest -q: all", "mode": "required"},

@@ -57,6 +57,10 @@ class Defaults(Body):
     network_hosts: Hosts | None = None
     tool_rules: Annotated[list[ToolRule], Field(max_length=200)] | None = None
     repository_settings: RepositorySettings | None = None
+    review: Literal["advisory", "required"] | None = Field(
+        None,
+        description="Whether every file must be viewed before a task lands; advisory unless said otherwise.",
+    )
     co_authored_by: bool | None = Field(
         None, description="Name the agent in the commit message of a landing."
     )
