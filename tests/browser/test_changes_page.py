@@ -232,7 +232,7 @@ def test_a_cleanup_says_what_it_takes_away(visit: Open, here: Installation, repo
     id = reviewed(here, repo)
     page = visit(f"/ui/tasks/{id}/changes")
     page.get_by_role("button", name="Delete the worktree with 6 unmerged files").click()
-    expect(page.locator(".notice")).to_contain_text("The worktree was removed")
+    expect(page.locator(".notice", has_text="The worktree was removed")).to_be_visible()
     assert here.task(id)["worktree_cleaned_at"]
     expect(page.locator("section.file")).to_have_count(6)
 
