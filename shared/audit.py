@@ -72,6 +72,8 @@ class Act(StrEnum):
     UNDONE = "undone"
     PICK = "pick"
     UNPICK = "unpick"
+    PUSHED = "pushed"
+    OPEN_PULL_REQUEST = "open-pull-request"
     ARCHIVE = "archive"
     UNARCHIVE = "unarchive"
     DELETED = "deleted"

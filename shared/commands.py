@@ -39,6 +39,8 @@ class CommandKind(StrEnum):
     UNDO_PREVIEW = "undo-preview"
     VERIFY = "verify"
     REBASE = "rebase"
+    PUSH = "push"
+    PUSH_PREVIEW = "push-preview"
     DELETE = "delete"
 
 
@@ -65,7 +67,14 @@ STEERING = frozenset(
 )
 #: While one of these is open the worktree is its own: no attempt may start in it.
 EXCLUSIVE = frozenset(
-    {CommandKind.MERGE, CommandKind.CLEANUP, CommandKind.UNDO, CommandKind.REBASE, CommandKind.DELETE}
+    {
+        CommandKind.MERGE,
+        CommandKind.CLEANUP,
+        CommandKind.UNDO,
+        CommandKind.REBASE,
+        CommandKind.PUSH,
+        CommandKind.DELETE,
+    }
 )
 OPEN = (State.ACCEPTED, State.TAKEN)
 #: These change nothing, or are recorded in the audit log by the decision they deliver.
@@ -75,6 +84,7 @@ UNRECORDED = frozenset(
         CommandKind.CAPTURE,
         CommandKind.PREVIEW,
         CommandKind.UNDO_PREVIEW,
+        CommandKind.PUSH_PREVIEW,
         CommandKind.DECIDE,
     }
 )
@@ -108,7 +118,9 @@ def accept(
 
 def _told(body: Mapping[str, Any]) -> dict[str, Any]:
     """What the audit log keeps of a command: of a message its length, because a deleted task's words must be gone."""
-    known = {name: value for name, value in body.items() if name != "message"}
+    known = {name: value for name, value in body.items() if name not in ("message", "pull_request")}
+    if "pull_request" in body:
+        known["pull_request"] = True
     return known if "message" not in body else {**known, "characters": len(body["message"] or "")}
 
 

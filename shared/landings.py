@@ -28,6 +28,7 @@ DONE = {
     CommandKind.CLEANUP: "cleaned up",
     CommandKind.UNDO: "undone",
     CommandKind.REBASE: "rebased",
+    CommandKind.PUSH: "pushed",
     CommandKind.DELETE: "deleted",
 }
 
@@ -215,6 +216,33 @@ def restored(task: Task, message: str, **place: Any) -> None:
         ).execute()
         timeline.append(task.number, [Draft(Kind.LIFECYCLE, message)])
         audit.record(Act.UNDONE, "task", task.id, message=message)
+
+
+def published(task: Task, act: Act, message: str, output: str, **place: Any) -> None:
+    """Record that a commit of the task is on a remote, or a pull request of it open; `place` is for the audit log."""
+    with transaction():
+        told = [Draft(Kind.STDOUT, output)] if output else []
+        timeline.append(task.number, [*told, Draft(Kind.LIFECYCLE, message)])
+        audit.record(act, "task", task.id, message=message, **place)
+
+
+def not_pushed(task: Task, message: str, output: str) -> None:
+    """Show why a remote did not take the push."""
+    with transaction():
+        told = [Draft(Kind.STDERR, output)] if output else []
+        timeline.append(task.number, [*told, Draft(Kind.ERROR, message)])
+
+
+def last_push(task: Task, remote: str, branch: str) -> str | None:
+    """The commit the task pushed last to this branch, None for the first time."""
+    rows = Command.select().where(
+        Command.task == task.number, Command.kind == CommandKind.PUSH, Command.result.is_null(False)
+    )
+    for row in rows.order_by(INSERTED.desc()):
+        done = dict(row.result or {}).get("pushed") or {}
+        if (done.get("remote"), done.get("branch")) == (remote, branch):
+            return str(done["commit_oid"])
+    return None
 
 
 def unfinished_landing(task: Task) -> Landing | None:

@@ -14,15 +14,15 @@ from shared.errors import Conflict, OpenRuntimeError, Refused
 from shared.store.models import Command, Task
 from workers.attempts import closing, configured, granting
 from workers.attempts.place import attempt_directories, worktree_of
-from workers.landing import cleanup, merge, rebase, undo, verification
+from workers.landing import cleanup, merge, push, rebase, undo, verification
 from workers.repository import removal
 
 log = logging.getLogger(__name__)
 
 
 def is_long(command: Command) -> bool:
-    """Whether carrying it out may run a check."""
-    return command.kind == CommandKind.VERIFY or (
+    """Whether carrying it out may run a check, or waits for a remote."""
+    return command.kind in (CommandKind.VERIFY, CommandKind.PUSH) or (
         command.kind == CommandKind.MERGE and verification.is_required(Task.get_by_id(command.task_id))
     )
 
@@ -96,5 +96,7 @@ WORK = {
     CommandKind.UNDO_PREVIEW: undo.preview,
     CommandKind.VERIFY: verification.verify,
     CommandKind.REBASE: rebase.rebase,
+    CommandKind.PUSH: push.push,
+    CommandKind.PUSH_PREVIEW: push.preview,
     CommandKind.DELETE: _delete,
 }

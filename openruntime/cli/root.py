@@ -32,6 +32,7 @@ MODULES = {
     "cleanup": "review",
     "undo": "review",
     "rebase": "review",
+    "push": "push",
     "verify": "review",
     "runners": "inventory",
     "sessions": "inventory",

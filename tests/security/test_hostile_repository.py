@@ -103,6 +103,20 @@ def undo(here: Hostile) -> None:
     here.site.done(task, CommandKind.UNDO)
 
 
+def push(here: Hostile) -> None:
+    """The remote was there before the agent's work; what is planted in the configuration is not asked for anything."""
+    remote = here.site.folder.parent / "remote.git"
+    if not remote.exists():
+        subprocess.run(["git", "init", "-q", "--bare", remote], env=PLAIN, check=True)
+        # Over there the account's own hooks count; on this side none does.
+        subprocess.run(["git", "-C", remote, "config", "core.hooksPath", "/dev/null"], env=PLAIN, check=True)
+    here.site.sh(f"git config --replace-all remote.target.url {remote}")
+    override = ["changed-configuration"]
+    for task in (here.task(), here.merge("squash")):
+        here.site.done(task, CommandKind.PUSH_PREVIEW, remote="target")
+        here.site.done(task, CommandKind.PUSH, remote="target", override=override)
+
+
 def clean_up_and_bring_back(here: Hostile) -> None:
     task = here.task()
     here.site.done(task, CommandKind.CLEANUP, force=True)
@@ -146,6 +160,7 @@ OPERATIONS: dict[str, Callable[[Hostile], Any]] = {
     "verify": lambda here: here.site.done(here.task(options={"verify": "true"}), CommandKind.VERIFY),
     "rebase": lambda here: here.site.ask(here.task(), CommandKind.REBASE),
     "undo and undo-preview": undo,
+    "push and push-preview": push,
     "cleanup": clean_up_and_bring_back,
     "delete": delete,
 }

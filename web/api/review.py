@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import base64
 import re
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 from flask import Response
@@ -20,6 +21,9 @@ from web.bodies import body_optional
 from web.security import Authority, authority, writes
 
 api = APIBlueprint("review", __name__)
+
+#: Of a push's result beside its message; null where there is none.
+PUSHED = ("pushed", "compare_url", "pull_request_url", "pull_request_refused")
 
 #: At a line's beginning only a file's header says this: every other line of a patch begins with another mark.
 HEADER = re.compile(rb"^diff --git ", re.MULTILINE)
@@ -127,6 +131,25 @@ def rebase(path: schemas.ById, body: schemas.Rebase) -> Response:
     return _landed(task, _done(landings.request_work(task, CommandKind.REBASE, wished)), "The rebase")
 
 
+@api.post("/tasks/<id>/push/preview", responses={200: results.Looked, 202: results.Looked})
+@authority(Authority.OWNER)
+@body_optional
+def push_preview(path: schemas.ById, body: schemas.Push) -> Response:
+    """What a push would send where, and by which commands; nothing changes."""
+    return _looked(tasks.get(path.id), CommandKind.PUSH_PREVIEW, body.model_dump(exclude_none=True))
+
+
+@api.post("/tasks/<id>/push", responses={200: results.Pushed, 202: results.Pushed})
+@authority(Authority.OWNER)
+@body_optional
+def push(path: schemas.ById, body: schemas.Push) -> Response:
+    """Push the task's work, or what it landed as, to a branch of a remote; a pull request where one is asked for."""
+    task = tasks.get(path.id)
+    wished = body.model_dump(exclude_none=True)
+    command = _done(landings.request_work(task, CommandKind.PUSH, wished))
+    return _landed(task, command, "The push", told=PUSHED)
+
+
 @api.post("/tasks/<id>/verify", responses={200: results.Looked, 202: results.Looked})
 @authority(Authority.OWNER)
 @body_optional
@@ -166,14 +189,19 @@ def _done(command: Command) -> Command:
     return command
 
 
-def _landed(task: Task, command: Command, what: str) -> Response:
+def _landed(task: Task, command: Command, what: str, told: Sequence[str] = ()) -> Response:
+    """The task and a message, and what of the command's result is `told` beside them."""
     task = tasks.get(task.id)
     if command.finished_at is None:
         whole = answers.task_text(task, {"pending_command": views.command(command)})
         return answers.text(_with_message(whole, f"{what} is accepted and goes on."), 202)
-    message = str((command.result or {}).get("message") or f"{what} is done.")
-    return answers.text(_with_message(answers.task_text(task), message))
+    result = command.result or {}
+    message = str(result.get("message") or f"{what} is done.")
+    return answers.text(
+        _with_message(answers.task_text(task), message, {name: result.get(name) for name in told})
+    )
 
 
-def _with_message(task_text: str, message: str) -> str:
-    return f'{{"message":{views.text(message)},"task":{task_text}}}'
+def _with_message(task_text: str, message: str, told: Mapping[str, Any] | None = None) -> str:
+    more = "".join(f",{views.text(name)}:{views.text(value)}" for name, value in (told or {}).items())
+    return f'{{"message":{views.text(message)}{more},"task":{task_text}}}'

@@ -98,13 +98,13 @@ class Completed:
 
 
 def environment(
-    config: Mapping[str, str] | None = None, extra: Mapping[str, str | None] | None = None
+    config: Mapping[str, str | None] | None = None, extra: Mapping[str, str | None] | None = None
 ) -> dict[str, str]:
-    """The whole environment of a git process; a value of None in `extra` removes the variable."""
+    """The whole environment of a git process; a value of None removes a variable of `extra`, or a setting of SAFE."""
     env = {name: os.environ[name] for name in PASSED_ON if name in os.environ}
     env.update(ENVIRONMENT)
     # The environment, not `-c`: safe.directory is honoured only from command scope, and argv stays readable.
-    settings = [*SAFE.items(), *(config or {}).items()]
+    settings = [(key, value) for key, value in {**SAFE, **(config or {})}.items() if value is not None]
     env["GIT_CONFIG_COUNT"] = str(len(settings))
     for number, (key, value) in enumerate(settings):
         env[f"GIT_CONFIG_KEY_{number}"] = key
@@ -124,7 +124,7 @@ def git(
     index: Path | None = None,
     cwd: Path | None = None,
     env: Mapping[str, str | None] | None = None,
-    config: Mapping[str, str] | None = None,
+    config: Mapping[str, str | None] | None = None,
     input: bytes | IO[bytes] | None = None,
     output: IO[bytes] | None = None,
     timeout_seconds: float = 60,

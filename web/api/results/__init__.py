@@ -18,7 +18,7 @@ from web.api.results.inventories import (
     Workspace,
 )
 from web.api.results.result import Listed, Problem
-from web.api.results.review import Comment, Diff, Landed, Looked, Review
+from web.api.results.review import Comment, Diff, Landed, Looked, Pushed, Review
 from web.api.results.search import SearchResult
 from web.api.results.tasks import Attach, Deleting, Event, Group, Logs, Reply, Task
 
@@ -44,6 +44,7 @@ __all__ = [
     "NewToken",
     "Presets",
     "Problem",
+    "Pushed",
     "Reply",
     "Review",
     "Rule",

@@ -13,6 +13,15 @@ class Landed(Result):
     message: str
 
 
+class Pushed(Landed):
+    """`pushed` is `{remote, branch, commit_oid}`; `compare_url` the page to open a pull request on by hand."""
+
+    pushed: dict[str, str] | None = None
+    compare_url: str | None = None
+    pull_request_url: str | None = None
+    pull_request_refused: str | None = None
+
+
 class Looked(Result):
     """What a worker found; with 202 only `task_id` and `pending_command`."""
 

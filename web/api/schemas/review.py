@@ -8,7 +8,7 @@ from pydantic import AfterValidator, Field
 
 from shared.comments import BODY_CHARACTERS
 from shared.landing_gates import GateKind
-from web.api.schemas.fields import BIGGEST, Body, ById, ObjectId, Plain, Query, Reference
+from web.api.schemas.fields import BIGGEST, Body, ById, ObjectId, Plain, Query, Reference, Word
 
 
 def _gate(kind: str) -> str:
@@ -17,16 +17,20 @@ def _gate(kind: str) -> str:
     return kind
 
 
+Override = Annotated[list[Annotated[str, AfterValidator(_gate)]], Field(max_length=20)]
+Message = Annotated[str, Field(max_length=20_000), Plain]
+
+
 class Merge(Body):
     strategy: Literal["squash", "merge", "rebase", "apply"] | None = None
-    message: Annotated[str, Field(max_length=20_000), Plain] | None = None
+    message: Message | None = None
     head_oid: ObjectId | None = Field(
         None, description="The capture that was reviewed; 409 when there is a newer one."
     )
     target_oid: ObjectId | None = Field(None, description="Where the target stood; 409 when it has moved.")
     cleanup: bool | None = Field(None, description="Remove the worktree after the landing.")
     target_branch: Reference | None = Field(None, description="Another branch than the task's to land on.")
-    override: Annotated[list[Annotated[str, AfterValidator(_gate)]], Field(max_length=20)] | None = Field(
+    override: Override | None = Field(
         None, description="Kinds of objections in `blocking` to land in spite of; recorded with the landing."
     )
 
@@ -39,6 +43,30 @@ class Verify(Body):
 
 class Undo(Body):
     target_oid: ObjectId | None = Field(None, description="Where the target stood; 409 when it has moved.")
+
+
+class PullRequest(Body):
+    title: Annotated[str, Field(min_length=1, max_length=255), Plain] | None = None
+    body: Message | None = None
+    draft: bool | None = None
+
+
+class Push(Body):
+    remote: Word | None = Field(None, description="A remote of the repository; `origin`, or the only one.")
+    branch: Reference | None = Field(
+        None, description="The branch there; the task's, or after a landing the one it landed on."
+    )
+    strategy: Literal["squash", "merge", "rebase"] | None = Field(
+        None, description="What is made of work that has not landed, as for a merge."
+    )
+    message: Message | None = None
+    head_oid: ObjectId | None = Field(None, description="The capture that was reviewed, as for a merge.")
+    target_oid: ObjectId | None = Field(None, description="Where the target stood; 409 when it has moved.")
+    target_branch: Reference | None = Field(None, description="Another branch than the task's target.")
+    override: Override | None = Field(None, description="As for a merge; recorded.")
+    pull_request: PullRequest | None = Field(
+        None, description="Open one afterwards, by `gh` or `glab`; `{}` takes the proposal."
+    )
 
 
 class Rebase(Body):
