@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import http.server
+import itertools
 import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -10,7 +11,7 @@ from contextlib import contextmanager
 import pytest
 from playwright.sync_api import Page, Request
 
-from shared import approvals, timeline
+from shared import approvals, comments, timeline
 from shared.approvals import Question
 from shared.events import Category, Draft, Kind
 from shared.lifecycle import Status
@@ -78,6 +79,7 @@ def sinks(here: Installation) -> dict[str, str]:
         found["file names"] = f"/ui/tasks/{_changed(_names()).id}/changes"
         changed = f"/ui/tasks/{_changed(_lines()).id}/changes"
         found |= {"lines, unified": f"{changed}?view=unified", "lines, split": f"{changed}?view=split"}
+        found["comments"] = f"/ui/tasks/{_commented().id}/changes"
         _titled()
         return {**found, "board": "/", "inbox": "/ui/inbox"}
     finally:
@@ -137,6 +139,14 @@ def _names() -> list[Change]:
 def _lines() -> list[Change]:
     """Few files, for a page brings those in that are looked at."""
     return [(f"{start}.py", ONE_LINE[start : start + 50], ["new"]) for start in range(0, len(ONE_LINE), 50)]
+
+
+def _commented() -> Task:
+    """A comment's text and the lines it quotes are shown whatever became of the file."""
+    row = _changed([("a.txt", ["old"], ["new"])])
+    for quote, body in itertools.zip_longest(PAYLOADS[::2], PAYLOADS[1::2], fillvalue=""):
+        comments.add(row, {"path": body}, comments.Side.NEW, (1, 1), quote, body, "owner")
+    return row
 
 
 def _titled() -> None:

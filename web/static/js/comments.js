@@ -5,14 +5,14 @@ import { path } from "./task.js";
 import { currentFile } from "./diff.js";
 import * as keys from "./keys.js";
 
-const template = /** @type {HTMLTemplateElement | null} */ (document.getElementById("comment-form"));
+const pattern = document.querySelector("#comment-form form");
 
 /** The file's form, opened where there is none. @param {HTMLElement} file */
 function open(file) {
   const known = file.querySelector("form.comment-form");
-  if (known instanceof HTMLFormElement || !template) return known instanceof HTMLFormElement ? known : null;
-  const form = /** @type {DocumentFragment} */ (template.content.cloneNode(true)).querySelector("form");
-  if (!form) return null;
+  if (known instanceof HTMLFormElement) return known;
+  const form = pattern?.cloneNode(true);
+  if (!(form instanceof HTMLFormElement)) return null;
   const key = file.dataset.file ?? "";
   fill(form, "file", key);
   fill(form, "back", `${path}/changes?comment=${key}`);
