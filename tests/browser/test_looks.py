@@ -25,7 +25,9 @@ def seeded(here: Installation, tmp_path_factory: pytest.TempPathFactory) -> dict
     spending.told(here)
     variants = [{"runner": "shell"}, {"runner": "codex", "model": "m"}]
     goal = {"title": "Two ways", "prompt": "p", "command": "true", "variants": variants}
-    ids["group"] = here.post("/groups", goal).body["id"]
+    group = here.post("/groups", goal).body
+    here.post(f"/groups/{group['id']}/pick", {"task_id": group["tasks"][0]["id"]})
+    ids["group"] = group["id"]
     here.post(f"/tasks/{ids['stopped']}/archive", {})
     return ids
 
