@@ -66,8 +66,8 @@ def places(rows: Sequence[Task]) -> dict[int, Place]:
     if not wanted:
         return {}
     found: dict[str, list[int]] = {}
-    siblings = Task.select(Task.number, Task.group_id).where(Task.group_id.in_(wanted))
-    for row in siblings.order_by(Task.number):
+    grouped = Task.select(Task.number, Task.group_id).where(Task.group_id.in_(wanted))
+    for row in grouped.order_by(Task.number):
         found.setdefault(str(row.group_id), []).append(row.number)
     return {
         number: Place(index, len(numbers))
@@ -93,10 +93,11 @@ def base_of(task: Task) -> str | None:
 
 def begin_at(task: Task, commit: str) -> str:
     """Settle where the group begins: the first to come says it, and everyone gets what it said."""
-    TaskGroup.update(base_commit=commit).where(
-        TaskGroup.id == task.group_id, TaskGroup.base_commit.is_null()
-    ).execute()
-    return base_of(task) or commit
+    with transaction():
+        TaskGroup.update(base_commit=commit).where(
+            TaskGroup.id == task.group_id, TaskGroup.base_commit.is_null()
+        ).execute()
+        return base_of(task) or commit
 
 
 def pick(group: TaskGroup, task_id: str) -> TaskGroup:
@@ -141,7 +142,6 @@ def unpick(group: TaskGroup) -> TaskGroup:
 
 def _archive(numbers: list[int], archived: bool) -> None:
     at = now()
-    changed = Task.archived_at.is_null(archived)
     Task.update(archived_at=at if archived else None, updated_at=at).where(
-        Task.number.in_(numbers), changed
+        Task.number.in_(numbers), Task.archived_at.is_null(archived)
     ).execute()

@@ -78,7 +78,7 @@ class Variant(Body):
     effort: Word | None = None
 
 
-class NewTask(Goal, Variant):
+class NewTask(Variant, Goal):
     """A task as it is asked for."""
 
     session_id: Annotated[str, Field(max_length=200)] | None = Field(
