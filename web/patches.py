@@ -11,6 +11,7 @@ from shared.store.models import Capture
 #: One file's patch beyond this is not drawn; its first lines are.
 HUGE_BYTES = 1024 * 1024
 DRAWN_LINES = 5_000
+#: At a line's beginning only a file's header says this: every other line of a patch begins with another mark.
 HEADER = re.compile(rb"^diff --git ", re.MULTILINE)
 
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import base64
-import re
 from collections.abc import Mapping, Sequence
 from typing import Any
 
@@ -18,15 +17,13 @@ from shared.store.models import Capture, Command, Task
 from web import answers, effects, views
 from web.api import results, schemas
 from web.bodies import body_optional
+from web.patches import HEADER
 from web.security import Authority, authority, writes
 
 api = APIBlueprint("review", __name__)
 
 #: Of a push's result beside its message; null where there is none.
 PUSHED = ("pushed", "compare_url", "pull_request_url", "pull_request_refused")
-
-#: At a line's beginning only a file's header says this: every other line of a patch begins with another mark.
-HEADER = re.compile(rb"^diff --git ", re.MULTILINE)
 
 
 @api.get("/tasks/<id>/diff", responses={200: results.Diff})
