@@ -124,6 +124,7 @@ def page(id: str) -> Response:
                 flags=_flags(found),
                 landing=landing_of(task),
                 news=outcome.news(task),
+                pushed=outcome.pushed(task),
                 unmerged=unmerged_files(task),
             )
         )

@@ -91,9 +91,9 @@ def merge_page(id: str) -> str:
         "has_moved": bool(reviewed and seen and seen.get("head_oid") != reviewed),
         "reviewed": reviewed,
         "listed": LISTED,
-        "objections": _objections(seen),
+        "objections": objections(seen),
         "in_the_way": [found for found in (seen or {}).get("blocking", []) if found["kind"] == CHECKOUT],
-        "ready": _is_ready(seen),
+        "ready": is_ready(seen),
         "can_ask": task.runner != "shell" and task.runner_session_id is not None,
     }
     if forms.is_upgraded():
@@ -101,7 +101,7 @@ def merge_page(id: str) -> str:
     return frame.page("changes/merge.html", tab="changes", details=task_details.details(task), **values)
 
 
-def _objections(seen: dict[str, Any] | None) -> list[dict[str, Any]]:
+def objections(seen: dict[str, Any] | None) -> list[dict[str, Any]]:
     """What the gates object to, by kind, with words for it."""
     found: dict[str, list[dict[str, Any]]] = {}
     for one in (seen or {}).get("blocking", []):
@@ -119,7 +119,7 @@ def _objections(seen: dict[str, Any] | None) -> list[dict[str, Any]]:
     ]
 
 
-def _is_ready(seen: dict[str, Any] | None) -> bool:
+def is_ready(seen: dict[str, Any] | None) -> bool:
     """Whether it lands as it is, or when a person says so of everything that objects."""
     return seen is not None and not seen["conflicts"] and all(one["overridable"] for one in seen["blocking"])
 

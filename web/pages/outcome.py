@@ -9,7 +9,13 @@ from shared.commands import CommandKind, State
 from shared.store.models import INSERTED, Attempt, Command, Task
 from web import effects
 
-LONG_WORK = (CommandKind.MERGE, CommandKind.VERIFY, CommandKind.REBASE, CommandKind.UNDO)
+LONG_WORK = (
+    CommandKind.MERGE,
+    CommandKind.VERIFY,
+    CommandKind.REBASE,
+    CommandKind.PUSH,
+    CommandKind.UNDO,
+)
 MOST_OPENED = 20
 
 
@@ -50,3 +56,10 @@ def _marked(result: dict[str, Any]) -> dict[str, Any] | None:
         "editor": f"cd {place} && ${{EDITOR:-vi}} {files}",
         "files": len(paths),
     }
+
+
+def pushed(task: Task) -> dict[str, Any] | None:
+    """What came of the task's last push: its message, and the addresses of a pull request; None before the first."""
+    rows = Command.select().where(Command.task == task.number, Command.kind == CommandKind.PUSH)
+    row = rows.where(Command.state == State.APPLIED).order_by(INSERTED.desc()).first()
+    return dict(row.result or {}) if row is not None else None
