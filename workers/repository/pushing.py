@@ -23,6 +23,7 @@ OWN_CONFIGURATION: dict[str, str | None] = {
     "GIT_CONFIG_NOSYSTEM": None,
     "GIT_CONFIG_GLOBAL": None,
     "GIT_SSH_COMMAND": None,
+    "GIT_GRAFT_FILE": None,  # the directory has none; git would remark on any
     "GIT_ALLOW_PROTOCOL": "file:git:http:https:ssh",
 }
 OWN_SETTINGS = {"credential.helper": None, "core.sshCommand": None}
