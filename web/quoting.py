@@ -17,14 +17,23 @@ from web.rendering import patch
 
 @dataclass(frozen=True)
 class Shown:
-    """A comment on a capture; `line` is where its lines are now, None when they changed: it is outdated."""
+    """A comment on a capture; `place` is where its lines begin now, None when they changed: it is outdated."""
 
     comment: Comment
-    line: int | None
+    place: int | None
 
     @property
     def is_outdated(self) -> bool:
-        return self.line is None
+        return self.place is None
+
+    @property
+    def first(self) -> int:
+        """The first line, where it is now or where it last was."""
+        return self.place or int(self.comment.first_line)
+
+    @property
+    def last(self) -> int:
+        return self.first + int(self.comment.last_line) - int(self.comment.first_line)
 
     @property
     def state(self) -> str:
@@ -72,13 +81,15 @@ def _lines(row: Capture, place: int, side: Side) -> dict[int, str]:
 def _place(shown: Mapping[int, str], comment: Comment) -> int | None:
     """Where the commented lines stand in another version: nearest to where they were, None when they are gone."""
     length = comment.last_line - comment.first_line + 1
+    head = comment.quote.partition("\n")[0]
+
+    def read(first: int) -> str:
+        return "\n".join(shown.get(number, "") for number in range(first, first + length))
+
     same = [
         first
-        for first in shown
-        if comment.quote
-        == "\n".join(shown.get(number, "") for number in range(first, first + length))[
-            : comments.QUOTE_CHARACTERS
-        ]
+        for first, text in shown.items()
+        if text.startswith(head) and read(first)[: comments.QUOTE_CHARACTERS] == comment.quote
     ]
     return min(same, key=lambda first: abs(first - comment.first_line), default=None)
 
@@ -90,8 +101,8 @@ def view(shown: Shown) -> dict[str, Any]:
         "id": comment.id,
         "path": comment.shown_path,
         "side": comment.side,
-        "line": comment.first_line,
-        "last_line": comment.last_line,
+        "line": shown.first,
+        "last_line": shown.last,
         "quote": comment.quote,
         "body": comment.body,
         "state": shown.state,

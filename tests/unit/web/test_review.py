@@ -96,6 +96,7 @@ def test_comments_quote_the_lines_they_are_about_and_are_outdated_when_these_cha
     assert api.post(path, {**said, "side": "old"}).json["quote"] == "two"
     capture([file("a.txt", new_blob="9" * 40)], MOVED, "t2")
     assert [one["outdated"] for one in api.get(path).json] == [False, True, False]
+    assert [one["line"] for one in api.get(path).json] == [3, 2, 2]
     capture([], b"", "t3")
     assert [one["outdated"] for one in api.get(path).json] == [True, True, True]
     assert len(api("DELETE", f"{path}/{made['id']}").json) == 2
