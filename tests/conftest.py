@@ -10,6 +10,7 @@ import subprocess
 import tempfile
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -128,6 +129,15 @@ def _refuse(left: set[int], whose: str) -> None:
         lines = "\n".join(processes.describe(pid) for pid in sorted(left))
         processes.end(left)
         pytest.fail(f"{whose} left processes behind:\n{lines}", pytrace=False)
+
+
+@pytest.fixture(scope="session")
+def browser() -> Iterator[Any]:
+    """One Chromium for all tests of a process: a second Playwright cannot run beside the first."""
+    from tests.browser import chromium
+
+    with chromium.launched() as found:
+        yield found
 
 
 @pytest.fixture

@@ -24,12 +24,6 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
             item.add_marker(pytest.mark.browser)
 
 
-@pytest.fixture(scope="session")
-def browser() -> Iterator[Browser]:
-    with chromium.launched() as found:
-        yield found
-
-
 @pytest.fixture(scope="module")
 def here() -> Iterator[Installation]:
     """A real installation with a worker, whose HOME holds nothing but a git identity."""

@@ -19,12 +19,12 @@ from shared.store.database import transaction
 from shared.store.models import Attempt, Task
 from tests.browser import story
 from tests.browser.captured import Change, capture
-from tests.browser.conftest import Open, browser, contexts, here, is_live, visit
+from tests.browser.conftest import Open, contexts, here, is_live, visit
 from tests.installation import Installation
 from tests.security.payloads import PAYLOADS, mark
 from tests.waiting import wait_until
 
-__all__ = ["browser", "contexts", "here", "visit"]
+__all__ = ["contexts", "here", "visit"]
 pytestmark = pytest.mark.browser
 
 #: Watches from the first moment: dialogs, nodes that only markup could make, and handlers in attributes.

@@ -123,7 +123,8 @@ plain(
     f"POST {to}/x HTTP/1.1\nContent-Length: 4\nTransfer-Encoding: chunked\n\n0\n\nGET /smuggled HTTP/1.1\n\n",
 )
 plain(
-    "bad chunk", f"POST {to}/broken HTTP/1.1\nTransfer-Encoding: chunked\n\n4\nbodyGET /smuggled HTTP/1.1\n\n"
+    "allowed: bad chunk",
+    f"POST {to}/broken HTTP/1.1\nTransfer-Encoding: chunked\n\n4\nbodyGET /smuggled HTTP/1.1\n\n",
 )
 connect(f"127.0.0.2:{allowed}")
 socks("allowed: SOCKS", 1, socket.inet_aton("127.0.0.2"), allowed)
