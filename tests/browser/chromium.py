@@ -7,6 +7,7 @@ import shutil
 from collections.abc import Iterator
 from contextlib import contextmanager
 
+import pytest
 from playwright.sync_api import Browser, BrowserContext, Page, sync_playwright
 
 QUIET = (
@@ -21,6 +22,13 @@ QUIET = (
     "--no-pings",
 )
 WIDE, NARROW = {"width": 1440, "height": 900}, {"width": 390, "height": 844}
+#: (dark, narrow): both themes and both widths each time, every combination in `make slow`.
+LOOKS = [
+    pytest.param(False, False, id="light-1440"),
+    pytest.param(True, True, id="dark-390"),
+    pytest.param(True, False, id="dark-1440", marks=pytest.mark.slow),
+    pytest.param(False, True, id="light-390", marks=pytest.mark.slow),
+]
 
 
 @contextmanager

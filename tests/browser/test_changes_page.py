@@ -9,6 +9,7 @@ import pytest
 from axe_playwright_python.sync_playwright import Axe
 from playwright.sync_api import expect
 
+from tests.browser import chromium
 from tests.browser.conftest import Open, is_live
 from tests.installation import Installation, git, repository
 
@@ -16,8 +17,6 @@ EDIT = (
     "printf 'one\\ntwo\\nthree and a half\\n' > a.txt; mkdir -p src; printf 'def f(x):\\n    return x + 1\\n' > src/new.py;"
     " head -c 300 /dev/zero > blob.bin; for n in $(seq 1 500); do echo row $n; done > long.txt; chmod +x b.txt; git mv c.txt d.txt"
 )
-LOOKS = [pytest.param(dark, narrow, id=f"{'dark' if dark else 'light'}-{390 if narrow else 1440}")
-         for dark in (False, True) for narrow in (False, True)]  # fmt: skip
 
 
 @pytest.fixture
@@ -323,7 +322,7 @@ def test_a_refused_merge_is_one_sentence_on_the_form(visit: Open, here: Installa
     page.complaints.clear()  # type: ignore[attr-defined] # the browser itself reports the refusal
 
 
-@pytest.mark.parametrize(("dark", "narrow"), LOOKS)
+@pytest.mark.parametrize(("dark", "narrow"), chromium.LOOKS)
 def test_the_page_and_its_dialog_are_accessible_and_fit(
     visit: Open, here: Installation, repo: Path, dark: bool, narrow: bool
 ) -> None:

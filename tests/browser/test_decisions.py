@@ -15,7 +15,7 @@ from shared.approvals import Question
 from shared.lifecycle import Status
 from shared.store.database import transaction
 from shared.store.models import Approval, Task
-from tests.browser import story
+from tests.browser import chromium, story
 from tests.browser.conftest import Open, is_live
 from tests.installation import Installation, installed
 
@@ -108,8 +108,7 @@ def _alive(told: Told) -> None:
     story.worker_and_runners()
 
 
-@pytest.mark.parametrize("narrow", [False, True], ids=["1440", "390"])
-@pytest.mark.parametrize("dark", [False, True], ids=["light", "dark"])
+@pytest.mark.parametrize(("dark", "narrow"), chromium.LOOKS)
 def test_every_request_and_rule_page_is_accessible_and_fits(
     visit: Open, told: Told, dark: bool, narrow: bool
 ) -> None:

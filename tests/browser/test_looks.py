@@ -7,14 +7,12 @@ from pathlib import Path
 import pytest
 from axe_playwright_python.sync_playwright import Axe
 
-from tests.browser import seed, spending
+from tests.browser import chromium, seed, spending
 from tests.browser.conftest import Open, is_live
 from tests.installation import Installation
 
 PAGES = ["/", "/?archived=1", "/ui/inbox", "/ui/sessions", seed.TRANSCRIPT, "/ui/workspaces", "/ui/workspaces?browse=/", "/ui/runners", "/ui/audit?verify=1", "/ui/search", "/ui/search?q=the", "/ui/costs", "/ui/costs?by=task&period=all",
          "/ui/nothing-here", "/ui/groups/{group}", "/ui/tasks/{review}/delete", "/ui/tasks/{done}/delete"]  # fmt: skip
-LOOKS = [pytest.param(dark, narrow, id=f"{'dark' if dark else 'light'}-{390 if narrow else 1440}")
-         for dark in (False, True) for narrow in (False, True)]  # fmt: skip
 
 
 @pytest.fixture(scope="module", autouse=True)
@@ -32,7 +30,7 @@ def seeded(here: Installation, tmp_path_factory: pytest.TempPathFactory) -> dict
     return ids
 
 
-@pytest.mark.parametrize(("dark", "narrow"), LOOKS)
+@pytest.mark.parametrize(("dark", "narrow"), chromium.LOOKS)
 def test_every_page_is_accessible_and_fits(
     visit: Open, seeded: dict[str, str], dark: bool, narrow: bool
 ) -> None:
@@ -50,7 +48,7 @@ def test_every_page_is_accessible_and_fits(
     page.complaints[:] = [said for said in page.complaints if "404" not in said]  # type: ignore[attr-defined]
 
 
-@pytest.mark.parametrize(("dark", "narrow"), LOOKS)
+@pytest.mark.parametrize(("dark", "narrow"), chromium.LOOKS)
 def test_the_sign_in_page_is_accessible_and_fits(visit: Open, dark: bool, narrow: bool) -> None:
     page = visit("/", signed_in=False, dark=dark, narrow=narrow)
     assert page.url.endswith("/login")

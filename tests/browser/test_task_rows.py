@@ -13,12 +13,9 @@ from playwright.sync_api import expect
 
 from shared.store.models import Approval
 from tests import conftest
-from tests.browser import story
+from tests.browser import chromium, story
 from tests.browser.conftest import Open, is_live
 from tests.installation import Installation, installed
-
-LOOKS = [pytest.param(dark, narrow, id=f"{'dark' if dark else 'light'}-{390 if narrow else 1440}")
-         for dark in (False, True) for narrow in (False, True)]  # fmt: skip
 
 
 @pytest.fixture(scope="module")
@@ -126,7 +123,7 @@ def test_older_events_are_pages_without_a_script(visit: Open, told: Installation
     expect(page.locator("#timeline .line").last).to_contain_text("test_999")
 
 
-@pytest.mark.parametrize(("dark", "narrow"), LOOKS)
+@pytest.mark.parametrize(("dark", "narrow"), chromium.LOOKS)
 def test_every_view_is_accessible_fits_and_keeps_hostile_text_as_text(
     visit: Open, told: Installation, dark: bool, narrow: bool
 ) -> None:
