@@ -2,7 +2,8 @@
 PYTHON ?= python3
 BIN := .venv/bin
 PYTEST := $(BIN)/python -m pytest --session-timeout=1800
-CORES ?= auto
+# One more than there are cores: tests that wait leave a fifth of them idle.
+CORES ?= $(shell expr $$(getconf _NPROCESSORS_ONLN) + 1)
 ARGS ?=
 .DEFAULT_GOAL := help
 .PHONY: help run test slow check bench screenshots lock build clean

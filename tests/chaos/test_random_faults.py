@@ -86,6 +86,7 @@ def test_acknowledged_work_survives_two_hundred_faults(tmp_path: Path, suite_bro
         live_through(world, seed, FULL)
 
 
+@pytest.mark.slow
 @pytest.mark.redis
 @pytest.mark.timeout(240)
 def test_acknowledged_work_survives_a_redis_that_forgets_everything(tmp_path: Path, redis_url: str) -> None:

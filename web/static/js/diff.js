@@ -53,6 +53,7 @@ async function load(file) {
   if (place.dataset.busy !== undefined) return;
   place.dataset.busy = "";
   loads += 1;
+  const asked = look;
   const query = new URLSearchParams({ key: file.dataset.file ?? "", capture, view: look, space: review.dataset.space ?? "" });
   if (isForced) query.set("once", "1");
   try {
@@ -72,6 +73,7 @@ async function load(file) {
   } finally {
     delete place.dataset.busy;
     loads -= 1;
+    if (look !== asked) void load(file); // the layout was changed meanwhile
     next();
   }
 }
