@@ -91,6 +91,7 @@ def test_it_works_asks_and_takes_a_reply(opencode: Site) -> None:
     assert opencode.said(task_id) == ["Kept."], "the session was loaded, and went on behind the denied call"
 
 
+@pytest.mark.slow
 def test_an_interrupted_agent_goes_on_with_the_next_reply(opencode: Site) -> None:
     command = {"command": "sleep 300", "description": "wait"}
     task_id = opencode.start({"call": "bash", "input": command}, {"say": "Went on."})
