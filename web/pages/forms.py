@@ -8,10 +8,12 @@ from typing import Any
 from urllib.parse import parse_qs, urlsplit
 
 from flask import Response, current_app, g, make_response, redirect, request
+from pydantic import BaseModel, ValidationError
 from werkzeug.exceptions import HTTPException
 from werkzeug.wrappers import Response as BaseResponse
 
 from shared.errors import Refused
+from web import problems
 from web.pages import frame
 from web.security import Authority, authority
 
@@ -97,6 +99,19 @@ def raw(name: str, most: int) -> str:
     if "\0" in text:
         raise Refused("Text with a NUL character cannot be used.")
     return text
+
+
+def body(model: type[BaseModel], **given: Any) -> dict[str, Any]:
+    """The same body an API client would send, with what is empty left out; raises WrongShape for unusable values."""
+    said = {
+        name: value.replace("\r\n", "\n") if isinstance(value, str) else value
+        for name, value in given.items()
+        if value
+    }
+    try:
+        return model.model_validate(said).model_dump(exclude_none=True)
+    except ValidationError as error:
+        raise problems.shape(error) from None
 
 
 def whole(name: str, default: int | None, low: int, high: int) -> int | None:

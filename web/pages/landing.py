@@ -5,7 +5,6 @@ from __future__ import annotations
 from typing import Any
 
 from flask import Flask, request
-from pydantic import ValidationError
 from werkzeug.wrappers import Response as BaseResponse
 
 from shared import landings, reviews, tasks
@@ -13,7 +12,7 @@ from shared.commands import CommandKind
 from shared.errors import BadRequest, Refused
 from shared.landing_gates import CHECKOUT, GateKind
 from shared.store.models import Command, Task
-from web import effects, problems
+from web import effects
 from web.api import schemas
 from web.pages import captures, forms, frame, task_details
 from web.pages.repositories import inspection
@@ -126,7 +125,7 @@ def is_ready(seen: dict[str, Any] | None) -> bool:
 
 def _looked(task: Task, strategy: str, target: str) -> tuple[dict[str, Any] | None, str | None]:
     try:
-        wished = _wished(strategy=strategy, target_branch=target)
+        wished = forms.body(schemas.Merge, strategy=strategy, target_branch=target)
     except Refused as refused:
         return None, refused.detail
     return look(task, CommandKind.PREVIEW, wished)
@@ -148,7 +147,8 @@ def look(task: Task, kind: CommandKind, wished: dict[str, Any]) -> tuple[dict[st
 def merge(id: str) -> BaseResponse:
     """Land exactly what was shown."""
     task = tasks.get(id)
-    wished = _wished(
+    wished = forms.body(
+        schemas.Merge,
         strategy=forms.field("strategy", 16),
         target_branch=forms.field("target_branch", 255),
         message=forms.field("message", 20_000),
@@ -158,7 +158,7 @@ def merge(id: str) -> BaseResponse:
     if "head_oid" not in wished:
         raise BadRequest("Look at the changes first; the merge lands what was shown.")
     if override := request.form.getlist("override"):
-        wished |= _wished(override=override)
+        wished |= forms.body(schemas.Merge, override=override)
     if forms.field("cleanup", 4) == "1":
         wished["cleanup"] = True
     _done(landings.request_work(task, CommandKind.MERGE, wished))
@@ -177,7 +177,10 @@ def cleanup(id: str) -> BaseResponse:
 def rebase(id: str) -> BaseResponse:
     """Bring the work onto its target with conflicts marked, for the agent or for the person's editor."""
     task = tasks.get(id)
-    wished: dict[str, Any] = {"conflicts": "mark", **_wished(target_branch=forms.field("target_branch", 255))}
+    wished: dict[str, Any] = {
+        "conflicts": "mark",
+        **forms.body(schemas.Merge, target_branch=forms.field("target_branch", 255)),
+    }
     asked = forms.field("how", 8) == "ask"
     _done(landings.request_work(task, CommandKind.REBASE, {**wished, **({"ask": True} if asked else {})}))
     return forms.leave(f"/ui/tasks/{task.id}" if asked else f"/ui/tasks/{task.id}/changes")
@@ -187,22 +190,11 @@ def rebase(id: str) -> BaseResponse:
 def verify(id: str) -> BaseResponse:
     """Run the checks on what would land, and show the landing again."""
     task = tasks.get(id)
-    wished = _wished(strategy=forms.field("strategy", 16), target_branch=forms.field("target_branch", 255))
+    wished = forms.body(
+        schemas.Merge, strategy=forms.field("strategy", 16), target_branch=forms.field("target_branch", 255)
+    )
     _done(landings.request_work(task, CommandKind.VERIFY, {**wished, "again": True}))
     return forms.leave(f"/ui/tasks/{task.id}/changes?merge")
-
-
-def _wished(**given: str | list[str]) -> dict[str, Any]:
-    """The body of a landing's command, with what is empty left out; raises WrongShape for unusable values."""
-    said = {
-        name: value.replace("\r\n", "\n") if isinstance(value, str) else value
-        for name, value in given.items()
-        if value
-    }
-    try:
-        return schemas.Merge.model_validate(said).model_dump(exclude_none=True)
-    except ValidationError as error:
-        raise problems.shape(error) from None
 
 
 def _done(command: Command) -> None:

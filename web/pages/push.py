@@ -5,14 +5,13 @@ from __future__ import annotations
 from typing import Any
 
 from flask import Flask, request
-from pydantic import ValidationError
 from werkzeug.wrappers import Response as BaseResponse
 
 from shared import landings, tasks
 from shared.commands import CommandKind
 from shared.errors import Conflict, Refused
 from shared.store.models import Task
-from web import effects, problems
+from web import effects
 from web.api import schemas
 from web.pages import forms, frame, landing, task_details
 from web.security import Authority, authority, writes
@@ -46,7 +45,7 @@ def ask(id: str) -> str:
 
 def _looked(task: Task) -> tuple[dict[str, Any] | None, str | None]:
     try:
-        wished = _wished(remote=frame.query("remote"), branch=frame.query("branch"))
+        wished = forms.body(schemas.Push, remote=frame.query("remote"), branch=frame.query("branch"))
     except Refused as refused:
         return None, refused.detail
     return landing.look(task, CommandKind.PUSH_PREVIEW, wished)
@@ -68,19 +67,6 @@ def push(id: str) -> BaseResponse:
         said = {"title": forms.field("title", 255), "draft": forms.field("draft", 4) == "1"}
         body = forms.field("body", 20_000).replace("\r\n", "\n")
         wished["pull_request"] = {**{name: value for name, value in said.items() if value}, "body": body}
-    command = landings.request_work(task, CommandKind.PUSH, _wished(**wished))
+    command = landings.request_work(task, CommandKind.PUSH, forms.body(schemas.Push, **wished))
     effects.raise_refusal(effects.finished(command, effects.WORK_SECONDS))
     return forms.leave(f"/ui/tasks/{task.id}/changes")
-
-
-def _wished(**given: Any) -> dict[str, Any]:
-    """The body of the command, with what is empty left out; raises WrongShape for unusable values."""
-    said = {
-        name: value.replace("\r\n", "\n") if isinstance(value, str) else value
-        for name, value in given.items()
-        if value
-    }
-    try:
-        return schemas.Push.model_validate(said).model_dump(exclude_none=True)
-    except ValidationError as error:
-        raise problems.shape(error) from None

@@ -7,6 +7,7 @@ import os
 import shutil
 import tomllib
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 from uuid import NAMESPACE_OID, uuid5
@@ -177,13 +178,8 @@ def _with_repository(wanted: Setup, worktree: Worktree) -> Setup:
     named = {name: said.get(name) for name in ("setup", "teardown")}
     if not all(value is None or isinstance(value, str) for value in named.values()):
         raise NotReady(f"In {SETTINGS} of the base commit, setup and teardown are each one line of shell.")
-    return Setup(
-        command=wanted.command or named["setup"],
-        teardown=wanted.teardown or named["teardown"],
-        seconds=wanted.seconds,
-        required=wanted.required,
-        include=wanted.include,
-        from_repository=True,
+    return replace(
+        wanted, command=wanted.command or named["setup"], teardown=wanted.teardown or named["teardown"]
     )
 
 
