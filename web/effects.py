@@ -55,6 +55,13 @@ def finished(command: Command, seconds: float) -> Command:
     return until(ended, seconds) or command
 
 
+def carried_out(command: Command, seconds: float) -> Command:
+    """What `finished` answers; raises what the worker refused the command with."""
+    command = finished(command, seconds)
+    raise_refusal(command)
+    return command
+
+
 def raise_refusal(command: Command) -> None:
     """Raise what the worker refused the command with; an ignored or expired command is a Conflict."""
     if command.finished_at is None or command.state in (commands.State.APPLIED, commands.State.REDIRECTED):
@@ -105,8 +112,7 @@ def _has_free_slot() -> bool:
 
 def applied(task: Task, command: Command, status: Status | None, **extra: Any) -> Response:
     """The answer to a steering command: the task as the effect left it, or 202 when it takes longer."""
-    command = finished(command, STEER_SECONDS)
-    raise_refusal(command)
+    command = carried_out(command, STEER_SECONDS)
     if command.finished_at is None:
         return answers.task(
             tasks.get(task.id), {"pending_command": views.command(command), **extra}, status=202

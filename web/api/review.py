@@ -8,6 +8,7 @@ from typing import Any
 
 from flask import Response
 from flask_openapi import APIBlueprint
+from pydantic import BaseModel
 
 from shared import landings, tasks
 from shared.clock import rfc3339
@@ -95,7 +96,7 @@ def _only(files: list[dict[str, Any]], patch: bytes, path: str) -> tuple[list[di
 @body_optional
 def preview(path: schemas.ById, body: schemas.Merge) -> Response:
     """Whether the task's changes would land, and what stands in the way."""
-    return _looked(tasks.get(path.id), CommandKind.PREVIEW, body.model_dump(exclude_none=True))
+    return _looked(path, CommandKind.PREVIEW, body)
 
 
 @api.post("/tasks/<id>/worktree/merge", responses={200: results.Landed, 202: results.Landed})
@@ -103,9 +104,7 @@ def preview(path: schemas.ById, body: schemas.Merge) -> Response:
 @body_optional
 def merge(path: schemas.ById, body: schemas.Merge) -> Response:
     """Land the task's changes on its target branch."""
-    task = tasks.get(path.id)
-    wished = body.model_dump(exclude_none=True)
-    return _landed(task, _done(landings.request_work(task, CommandKind.MERGE, wished)), "The landing")
+    return _landed(path, CommandKind.MERGE, body, "The landing")
 
 
 @api.post("/tasks/<id>/worktree/cleanup", responses={200: results.Landed, 202: results.Landed})
@@ -113,9 +112,7 @@ def merge(path: schemas.ById, body: schemas.Merge) -> Response:
 @body_optional
 def cleanup(path: schemas.ById, body: schemas.Cleanup) -> Response:
     """Remove the task's worktree; 409 when unmerged work would go, unless forced."""
-    task = tasks.get(path.id)
-    wished = {"force": bool(body.force)}
-    return _landed(task, _done(landings.request_work(task, CommandKind.CLEANUP, wished)), "The cleanup")
+    return _landed(path, CommandKind.CLEANUP, schemas.Cleanup(force=bool(body.force)), "The cleanup")
 
 
 @api.post("/tasks/<id>/worktree/rebase", responses={200: results.Landed, 202: results.Landed})
@@ -123,9 +120,7 @@ def cleanup(path: schemas.ById, body: schemas.Cleanup) -> Response:
 @body_optional
 def rebase(path: schemas.ById, body: schemas.Rebase) -> Response:
     """Bring the task's work onto the tip of its target branch."""
-    task = tasks.get(path.id)
-    wished = body.model_dump(exclude_none=True)
-    return _landed(task, _done(landings.request_work(task, CommandKind.REBASE, wished)), "The rebase")
+    return _landed(path, CommandKind.REBASE, body, "The rebase")
 
 
 @api.post("/tasks/<id>/push/preview", responses={200: results.Looked, 202: results.Looked})
@@ -133,7 +128,7 @@ def rebase(path: schemas.ById, body: schemas.Rebase) -> Response:
 @body_optional
 def push_preview(path: schemas.ById, body: schemas.Push) -> Response:
     """What a push would send where, and by which commands; nothing changes."""
-    return _looked(tasks.get(path.id), CommandKind.PUSH_PREVIEW, body.model_dump(exclude_none=True))
+    return _looked(path, CommandKind.PUSH_PREVIEW, body)
 
 
 @api.post("/tasks/<id>/push", responses={200: results.Pushed, 202: results.Pushed})
@@ -141,10 +136,7 @@ def push_preview(path: schemas.ById, body: schemas.Push) -> Response:
 @body_optional
 def push(path: schemas.ById, body: schemas.Push) -> Response:
     """Push the task's work, or what it landed as, to a branch of a remote; a pull request where one is asked for."""
-    task = tasks.get(path.id)
-    wished = body.model_dump(exclude_none=True)
-    command = _done(landings.request_work(task, CommandKind.PUSH, wished))
-    return _landed(task, command, "The push", told=PUSHED)
+    return _landed(path, CommandKind.PUSH, body, "The push", told=PUSHED)
 
 
 @api.post("/tasks/<id>/verify", responses={200: results.Looked, 202: results.Looked})
@@ -152,7 +144,7 @@ def push(path: schemas.ById, body: schemas.Push) -> Response:
 @body_optional
 def verify(path: schemas.ById, body: schemas.Verify) -> Response:
     """Run the task's checks on the tree a landing would make now."""
-    return _looked(tasks.get(path.id), CommandKind.VERIFY, body.model_dump(exclude_none=True))
+    return _looked(path, CommandKind.VERIFY, body)
 
 
 @api.post("/tasks/<id>/undo/preview", responses={200: results.Looked, 202: results.Looked})
@@ -160,7 +152,7 @@ def verify(path: schemas.ById, body: schemas.Verify) -> Response:
 @body_optional
 def undo_preview(path: schemas.ById, body: schemas.NothingNeeded) -> Response:
     """What an undo would do now, and what stands in the way."""
-    return _looked(tasks.get(path.id), CommandKind.UNDO_PREVIEW, {})
+    return _looked(path, CommandKind.UNDO_PREVIEW, body)
 
 
 @api.post("/tasks/<id>/undo", responses={200: results.Landed, 202: results.Landed})
@@ -168,26 +160,24 @@ def undo_preview(path: schemas.ById, body: schemas.NothingNeeded) -> Response:
 @body_optional
 def undo(path: schemas.ById, body: schemas.Undo) -> Response:
     """Take the last landing back, and bring a removed worktree back."""
+    return _landed(path, CommandKind.UNDO, body, "The undo")
+
+
+def _looked(path: schemas.ById, kind: CommandKind, body: BaseModel) -> Response:
+    """What a worker sees, or 202 when that takes longer."""
     task = tasks.get(path.id)
-    wished = body.model_dump(exclude_none=True)
-    return _landed(task, _done(landings.request_work(task, CommandKind.UNDO, wished)), "The undo")
-
-
-def _looked(task: Task, kind: CommandKind, wished: dict[str, Any]) -> Response:
-    command = _done(landings.request_work(task, kind, wished))
+    command = _carried_out(task, kind, body)
     if command.finished_at is None:
         return answers.value({"task_id": task.id, "pending_command": views.command(command)}, 202)
     return answers.value(command.result)
 
 
-def _done(command: Command) -> Command:
-    command = effects.finished(command, effects.WORK_SECONDS)
-    effects.raise_refusal(command)
-    return command
-
-
-def _landed(task: Task, command: Command, what: str, told: Sequence[str] = ()) -> Response:
-    """The task and a message, and what of the command's result is `told` beside them."""
+def _landed(
+    path: schemas.ById, kind: CommandKind, body: BaseModel, what: str, told: Sequence[str] = ()
+) -> Response:
+    """The task after a worker did it and a message, and what of the command's result is `told` beside them."""
+    task = tasks.get(path.id)
+    command = _carried_out(task, kind, body)
     task = tasks.get(task.id)
     if command.finished_at is None:
         whole = answers.task_text(task, {"pending_command": views.command(command)})
@@ -197,6 +187,11 @@ def _landed(task: Task, command: Command, what: str, told: Sequence[str] = ()) -
     return answers.text(
         _with_message(answers.task_text(task), message, {name: result.get(name) for name in told})
     )
+
+
+def _carried_out(task: Task, kind: CommandKind, body: BaseModel) -> Command:
+    command = landings.request_work(task, kind, body.model_dump(exclude_none=True))
+    return effects.carried_out(command, effects.WORK_SECONDS)
 
 
 def _with_message(task_text: str, message: str, told: Mapping[str, Any] | None = None) -> str:

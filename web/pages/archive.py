@@ -132,8 +132,7 @@ def _removed_worktree(task: Task, *, force: bool) -> str | None:
             "No worker is running, so the worktree cannot be removed. Start one, then delete the task."
         )
     command = landings.request_work(task, CommandKind.CLEANUP, {"force": force})
-    command = effects.finished(command, effects.WORK_SECONDS)
-    effects.raise_refusal(command)
+    command = effects.carried_out(command, effects.WORK_SECONDS)
     if command.finished_at is None:
         raise Conflict("The worktree is still being removed; delete the task in a moment.")
     ref = (command.result or {}).get("recovery_ref")

@@ -111,9 +111,7 @@ def page(id: str) -> Response:
             frame.page(
                 "changes/page.html",
                 tab="changes",
-                task=task,
-                details=task_details.details(task),
-                act=f"/ui/tasks/{task.id}",
+                **task_details.frame(task),
                 changes=found,
                 reading=reading,
                 commented=frame.query("comment"),
@@ -156,9 +154,7 @@ def file_partial(id: str) -> Response:
 def capture(id: str) -> Any:
     """Look at the worktree again."""
     task = tasks.get(id)
-    effects.raise_refusal(
-        effects.finished(landings.request_work(task, CommandKind.CAPTURE), effects.WORK_SECONDS)
-    )
+    effects.carried_out(landings.request_work(task, CommandKind.CAPTURE), effects.WORK_SECONDS)
     return forms.leave(f"/ui/tasks/{id}/changes")
 
 

@@ -69,5 +69,5 @@ def send(id: str) -> BaseResponse:
     task = tasks.get(id)
     accepted = comments.send(task)
     if isinstance(accepted, Command) and accepted.body.get("mode") != "queue":
-        effects.raise_refusal(effects.finished(accepted, effects.STEER_SECONDS))
+        effects.carried_out(accepted, effects.STEER_SECONDS)
     return forms.leave(f"/ui/tasks/{id}")

@@ -134,8 +134,7 @@ def _looked(task: Task, strategy: str, target: str) -> tuple[dict[str, Any] | No
 def look(task: Task, kind: CommandKind, wished: dict[str, Any]) -> tuple[dict[str, Any] | None, str | None]:
     """What a worker sees, or the sentence that says why it cannot."""
     try:
-        command = effects.finished(landings.request_work(task, kind, wished), effects.WORK_SECONDS)
-        effects.raise_refusal(command)
+        command = effects.carried_out(landings.request_work(task, kind, wished), effects.WORK_SECONDS)
     except Refused as refused:
         return None, refused.detail
     if command.finished_at is None:
@@ -198,4 +197,4 @@ def verify(id: str) -> BaseResponse:
 
 
 def _done(command: Command) -> None:
-    effects.raise_refusal(effects.finished(command, effects.WORK_SECONDS))
+    effects.carried_out(command, effects.WORK_SECONDS)

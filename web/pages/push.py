@@ -32,9 +32,7 @@ def ask(id: str) -> str:
     return frame.page(
         "changes/push.html",
         tab="changes",
-        task=task,
-        details=task_details.details(task),
-        act=f"/ui/tasks/{task.id}",
+        **task_details.frame(task),
         seen=seen,
         problem_said=problem,
         objections=landing.objections(seen),
@@ -68,5 +66,5 @@ def push(id: str) -> BaseResponse:
         body = forms.field("body", 20_000).replace("\r\n", "\n")
         wished["pull_request"] = {**{name: value for name, value in said.items() if value}, "body": body}
     command = landings.request_work(task, CommandKind.PUSH, forms.body(schemas.Push, **wished))
-    effects.raise_refusal(effects.finished(command, effects.WORK_SECONDS))
+    effects.carried_out(command, effects.WORK_SECONDS)
     return forms.leave(f"/ui/tasks/{task.id}/changes")

@@ -87,5 +87,5 @@ def interrupt(id: str) -> BaseResponse:
 def _shown(task: Task, command: Command | None = None) -> BaseResponse:
     """The card after the effect, or after two seconds; a refusal of the worker is raised."""
     if command is not None:
-        effects.raise_refusal(effects.finished(command, effects.STEER_SECONDS))
+        effects.carried_out(command, effects.STEER_SECONDS)
     return forms.done(lambda: board.card_text(tasks.get(task.id)))

@@ -2,14 +2,12 @@
 
 from __future__ import annotations
 
-from typing import Any
-
 from flask import Flask, g, request
 from werkzeug.wrappers import Response as BaseResponse
 
 from shared import grants, host_grants, secret_keeping, tasks
 from shared.commands import CommandKind
-from shared.store.models import Attempt, Task
+from shared.store.models import Attempt
 from web import effects
 from web.pages import forms, frame, policies, task_details, timeline
 from web.pages.rules import told
@@ -40,7 +38,7 @@ def page(id: str) -> str:
             window=timeline.window(task, wanted),
             wanted=wanted,
             siblings=task_details.siblings(task),
-            **_around(task),
+            **task_details.frame(task),
         )
 
 
@@ -49,7 +47,9 @@ def state_partial(id: str) -> str:
     """Header, details, what is pinned and the reply box, as they are now."""
     with snapshot():
         task = tasks.get(id)
-        return frame.page("task/state.html", tab=request.args.get("tab", "timeline"), **_around(task))
+        return frame.page(
+            "task/state.html", tab=request.args.get("tab", "timeline"), **task_details.frame(task)
+        )
 
 
 @authority(Authority.PAGE)
@@ -77,7 +77,7 @@ def policy(id: str) -> str:
             ruled=told(tasks.policy_of(task).tool_rules, "task rule"),
             trial=g.get("trial"),
             draft=g.get("rule_draft", {}),
-            **_around(task),
+            **task_details.frame(task),
         )
 
 
@@ -88,16 +88,12 @@ def attempts(id: str) -> str:
         task = tasks.get(id)
         query = Attempt.select().where(Attempt.task == task.number)
         rows = list(query.order_by(Attempt.attempt_number.desc()).limit(MOST_ATTEMPTS))
-        return frame.page("task/attempts.html", tab="attempts", attempts=rows, **_around(task))
-
-
-def _around(task: Task) -> dict[str, Any]:
-    return {"task": task, "details": task_details.details(task), "act": f"/ui/tasks/{task.id}"}
+        return frame.page("task/attempts.html", tab="attempts", attempts=rows, **task_details.frame(task))
 
 
 @forms.action(lambda id: f"task:{id}")
 def close_input(id: str) -> BaseResponse:
     """The program's input ends here."""
     command = tasks.request_steering(tasks.get(id), CommandKind.CLOSE_INPUT)
-    effects.raise_refusal(effects.finished(command, effects.STEER_SECONDS))
+    effects.carried_out(command, effects.STEER_SECONDS)
     return forms.done(lambda: "", to=f"/ui/tasks/{id}")

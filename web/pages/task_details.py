@@ -123,6 +123,11 @@ class Details:
         return ("Merged", "ok") if self.is_merged else (self.card.state, self.card.tone)
 
 
+def frame(task: Task) -> dict[str, Any]:
+    """What every page about a task is framed with."""
+    return {"task": task, "details": details(task), "act": f"/ui/tasks/{task.id}"}
+
+
 def details(task: Task) -> Details:
     attempts = list(Attempt.select().where(Attempt.task == task.number).order_by(Attempt.attempt_number))
     last = attempts[-1] if attempts else None

@@ -33,9 +33,7 @@ def ask(id: str) -> str:
     return frame.page(
         "changes/undo.html",
         tab="changes",
-        task=task,
-        details=task_details.details(task),
-        act=f"/ui/tasks/{task.id}",
+        **task_details.frame(task),
         seen=seen,
         problem_said=problem,
     )
@@ -47,7 +45,7 @@ def undo(id: str) -> BaseResponse:
     task = tasks.get(id)
     target = forms.field("target_oid", 64)
     command = landings.request_work(task, CommandKind.UNDO, {"target_oid": target} if target else {})
-    effects.raise_refusal(effects.finished(command, effects.WORK_SECONDS))
+    effects.carried_out(command, effects.WORK_SECONDS)
     return forms.leave(f"/ui/tasks/{task.id}/changes")
 
 
