@@ -76,16 +76,32 @@ def tasks(here: Installation, shop: Path, notes: Path) -> dict[str, str]:
     return ids
 
 
+#: What each task of the group does with its answer.
+WAYS = textwrap.dedent("""\
+    printf 'Cache, batch, or ask again? '; read way
+    case $way in
+    cache) printf 'import cache\\n' > fast.py; echo cached > a.txt;;
+    batch) mkdir importer; seq 1 40 > importer/batch.py; seq 1 12 > importer/queue.py
+        printf 'import cache\\n' > fast.py; echo batched > a.txt;;
+    esac
+    echo 'took the way of the' $way""")
+
+
 def group(here: Installation, shop: Path) -> str:
-    """Three tasks for one goal that ended with the same changes; returns the group's id."""
+    """Three tasks for one goal, two that ended with different changes and one that still asks; returns the group's id."""
     goal = {"title": "Speed up the importer", "prompt": "", "workspace": str(shop), "policy": OPEN}
-    command = "printf 'import cache\\n' > fast.py; echo cached > a.txt; sleep 2"
     variants = [{"runner": "shell"}, {"runner": "shell", "preset": "full-access"}, {"runner": "shell"}]
-    made = here.post("/groups", {**goal, "command": command, "variants": variants}).body
+    checks = {"checks": [{"name": "fast", "command": 'wc -l < a.txt; echo \'{"score": 0.8}\''},
+                         {"name": "small", "command": "test ! -e importer"}]}  # fmt: skip
+    made = here.post("/groups", {**goal, **checks, "command": WAYS, "variants": variants}).body
     for task in made["tasks"]:
         here.post(f"/tasks/{task['id']}/start")
-    for task in made["tasks"]:
-        here.until(task["id"])
+    for task, way in zip(made["tasks"], ("cache", "batch", None), strict=True):
+        here.until(task["id"], "needs-input")
+        if way:
+            here.post(f"/tasks/{task['id']}/reply", {"message": way})
+            here.until(task["id"])
+            here.post(f"/tasks/{task['id']}/verify", {})
     return str(made["id"])
 
 

@@ -103,6 +103,39 @@ def test_cards_follow_their_tasks_and_a_half_typed_answer_stays(
     expect(page).to_have_title("Board · openRuntime")
 
 
+def test_a_group_is_one_card_that_follows_its_tasks(visit: Open, here: Installation, src: Path) -> None:
+    page = visit()
+    is_live(page)
+    goal = {"title": "Two ways", "prompt": "", "command": ASKS, "workspace": str(src), "policy": OPEN}
+    group = here.post("/groups", {**goal, "variants": [{"runner": "shell"}] * 2}).body
+    first, second = (task["id"] for task in group["tasks"])
+    whole = f"#card-group-{group['id']}"
+    expect(page.locator(f"#column-queued > ul > {whole}")).to_contain_text("2 wait")
+    page.locator(f"{whole} h3 a").first.focus()
+    page.keyboard.press("o")
+    expect(page.locator(f"#card-{second}")).to_be_visible()
+    here.post(f"/tasks/{first}/start")
+    expect(page.locator(f"#column-needs > ul > {whole}")).to_contain_text("1 needs you")
+    expect(page.locator("#column-needs [data-count]")).to_have_text("1")
+    expect(page.locator(f"#card-{second}")).to_be_visible()
+    page.locator(f"{whole} h3 a").first.focus()
+    page.keyboard.press("j")
+    expect(page.locator(f"#card-{first} h3 a")).to_be_focused()
+    answer = page.locator(f"#card-{first}").get_by_placeholder("Answer…")
+    answer.fill("yes")
+    answer.press("Enter")
+    expect(page.locator(f"#column-queued > ul > {whole}")).to_contain_text("1 done")
+    expect(page.locator(f"#card-{first}")).to_contain_text("got yes")
+    expect(page.locator("#column-needs .card")).to_have_count(0)
+    here.post(f"/groups/{group['id']}/pick", {"task_id": first})
+    expect(page.locator(f"#column-done > ul > #card-{first}")).to_be_visible()
+    expect(page.locator(whole)).to_have_count(0)
+    here.post(f"/groups/{group['id']}/unpick")
+    expect(page.locator(f"#column-ended > ul > {whole}")).to_contain_text("1 done")
+    expect(page.locator(f"#card-{first}")).to_have_count(1)
+    here.post(f"/groups/{group['id']}/pick", {"task_id": first})
+
+
 def test_a_gate_is_opened_from_the_card(visit: Open, here: Installation, src: Path) -> None:
     task = here.create("echo released", src, title="Release", policy={**OPEN, "require_approval": True})
     here.post(f"/tasks/{task['id']}/start")

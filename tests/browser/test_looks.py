@@ -23,6 +23,7 @@ def seeded(here: Installation, tmp_path_factory: pytest.TempPathFactory) -> dict
     spending.told(here)
     variants = [{"runner": "shell"}, {"runner": "codex", "model": "m"}]
     goal = {"title": "Two ways", "prompt": "p", "command": "true", "variants": variants}
+    here.post("/groups", goal)
     group = here.post("/groups", goal).body
     here.post(f"/groups/{group['id']}/pick", {"task_id": group["tasks"][0]["id"]})
     ids["group"] = group["id"]

@@ -64,6 +64,8 @@ SHOWN = 240
 #: One priority outweighs any age: in milliseconds more than a century, and a thousand of them fit into a float.
 PRIORITY_STEP = 4_000_000_000_000
 BUDGET_SHOWN_FROM = 0.5
+#: What tells two tasks of one runner apart.
+TOLD_APART = ("model", "effort", "mode")
 
 
 @dataclass(frozen=True)
@@ -111,6 +113,13 @@ class Card:
         if self.column == "queued":
             return created - self.task.priority * PRIORITY_STEP
         return -created if self.column == "running" else -updated
+
+    @property
+    def how(self) -> str:
+        """What tells it apart from another task of its runner: model and further choices, a preset that is not the usual one."""
+        task = self.task
+        said = [str(task.options[name]) for name in TOLD_APART if task.options.get(name)]
+        return " · ".join([*said, *([task.preset] if task.preset != "default" else [])])
 
     @property
     def can_start(self) -> bool:

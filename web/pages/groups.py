@@ -14,16 +14,12 @@ from web.pages.cards import Card
 from web.reading import snapshot
 from web.security import Authority, authority
 
-#: What tells two tasks of one runner apart.
-TOLD_APART = ("model", "effort", "mode")
-
 
 @dataclass(frozen=True)
 class Line:
     """One task as it is compared."""
 
     card: Card
-    how: str
     denied: int
     picked: bool
 
@@ -45,16 +41,9 @@ def page(id: str) -> str:
         rows = groups.members(group)
         denied = groups.denied(rows)
         lines = [
-            Line(card, _how(card.task), denied[card.task.number], card.task.id == group.picked)
-            for card in cards.cards(rows)
+            Line(card, denied[card.task.number], card.task.id == group.picked) for card in cards.cards(rows)
         ]
         return frame.page("group.html", group=group, lines=lines, first=rows[0])
-
-
-def _how(task: Task) -> str:
-    """The model and whatever else was chosen, with a preset that is not the usual one."""
-    said = [str(task.options[name]) for name in TOLD_APART if task.options.get(name)]
-    return " · ".join([*said, *([task.preset] if task.preset != "default" else [])])
 
 
 @forms.action(lambda id: f"group:{id}")

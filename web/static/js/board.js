@@ -12,18 +12,29 @@ const MOVED_MS = 900;
 const TYPING_MS = 250;
 const LOOK_AGAIN_MS = 1_000;
 
-/** @type {Map<string, () => void>} */
-const refreshes = new Map();
+/** One reader for each card that stands alone; the tasks of a group share theirs. @type {Map<string, {refresh: () => void, id: string}>} */
+const readers = new Map();
 
-/** @param {string} id */
-function refreshCard(id) {
-  let refresh = refreshes.get(id);
-  if (!refresh) {
-    refresh = throttled(() => readCard(id), CARD_PAUSE);
-    refreshes.set(id, refresh);
+/** @param {string} id of a task @param {string} [group] */
+function refreshCard(id, group) {
+  const key = group ?? groupOf(id) ?? id;
+  let reader = readers.get(key);
+  if (!reader) {
+    const fresh = { id, refresh: throttled(() => readCard(fresh.id), CARD_PAUSE) };
+    readers.set(key, (reader = fresh));
   }
-  refresh();
+  reader.id = id;
+  reader.refresh();
 }
+
+/** @param {string} id of a task */
+function groupOf(id) {
+  const whole = document.getElementById(`card-${id}`)?.closest("[data-group]");
+  return whole instanceof HTMLElement ? whole.dataset.group : undefined;
+}
+
+/** Cards that stand in a column by themselves, not within their group's. @param {string} [which] */
+const standing = (which = "") => [...document.querySelectorAll(`#board > .column > ul > .card${which}`)];
 
 /** @param {string} id */
 async function readCard(id) {
@@ -34,40 +45,49 @@ async function readCard(id) {
     return;
   }
   if (!answer.ok) return;
-  await place(id, await answer.text());
+  await place(await answer.text());
 }
 
-/** A card leaves the board. @param {string} id */
+/** A task leaves the board; what its group's card says without it is read anew. @param {string} id */
 function drop(id) {
-  refreshes.delete(id);
+  const group = groupOf(id);
+  readers.delete(group ?? id);
   document.getElementById(`card-${id}`)?.remove();
+  if (group) refreshAll();
   count();
 }
 
 /**
  * Put a card's new text where it belongs: morphed in place, or moved to its new column first.
- * @param {string} id
- * @param {string} text
+ * @param {string} text of a task's card, or of a group's
  */
-async function place(id, text) {
-  const fresh = new DOMParser().parseFromString(text, "text/html").querySelector(".card");
+async function place(text) {
+  const root = new DOMParser().parseFromString(text, "text/html");
+  const fresh = root.querySelector(".card");
   if (!(fresh instanceof HTMLElement)) return;
   const list = document.querySelector(`#column-${fresh.dataset.column} > ul`);
   if (!list) return;
-  let card = document.getElementById(`card-${id}`);
-  const isNew = card === null;
-  const hasMoved = card !== null && card.dataset.column !== fresh.dataset.column;
+  let card = document.getElementById(fresh.id);
+  const hasMoved = card?.parentElement !== list;
   if (card === null) {
     card = document.createElement("li");
-    card.id = `card-${id}`;
+    card.id = fresh.id;
     card.className = "card";
   }
-  if (isNew || hasMoved) insert(list, card, Number(fresh.dataset.order));
-  await htmx().swap({ target: card, text, swap: "outerMorph", sourceElement: card });
-  if (isNew || hasMoved) point(id);
+  if (hasMoved) insert(list, card, Number(fresh.dataset.order));
+  // A group is one card, or what is left of it is.
+  if (fresh.dataset.group) for (const other of standing(`[data-group="${fresh.dataset.group}"]`)) if (other !== card) other.remove();
+  keepUnfolded(root);
+  await htmx().swap({ target: card, text: fresh.outerHTML, swap: "outerMorph", sourceElement: card });
+  if (hasMoved) point(fresh.id);
   document.getElementById("first-run")?.remove();
   for (const id of ["filters", "board"]) document.getElementById(id)?.removeAttribute("hidden");
   count();
+}
+
+/** Groups that a person has unfolded stay so. @param {Document} fresh */
+function keepUnfolded(fresh) {
+  for (const shown of document.querySelectorAll("details.folded[open]")) fresh.getElementById(shown.id)?.setAttribute("open", "");
 }
 
 /**
@@ -85,9 +105,9 @@ function insert(list, card, order) {
   }
 }
 
-/** Show for a moment that a card has come. @param {string} id */
+/** Show for a moment that a card has come. @param {string} id of the element */
 function point(id) {
-  const card = document.getElementById(`card-${id}`);
+  const card = document.getElementById(id);
   card?.classList.add("moved");
   setTimeout(() => card?.classList.remove("moved"), MOVED_MS);
 }
@@ -95,7 +115,7 @@ function point(id) {
 function count() {
   for (const column of document.querySelectorAll(".column")) {
     const shown = column.querySelector("[data-count]");
-    const number = column.querySelectorAll(".card").length;
+    const number = column.querySelectorAll(":scope > ul > .card").length;
     if (shown && !column.querySelector(":scope > p.hint")) shown.textContent = String(number);
   }
 }
@@ -105,7 +125,9 @@ const refreshAll = throttled(async () => {
   if (!answer.ok) return;
   setClock(answer);
   const target = document.getElementById("columns");
-  if (target) await htmx().swap({ target, text: await answer.text(), swap: "innerMorph", sourceElement: target });
+  const fresh = new DOMParser().parseFromString(await answer.text(), "text/html");
+  keepUnfolded(fresh);
+  if (target) await htmx().swap({ target, text: fresh.body.innerHTML, swap: "innerMorph", sourceElement: target });
   if (document.querySelector("#columns .card")) document.getElementById("first-run")?.remove();
   else if (document.getElementById("first-run")) document.getElementById("board")?.setAttribute("hidden", "");
 }, 500);
@@ -172,19 +194,27 @@ function applyFilters() {
   }, TYPING_MS);
 }
 
+const focused = () => /** @type {HTMLElement | null} */ (document.activeElement?.closest(".card") ?? null);
+
 function move(/** @type {number} */ step) {
-  const links = [...document.querySelectorAll("#board .card")];
-  const now = links.findIndex((card) => card.contains(document.activeElement));
-  const next = links[Math.max(0, Math.min(links.length - 1, now + step))];
+  const cards = [...document.querySelectorAll("#board .card")].filter((card) => card.checkVisibility());
+  const now = cards.indexOf(/** @type {HTMLElement} */ (focused()));
+  const next = cards[Math.max(0, Math.min(cards.length - 1, now + step))];
   const focus = next?.querySelector("a, button, input") ?? next;
   if (focus instanceof HTMLElement) focus.focus();
 }
 
-/** @param {string} act */
+/** On a group's card a key means its one task that asks; among several, the task's own card must be focused. @param {string} act */
 function press(act) {
-  const card = document.activeElement?.closest(".card");
-  const button = card?.querySelector(`[data-act=${act}]`);
-  if (button instanceof HTMLElement) button.click();
+  const [button, ...others] = focused()?.querySelectorAll(`[data-act=${act}]`) ?? [];
+  if (button instanceof HTMLElement && !others.length) button.click();
+}
+
+function fold() {
+  const part = focused()?.closest(".card.group")?.querySelector("details.folded");
+  if (!(part instanceof HTMLDetailsElement)) return;
+  part.open = !part.open;
+  part.querySelector("summary")?.focus();
 }
 
 document.addEventListener("change", onChange);
@@ -209,9 +239,10 @@ keys.add("n", "New task", () => goal()?.focus());
 keys.add("/", "Search tasks", () => document.getElementById("q")?.focus());
 keys.add("j", "Next card", () => move(1));
 keys.add("k", "Previous card", () => move(-1));
+keys.add("o", "Unfold or fold the focused group", fold);
 keys.add("a", "Allow, on the focused card", () => press("allow"));
 keys.add("d", "Deny, on the focused card", () => press("deny"));
-onBoard((task) => refreshCard(task.id), refreshAll);
+onBoard((task) => refreshCard(task.id, task.group_id ?? undefined), refreshAll);
 onLoss(drop);
 // Read once: a reload must not say again what was done long ago.
 if (new URLSearchParams(location.search).has("notice")) history.replaceState(null, "", "/");
