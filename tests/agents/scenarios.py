@@ -62,9 +62,10 @@ def shim_killed(site: Site, gate: str) -> str:
 
 
 def _cut_off(site: Site, gate: str) -> str:
-    """A task whose agent waits for an answer it will not get."""
+    """A task whose agent has put down its first answer and waits for one it will not get."""
     task_id = site.start({"say": "First.", "run": "true"}, {"say": "Never said.", "gate": gate})
     site.reach(gate)
+    site.reach_file(task_id)
     return task_id
 
 

@@ -28,6 +28,8 @@ PATIENCE_SECONDS = 45.0
 ASK: dict[str, Any] = {**OPEN, "tool_rules": [{"tool": "*", "action": "ask"}]}
 GIT_CONFIG = "[user]\n\tname = A Tester\n\temail = tester@example.invalid\n[init]\n\tdefaultBranch = main\n"
 PROGRAM = {"claude-code": "claude", "codex": "codex", "opencode": "opencode"}
+#: What a tool's result is called in the session files of the programs.
+RESULT = {"claude-code": '"tool_result"', "codex": "_call_output"}
 
 
 @dataclass
@@ -142,6 +144,20 @@ class Site:
     def reach_call(self, task_id: str) -> None:
         """Wait until the agent has called a tool."""
         wait_until(lambda: self.events(task_id, "tool-call"), PATIENCE_SECONDS, what="a tool call")
+
+    def reach_file(self, task_id: str) -> None:
+        """Wait until the agent has put its first answer and what its tool gave into its session file.
+
+        Claude Code does so up to 100 ms late: of an answer that was in no file when it was killed, nobody knows how
+        much it put out, and the resumed session does not know the answer either.
+        """
+        home = Path(self.installation.settings.get("CODEX_HOME") or self.folder / "home/.claude")
+
+        def written() -> bool:
+            (session,) = self.sessions(task_id)
+            return any(RESULT[self.runner] in path.read_text() for path in home.glob(f"**/*{session}.jsonl"))
+
+        wait_until(written, PATIENCE_SECONDS, what="the session file to have the first answer")
 
     def made(self, task_id: str, name: str) -> Path:
         """A file in the task's worktree."""
