@@ -69,6 +69,8 @@ class Session:
         self._thread: threading.Thread | None = None
         self._lanes: dict[str, Lane] = {}
         self._closing = False
+        self.leaving = False
+        """Whether consumers no longer wait for messages."""
         self._reaped_at = self._pruned_at = float("-inf")
         self.rows = Rows(self._file, limits)
 
@@ -121,6 +123,11 @@ class Session:
         if now - self._pruned_at >= PRUNE_SECONDS:
             self._pruned_at = now
             self.rows.prune()
+
+    def end_waits(self) -> None:
+        """Wake every consumer for good."""
+        self.leaving = True
+        self._ring_lanes()
 
     def close(self) -> None:
         """Stop listening, be dead to the others, close the file."""

@@ -141,6 +141,11 @@ class SqliteBroker(dramatiq.Broker):
                 raise QueueJoinTimeout(f"Queue {queue_name} is not empty after {timeout} ms.")
             time.sleep(JOIN_INTERVAL_SECONDS)
 
+    def end_waits(self) -> None:
+        """Have this process's consumers return at once from now on, with a message or without one."""
+        if self._session is not None:
+            self._session.end_waits()
+
     def close(self) -> None:
         """Close for good. Messages this process still claims go to the others at once."""
         with self._guard:
@@ -209,7 +214,7 @@ class _Consumer(Consumer):
             left = deadline - time.monotonic()
             if self._lane.buffer:
                 continue
-            if left <= 0:
+            if left <= 0 or self._session.leaving:
                 return None
             self._lane.wait(rings, min(left, patience))
 

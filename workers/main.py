@@ -12,10 +12,9 @@ import threading
 import time
 from types import FrameType
 
-import dramatiq
-
 import broker as carriers
 from broker import messages
+from broker.consumers import Consumers
 from broker.liveness import Owners
 from shared import audit, costs, doorbell, fleet, kept_secrets, masking, tasks
 from shared.config import Config
@@ -73,8 +72,8 @@ def main(config: Config) -> int:
     inventory.start()
     transcripts = Transcripts(config, bells.orders)
     transcripts.start()
-    consumer = dramatiq.Worker(carrier, worker_threads=THREADS)
-    consumer.start()
+    consumers = Consumers(carrier, worker_threads=THREADS)
+    consumers.start()
     threading.Thread(target=_look_for_runners, args=(config,), name="runners", daemon=True).start()
     signals.wait()
     if signals.interrupted:
@@ -85,7 +84,7 @@ def main(config: Config) -> int:
     inventory.stop()
     transcripts.stop()
     office.close()
-    consumer.stop(timeout=CLOSE_AT_ONCE_MILLIS if signals.interrupted else CLOSE_MILLIS)
+    consumers.stop(timeout=CLOSE_AT_ONCE_MILLIS if signals.interrupted else CLOSE_MILLIS)
     fleet.forget_worker(office.worker)
     doorbell.forget()
     carrier.close()

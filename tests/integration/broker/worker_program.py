@@ -11,6 +11,7 @@ from pathlib import Path
 import dramatiq
 from dramatiq.middleware import Retries
 
+from broker.consumers import Consumers
 from broker.redis import RedisBroker
 from broker.sqlite import SqliteBroker
 
@@ -58,7 +59,7 @@ def main() -> None:
     signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGTERM})
     broker = make(address)
     declare_actors(broker, Path(log))
-    worker = dramatiq.Worker(broker, worker_threads=int(threads))
+    worker = Consumers(broker, worker_threads=int(threads))
     worker.start()
     signal.sigwait({signal.SIGTERM})
     worker.stop(timeout=20_000)

@@ -11,6 +11,7 @@ import dramatiq
 from dramatiq.broker import Consumer, MessageProxy
 from dramatiq.middleware import Middleware, Retries
 
+from broker.consumers import Consumers
 from tests.waiting import Deadline, wait_until
 
 QUEUE = "doorbells"
@@ -64,8 +65,8 @@ def consuming(broker: dramatiq.Broker, queue: str = QUEUE, prefetch: int = 8) ->
 
 
 @contextmanager
-def working(broker: dramatiq.Broker, threads: int = 2) -> Iterator[dramatiq.Worker]:
-    worker = dramatiq.Worker(broker, worker_timeout=50, worker_threads=threads)
+def working(broker: dramatiq.Broker, threads: int = 2) -> Iterator[Consumers]:
+    worker = Consumers(broker, worker_timeout=50, worker_threads=threads)
     worker.start()
     try:
         yield worker
