@@ -11,7 +11,7 @@ from pathlib import Path
 
 from bench.places import home
 from bench.samples import Row, median, row
-from shared import sessions
+from shared.agents import sessions
 from shared.config import from_env
 from shared.store.database import close, open_store
 from workers import inventory

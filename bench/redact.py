@@ -9,7 +9,7 @@ import string
 import time
 from typing import Any
 
-from shared import redaction, secret_rules
+from shared.secrets import redaction, rules
 
 BAR_MB_PER_SECOND = 50.0
 BAR_RATIO = 20.0
@@ -66,7 +66,7 @@ def megabytes_per_second(data: bytes, planted: dict[str, str]) -> float:
 def yardstick(data: bytes, planted: dict[str, str]) -> float:
     """One alternation of the same literals and rules, in `re`, over the same chunks."""
     literals = redaction.Redactor(planted)._literals
-    pattern = re.compile(b"|".join((*map(re.escape, literals), secret_rules.ALTERNATION)))
+    pattern = re.compile(b"|".join((*map(re.escape, literals), rules.ALTERNATION)))
     began = time.perf_counter()
     for at in range(0, len(data), CHUNK_BYTES):
         pattern.sub(b"[redacted]", data[at : at + CHUNK_BYTES])

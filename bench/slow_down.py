@@ -23,7 +23,7 @@ END_SECONDS = 60.0
 ROOT = Path(__file__).parent.parent
 BARE = f"""
 import os, subprocess, time
-from shared.redaction import Redactor
+from shared.secrets.redaction import Redactor
 redactor = Redactor()
 began = time.perf_counter()
 agent = subprocess.Popen({COMMAND!r}, stdout=subprocess.PIPE)

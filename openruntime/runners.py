@@ -1,8 +1,8 @@
 """What a third-party runner imports: the protocol, the observations, and the conformance checks."""
 
 from shared.approvals import Question
+from shared.costs.spending import Spending
 from shared.errors import NotReady
-from shared.spending import Spending
 from workers.runners import Capabilities, Context, Home, Reader, Runner, Start, streams
 from workers.runners.conformance import CHECKS
 from workers.runners.observations import (

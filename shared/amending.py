@@ -5,12 +5,12 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-from shared import audit, policy, policy_places, presets, timeline, workspaces
+from shared import audit, policy, timeline, workspaces
 from shared.audit import Act
 from shared.clock import now
 from shared.errors import BadRequest, Conflict, PolicyViolation
 from shared.events import Category, Draft, Kind
-from shared.policy import Policy
+from shared.policy import Policy, places, presets
 from shared.store.database import transaction
 from shared.store.models import Attempt, Task
 from shared.tasks import get
@@ -65,7 +65,7 @@ def _policy(task: Task, preset: str | None, keys: Mapping[str, Any]) -> Policy:
     defaults = workspaces.defaults_for(task.workspace)
     start = policy.from_json(task.policy) if preset is None else presets.base(defaults, preset)
     wanted = policy.from_json(keys, start)
-    policy_places.check(wanted.to_json())
+    places.check(wanted.to_json())
     found = policy.evaluate(
         wanted, command=task.command if task.runner == "shell" else None, workspace=task.workspace
     )

@@ -10,16 +10,17 @@ from uuid import uuid4
 
 from peewee import fn
 
-from shared import audit, commands, fleet, grants, policy, timeline
+from shared import audit, commands, fleet, policy, timeline
 from shared.audit import Act, Actor
 from shared.clock import now, to_micros
 from shared.commands import CommandKind
 from shared.errors import Conflict, NotFound, WrongShape
 from shared.events import Category, Draft, Kind
-from shared.redaction import MASK
+from shared.policy import grants
+from shared.policy.tool_rules import Rule
+from shared.secrets.redaction import MASK
 from shared.store.database import transaction
 from shared.store.models import INSERTED, Approval, Attempt, Task
-from shared.tool_rules import Rule
 
 DECISIONS = {"allow": "allowed", "deny": "denied"}
 ANSWERED = ("allowed", "denied", "expired")

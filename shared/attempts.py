@@ -7,15 +7,17 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any
 
-from shared import approvals, audit, commands, costs, followups, tasks, timeline, trust
+from shared import approvals, audit, commands, followups, tasks, timeline
+from shared.agents import trust
 from shared.approvals import Question, Verdict
 from shared.audit import Act
 from shared.clock import now, to_micros
 from shared.commands import CommandKind
+from shared.costs import ledger
+from shared.costs.spending import Spending
 from shared.doorbell import Bell, ring
 from shared.events import Category, Draft, Kind
 from shared.lifecycle import LIVE, Status, StopReason, sources
-from shared.spending import Spending
 from shared.store.database import raw, transaction
 from shared.store.models import Attempt, Command, Task
 
@@ -218,7 +220,7 @@ def record(batch: Sequence[Progress]) -> set[str]:
                     (item.status, item.session_id, to_micros(now()), item.task_number),
                 )
             if item.cost is not None:
-                costs.record(item.attempt_id, item.task_number, item.cost)
+                ledger.record(item.attempt_id, item.task_number, item.cost)
             timeline.append(item.task_number, item.drafts, item.attempt_id)
             if item.at_rest:
                 followups.answered(item.attempt_id)
@@ -240,7 +242,7 @@ def _mind_budget(item: Progress) -> None:
     One that has ended its turn has nothing left to spend and ends as it is, unless somebody has said more.
     """
     task = Task.get_by_id(item.task_number)
-    said = costs.over_budget(task)
+    said = ledger.over_budget(task)
     if said is None or (item.at_rest and not _has(item.attempt_id, CommandKind.REPLY, is_open=True)):
         return
     if not _has(item.attempt_id, CommandKind.STOP, is_open=False):
@@ -250,10 +252,8 @@ def _mind_budget(item: Progress) -> None:
 
 
 def _has(attempt_id: str, kind: CommandKind, *, is_open: bool) -> bool:
-    wanted = (Command.attempt == attempt_id) & (Command.kind == kind)
-    return bool(
-        Command.select().where(wanted & Command.finished_at.is_null() if is_open else wanted).exists()
-    )
+    rows = Command.select().where(Command.attempt == attempt_id, Command.kind == kind)
+    return bool((rows.where(Command.finished_at.is_null()) if is_open else rows).exists())
 
 
 def finish(attempt: Attempt, ending: Ending) -> bool:
@@ -295,7 +295,7 @@ def finish(attempt: Attempt, ending: Ending) -> bool:
             Task.status.in_(sources(ending.status)),
             Task.live_attempt == attempt.id,
         ).execute()
-        costs.sum_up(attempt.task_id)
+        ledger.sum_up(attempt.task_id)
         Command.update(state=commands.State.APPLIED, result={}, finished_at=now()).where(
             Command.attempt == attempt.id, Command.kind == CommandKind.STOP, Command.finished_at.is_null()
         ).execute()

@@ -19,8 +19,8 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Literal
 
-from shared import audit, audit_chain, tasks
-from shared.audit import Act, Actor
+from shared import audit, tasks
+from shared.audit import Act, Actor, chain
 from shared.clock import now
 from shared.config import Config
 from shared.errors import BackupUnusable
@@ -177,7 +177,7 @@ def _set_aside(config: Config, kept: Path) -> None:
     ):
         if path.exists():
             shutil.move(path, kept / path.name)
-    for path in (config.repositories, config.broker_file, audit_chain.heads_file(config.data)):
+    for path in (config.repositories, config.broker_file, chain.heads_file(config.data)):
         if path.exists():
             shutil.move(path, kept / path.name)
 

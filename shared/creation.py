@@ -8,23 +8,15 @@ from pathlib import Path
 from typing import Any
 from uuid import uuid4
 
-from shared import (
-    agent_options,
-    audit,
-    bounds,
-    findings,
-    fleet,
-    policy,
-    policy_places,
-    presets,
-    timeline,
-    workspaces,
-)
+from shared import audit, fleet, policy, timeline, workspaces
+from shared.access import bounds
+from shared.agents import options as agent_options
 from shared.audit import Act
 from shared.clock import now
 from shared.errors import BadRequest, PolicyViolation, WrongShape
 from shared.events import Draft, Kind
 from shared.lifecycle import Status
+from shared.policy import findings, places, presets
 from shared.store.database import transaction
 from shared.store.models import Task
 from shared.tasks import get
@@ -68,7 +60,7 @@ def create(new: NewTask, home: Path) -> Task:
     wanted = policy.from_json(new.policy or {}, presets.base(defaults, new.preset))
     if new.within_workspace:
         bounds.require(wanted, new.options, workspace)
-    policy_places.check(wanted.to_json())
+    places.check(wanted.to_json())
     _refuse(
         new, policy.evaluate(wanted, command=command if new.runner == "shell" else None, workspace=workspace)
     )

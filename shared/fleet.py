@@ -9,9 +9,9 @@ from dataclasses import dataclass
 from datetime import timedelta
 from typing import Any
 
-from shared import policy_report
 from shared.clock import now
-from shared.policy_report import Ground
+from shared.policy import report
+from shared.policy.report import Ground
 from shared.store.database import transaction
 from shared.store.models import Runner, Worker
 
@@ -110,7 +110,7 @@ def runner(name: str) -> RunnerState | None:
 def grounds() -> dict[str, Ground]:
     """What the policies of each runner's tasks rest on here; none of a runner that no worker has looked at."""
     found = {state.name: state.capabilities or {} for state in runners()}
-    return {name: policy_report.on(known) for name, known in found.items() if "containment" in known}
+    return {name: report.on(known) for name, known in found.items() if "containment" in known}
 
 
 def _state(name: str, row: Runner | None) -> RunnerState:

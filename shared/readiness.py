@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
-from shared import costs, fleet, policy, secret_keeping, trust
+from shared import fleet, policy
+from shared.agents import trust
+from shared.costs import ledger
 from shared.errors import Conflict, NotReady, Refused
 from shared.lifecycle import Status
-from shared.policy_report import unkept
+from shared.policy.report import unkept
+from shared.secrets import keeping
 from shared.store.models import Task
 
 
@@ -19,11 +22,11 @@ def objection(task: Task, *, is_approved: bool, resume: bool) -> Refused | None:
         return NotReady(findings[0].message)
     if frozen.require_approval and not is_approved:
         return NotReady("The task needs approval before it starts.")
-    if ungranted := secret_keeping.refusal(task):
+    if ungranted := keeping.refusal(task):
         return NotReady(ungranted)
     if untrusted := trust.refusal(task):
         return untrusted
-    if used_up := costs.over_budget(task):
+    if used_up := ledger.over_budget(task):
         return NotReady(f"{used_up[:-1]}; go on in a new task, or with a larger budget in one.")
     known = fleet.runner(task.runner)
     if known is not None and not known.available and fleet.live_workers():

@@ -1,7 +1,7 @@
 """What a person does with a task once it is created: approve, start, steer, stop.
 
 Each verb is one guarded UPDATE with its events and its command in one transaction (rule 2); what a worker does
-with an attempt stands in `shared.attempts`, landing and cleanup in `shared.landings`.
+with an attempt stands in `shared.attempts`, landing and cleanup in `shared.review.landings`.
 """
 
 from __future__ import annotations
@@ -12,20 +12,8 @@ from contextlib import suppress
 from typing import Any
 from uuid import UUID, uuid4
 
-from shared import (
-    approvals,
-    audit,
-    backlog,
-    commands,
-    findings,
-    fleet,
-    policy,
-    readiness,
-    secret_keeping,
-    timeline,
-    trust,
-    workspaces,
-)
+from shared import approvals, audit, backlog, commands, fleet, policy, readiness, timeline, workspaces
+from shared.agents import trust
 from shared.audit import Act
 from shared.clock import now
 from shared.commands import CommandKind
@@ -33,7 +21,8 @@ from shared.doorbell import Bell, ring
 from shared.errors import BadRequest, Conflict, NotFound, PolicyViolation, Refused
 from shared.events import Category, Draft, Kind
 from shared.lifecycle import ENDED, LIVE, Status, StopReason
-from shared.policy import Policy
+from shared.policy import Policy, findings
+from shared.secrets import keeping
 from shared.store.database import transaction
 from shared.store.models import Attempt, Command, Task, json_text
 
@@ -186,7 +175,7 @@ def _queue_attempt(task: Task, *, resume: bool, message: str | None) -> Attempt:
         resume=resume,
         characters=None if message is None else len(message),
         policy_hash=policy_of(task).digest(),
-        granted=secret_keeping.granted_names(task) or None,
+        granted=keeping.granted_names(task) or None,
     )
     if message:
         timeline.append(task.number, _findings(task, message), attempt.id)

@@ -6,11 +6,11 @@ from collections.abc import Sequence
 
 import peewee
 
-from shared import masking
 from shared.clock import now, to_micros
 from shared.doorbell import Bell, ring
 from shared.errors import NotFound
 from shared.events import MESSAGE_BYTES, Draft, Kind
+from shared.secrets import masking
 from shared.store.database import raw
 from shared.store.models import Event, Task, json_text
 

@@ -11,11 +11,12 @@ from uuid import NAMESPACE_URL, uuid5
 
 import peewee
 
-from shared import audit, presets
+from shared import audit
 from shared.audit import Act
 from shared.clock import from_micros, now, to_micros
 from shared.doorbell import Bell, ring
 from shared.errors import BadRequest, NotFound
+from shared.policy import presets
 from shared.store.database import transaction
 from shared.store.models import Inspection, Task, Workspace
 

@@ -8,8 +8,10 @@ from pathlib import Path
 from flask_openapi import Info, OpenAPI
 
 from broker.wakeup import Wakeup
-from shared import backlog, costs, doorbell, kept_secrets
+from shared import backlog, doorbell
 from shared.config import Config
+from shared.costs import ledger
+from shared.secrets import kept
 from shared.version import VERSION
 from web import api, metrics, pages, problems, security, sockets, strict_json
 from web.api.results import Problem
@@ -55,8 +57,8 @@ def create_app(
         MAX_FORM_PARTS=FORM_PARTS,
         PROPAGATE_EXCEPTIONS=False,
     )
-    costs.use_prices(config.data)
-    kept_secrets.use_key(config)
+    ledger.use_prices(config.data)
+    kept.use_key(config)
     hub = Hub(listener or Wakeup(config.data / "bells" / "changes", watch=config.database).listener)
     folder = Path.cwd() if home is None else home
     app.extensions[KEY] = Services(

@@ -8,10 +8,12 @@ from typing import Any, TypeVar
 
 from flask import Response
 
-from shared import commands, fleet, landings, tasks, trust
+from shared import commands, fleet, tasks
+from shared.agents import trust
 from shared.commands import CommandKind
 from shared.errors import Refused
 from shared.lifecycle import Status
+from shared.review import landings
 from shared.store.models import Attempt, Command, Task
 from web import answers, views
 from web.services import services

@@ -6,10 +6,10 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from shared import comments, reviews
 from shared.clock import rfc3339
-from shared.comments import QUOTE_LINES, Side
 from shared.errors import BadRequest
+from shared.review import comments, marks
+from shared.review.comments import QUOTE_LINES, Side
 from shared.store.models import Capture, Comment, Task
 from web import patches
 from web.rendering import patch
@@ -40,7 +40,7 @@ class Shown:
         return "draft" if self.comment.sent_at is None else "sent"
 
 
-def quote(row: Capture, file: reviews.File, side: Side, first: int, last: int) -> str:
+def quote(row: Capture, file: marks.File, side: Side, first: int, last: int) -> str:
     """What these lines of the capture read. Raises BadRequest where the diff does not show all of them."""
     if not 0 <= last - first < QUOTE_LINES:
         raise BadRequest(f"A comment is about 1 to {QUOTE_LINES} lines.")
@@ -53,14 +53,14 @@ def quote(row: Capture, file: reviews.File, side: Side, first: int, last: int) -
 def of(task: Task, row: Capture | None) -> list[Shown]:
     """The task's comments as they stand on this capture."""
     files = row.files if row is not None else []
-    places = {reviews.name_of(file): place for place, file in enumerate(files)}
+    places = {marks.name_of(file): place for place, file in enumerate(files)}
     read: dict[tuple[int, str], dict[int, str]] = {}
     found = []
     for comment in comments.of(task):
         place = places.get(comment.path)
         if row is None or place is None:
             found.append(Shown(comment, None))
-        elif reviews.content_of(files[place]) == comment.content:
+        elif marks.content_of(files[place]) == comment.content:
             found.append(Shown(comment, comment.first_line))
         else:
             key = (place, comment.side)

@@ -11,7 +11,8 @@ from typing import Any, TypeVar
 from flask import Flask, Response, g, redirect, request
 from werkzeug.wrappers import Response as BaseResponse
 
-from shared import accounts, api_tokens, audit, bounds
+from shared import audit
+from shared.access import accounts, bounds, tokens
 from shared.audit import Actor
 from shared.config import Config
 from shared.errors import Forbidden, TooManyRequests, Unauthenticated
@@ -84,7 +85,7 @@ class Credential:
     def stands(self) -> bool:
         """Whether it would still be accepted."""
         if self.api_token is not None:
-            return api_tokens.find(self.secret) is not None
+            return tokens.find(self.secret) is not None
         if self.login is not None:
             return accounts.login(self.secret) is not None
         return accounts.is_owner(self.config, self.secret)
@@ -202,10 +203,10 @@ def _credential(config: Config, names: hosts.Names, origin: str | None) -> Crede
 def _bearer(config: Config, secret: str) -> Credential | None:
     if accounts.is_owner(config, secret):
         return Credential(config, secret)
-    row = api_tokens.find(secret)
+    row = tokens.find(secret)
     if row is None:
         return None
-    api_tokens.note_use(row)
+    tokens.note_use(row)
     return Credential(config, secret, api_token=row)
 
 

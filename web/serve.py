@@ -18,9 +18,11 @@ from typing import Any
 from gunicorn.app.base import BaseApplication
 from gunicorn.http.errors import ParseException
 
-from shared import accounts, audit, instance, masking
+from shared import audit, instance
+from shared.access import accounts
 from shared.config import Config, is_loopback
 from shared.errors import ConfigError, InstanceRunning
+from shared.secrets import masking
 from shared.store.database import close, database, open_store
 from web import problems, security
 from web.app import THREADS, create_app

@@ -9,8 +9,8 @@ from typing import Any
 from flask import Request, current_app
 from werkzeug.datastructures import ImmutableMultiDict
 
-from shared import masking
 from shared.errors import BadRequest, TooLarge, UnsupportedMedia, WrongShape
+from shared.secrets import masking
 
 #: The largest body; a prompt may be 1 MiB, and JSON may double it.
 BODY_BYTES = 2 * 1024 * 1024

@@ -8,12 +8,13 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
-from shared import agent_options, fleet, grants, groups, policy_report, tasks
+from shared import fleet, groups, tasks
+from shared.agents import options
 from shared.clock import rfc3339
 from shared.followups import FollowUp
 from shared.lifecycle import Status
-from shared.policy import Policy, digest_of
-from shared.policy_report import Ground
+from shared.policy import Policy, digest_of, grants, report
+from shared.policy.report import Ground
 from shared.store.database import raw
 from shared.store.models import Approval, Attempt, Command, Task, TaskGroup
 
@@ -100,8 +101,7 @@ def task(row: Task, known: Context) -> View:
         "updated_at": rfc3339(row.updated_at),
         "attempts": attempts,
         "current_attempt": attempts[-1] if attempts else None,
-        "policy_report": row.policy_report
-        or policy_report.of(tasks.policy_of(row), known.grounds.get(row.runner)),
+        "policy_report": row.policy_report or report.of(tasks.policy_of(row), known.grounds.get(row.runner)),
         "policy_hash": digest_of(policy(row.effective_policy or row.policy)),
         "preset": row.preset,
         "priority": row.priority,
@@ -113,7 +113,7 @@ def task(row: Task, known: Context) -> View:
         "checks": row.checks,
         "env": row.options.get("env", []),
         "depends_on": row.options.get("depends_on", []),
-        "options": {name: row.options[name] for name in agent_options.NAMES if name in row.options},
+        "options": {name: row.options[name] for name in options.NAMES if name in row.options},
         "attention": _attention(row, known),
         "queue_position": known.places.get(row.live_attempt or "") if row.status is Status.QUEUED else None,
         "event_count": row.last_seq,

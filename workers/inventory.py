@@ -15,9 +15,10 @@ from types import ModuleType
 from typing import Any
 
 from broker.wakeup import Wakeup
-from shared import kept_secrets, sessions
+from shared.agents import sessions
 from shared.clock import EPOCH, from_micros, now
 from shared.config import Config
+from shared.secrets import kept as kept_secrets
 from workers.rounds import Rounds
 from workers.runners import streams
 from workers.sessions import claude, codex, files, lines

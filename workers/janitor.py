@@ -13,12 +13,13 @@ from contextlib import suppress
 from datetime import timedelta
 
 from broker.liveness import Owners
-from shared import approvals, archive, attempts, backlog, commands, fleet, landings, limits
+from shared import approvals, archive, attempts, backlog, commands, fleet, limits
 from shared.clock import now
 from shared.commands import CommandKind
 from shared.config import Config
 from shared.crashpoints import crashpoint
 from shared.errors import OpenRuntimeError, Refused
+from shared.review import landings
 from shared.store.database import close
 from shared.store.models import Attempt, Command, Task
 from workers.attempts import process

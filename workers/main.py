@@ -16,8 +16,10 @@ import broker as carriers
 from broker import messages
 from broker.consumers import Consumers
 from broker.liveness import Owners
-from shared import audit, costs, doorbell, fleet, kept_secrets, masking, tasks
+from shared import audit, doorbell, fleet, tasks
 from shared.config import Config
+from shared.costs import ledger
+from shared.secrets import kept, masking
 from shared.store.database import close, open_store, prepare_folder
 from shared.version import VERSION
 from workers import actors, capabilities
@@ -49,8 +51,8 @@ def main(config: Config) -> int:
     open_store(config)
     for folder in (config.attempts, config.homes, config.repositories, config.worktrees):
         prepare_folder(folder)
-    costs.use_prices(config.data)
-    kept_secrets.use_key(config)
+    ledger.use_prices(config.data)
+    kept.use_key(config)
     audit.keep_heads(config.data)
     owners = Owners(config.data / "workers")
     with_lock = owners.take()

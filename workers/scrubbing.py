@@ -20,7 +20,7 @@ from shared import audit
 from shared.audit import Act, Actor
 from shared.config import Config
 from shared.errors import NotReady, Unavailable
-from shared.redaction import MASK, Redactor
+from shared.secrets.redaction import MASK, Redactor
 from shared.store import open_store
 from shared.store.database import raw, transaction
 from shared.store.models import json_text

@@ -10,10 +10,10 @@ from pathlib import Path
 from typing import Any
 
 from broker.wakeup import Wakeup
-from shared import transcripts
+from shared.agents import transcripts
+from shared.agents.transcripts import Asked
 from shared.config import Config
-from shared.redaction import Redactor
-from shared.transcripts import Asked
+from shared.secrets.redaction import Redactor
 from workers import beneath
 from workers.attempts import granting
 from workers.inventory import STORES

@@ -6,11 +6,13 @@ import logging
 import shutil
 from typing import Any
 
-from shared import archive, commands, landings, masking
+from shared import archive, commands
 from shared.commands import CommandKind, State
 from shared.config import Config
 from shared.crashpoints import crashpoint
 from shared.errors import Conflict, OpenRuntimeError, Refused
+from shared.review import landings
+from shared.secrets import masking
 from shared.store.models import Command, Task
 from workers.attempts import closing, configured, granting
 from workers.attempts.place import attempt_directories, worktree_of

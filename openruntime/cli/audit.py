@@ -15,7 +15,7 @@ from openruntime.cli.root import Group
 from shared.errors import NotFound
 
 if TYPE_CHECKING:
-    from shared.audit_chain import Verdict
+    from shared.audit.chain import Verdict
     from shared.config import Config
 
 
@@ -50,7 +50,7 @@ def verify(invocation: Invocation) -> int:
 @click.pass_obj
 def export(invocation: Invocation, form: str, since: str | None, until: str | None, task: str | None) -> None:
     """Write the entries to stdout, oldest first."""
-    from shared.audit_export import FORMATS
+    from shared.audit.export import FORMATS
 
     pages = invocation.client.pages("/audit", order="oldest", limit=500, since=since, until=until, task=task)
     for line in FORMATS[form](entry for page in pages for entry in page):
@@ -59,10 +59,10 @@ def export(invocation: Invocation, form: str, since: str | None, until: str | No
 
 def verdict(config: Config) -> Verdict:
     """What the log looks like on disk. Raises NotFound where there is none."""
-    from shared import audit_chain
+    from shared.audit import chain
 
     try:
         with closing(sqlite3.connect(f"{config.database.as_uri()}?mode=ro", uri=True, timeout=30)) as store:
-            return audit_chain.verify(store, audit_chain.heads_file(config.data))
+            return chain.verify(store, chain.heads_file(config.data))
     except sqlite3.Error as error:
         raise NotFound(f"There is no audit log to read at {config.database}: {error}.") from error

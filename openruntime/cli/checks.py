@@ -103,7 +103,7 @@ def _version(argv: list[str]) -> str:
 
 def containment(invocation: Invocation) -> Iterator[Check]:
     """The tier, and for each of them which fields of a policy that restricts everything it would enforce."""
-    from shared import policy_report
+    from shared.policy import report
     from workers.attempts.sandbox import tier
 
     found = tier(invocation.config.containment)
@@ -121,8 +121,8 @@ def containment(invocation: Invocation) -> Iterator[Check]:
         yield Check(
             "containment", Level.WARN, f"Agents run uncontained, policies are advice: {found.detail}", fix
         )
-    for name in policy_report.TIERS:
-        enforced = [field for field, by_tier in policy_report.matrix().items() if by_tier[name] == "enforced"]
+    for name in report.TIERS:
+        enforced = [field for field, by_tier in report.matrix().items() if by_tier[name] == "enforced"]
         here = " (here)" if name == found.name else ""
         yield Check(f"tier {name}", Level.OK, f"enforces{here}: {', '.join(enforced)}")
 

@@ -78,7 +78,7 @@ def write_report(error: BaseException, invocation: Invocation) -> Path:
     It names the command but not its arguments: a goal or a reply may hold a secret.
     """
     from openruntime import __version__
-    from shared.redaction import redact
+    from shared.secrets.redaction import redact
 
     text = "\n".join(
         [

@@ -50,12 +50,12 @@ def scrub(invocation: Invocation, name: str | None, dry_run: bool, archives: tup
 
 def _kept(invocation: Invocation, name: str) -> str:
     """The value of a kept secret, read from the store without a server."""
-    from shared import kept_secrets
+    from shared.secrets import kept
     from shared.store import open_store
 
     open_store(invocation.config)
-    kept_secrets.use_key(invocation.config)
-    value = kept_secrets.values().get(name)
+    kept.use_key(invocation.config)
+    value = kept.values().get(name)
     if value is None:
         raise BadRequest(f"No secret named {name} can be read here.")
     return value

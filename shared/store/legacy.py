@@ -11,7 +11,7 @@ from uuid import NAMESPACE_URL, uuid5
 
 from shared.clock import now, parse, to_micros
 from shared.policy import Policy, evaluate, from_json
-from shared.presets import name_of
+from shared.policy.presets import name_of
 
 TABLES = ("tasks", "task_attempts", "events", "workspaces")
 LIVE = ("running", "needs-input")

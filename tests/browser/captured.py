@@ -5,7 +5,7 @@ from __future__ import annotations
 import random
 from uuid import uuid4
 
-from shared import landings
+from shared.review import landings
 from shared.store.models import Task
 
 Change = tuple[str, list[str], list[str]]

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from datetime import timedelta
 
-from shared import costs
 from shared.clock import now
+from shared.costs import ledger
 from shared.lifecycle import Status
 from shared.store.database import transaction
 from shared.store.models import Attempt, Task
@@ -41,7 +41,7 @@ def told(here: Installation) -> None:
                 use["cost_micros"] = round(dollars * 1_000_000)
             began = now() - timedelta(days=days, minutes=1)
             with transaction():
-                costs.record(attempt.id, row.number, costs.Spending({model: use}, out // 700))
+                ledger.record(attempt.id, row.number, ledger.Spending({model: use}, out // 700))
                 Attempt.update(
                     started_at=began,
                     finished_at=began + timedelta(minutes=1),
@@ -49,6 +49,6 @@ def told(here: Installation) -> None:
                     status=Status.COMPLETED,
                 ).where(Attempt.id == attempt.id).execute()
                 Task.update(live_attempt=None, created_at=began).where(Task.number == row.number).execute()
-                costs.sum_up(row.number)
+                ledger.sum_up(row.number)
     finally:
         story.close_here()

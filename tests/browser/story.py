@@ -6,15 +6,15 @@ import textwrap
 from datetime import timedelta
 from uuid import uuid4
 
-from shared import approvals, fleet, policy_report, timeline
+from shared import approvals, fleet, timeline
 from shared.approvals import Question
 from shared.clock import now
 from shared.config import from_env
 from shared.events import Category, Draft, Kind
 from shared.fleet import RunnerState
 from shared.lifecycle import Status
-from shared.policy import Policy
-from shared.policy_report import Ground
+from shared.policy import Policy, report
+from shared.policy.report import Ground
 from shared.store.database import close, open_store, transaction
 from shared.store.models import Attempt, Task
 from tests.browser.captured import WORDS, capture
@@ -75,7 +75,7 @@ def task(title: str, runner: str = "claude-code", **more: object) -> tuple[Task,
                 "preset": "default",
                 "policy": {"budget_cents": 500},
                 "effective_policy": {"budget_cents": 500},
-                "policy_report": policy_report.of(Policy(budget_cents=500), GROUND),
+                "policy_report": report.of(Policy(budget_cents=500), GROUND),
                 "branch": "openruntime/7f3c91aa-fix-flaky-hub-test",
                 "target_branch": "main",
                 "base_commit": "8fe6bd5" + "0" * 33,

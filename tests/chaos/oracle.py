@@ -13,7 +13,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from shared.audit_chain import heads_file, verify
+from shared.audit.chain import heads_file, verify
 from tests.chaos.world import DIRT, FILES, World
 from tests.waiting import wait_until
 

@@ -14,7 +14,7 @@ from hypothesis import strategies as st
 from schemathesis.checks import CheckFunction
 from schemathesis.specs.openapi.checks import content_type_conformance, response_schema_conformance
 
-from shared import accounts, api_tokens
+from shared.access import accounts, tokens
 from shared.config import Config
 from tests.security.test_authority import expected
 from tests.unit.web.conftest import HOST, Api
@@ -35,7 +35,7 @@ class Fuzz:
         self.app: Application = create_app(patient, home=home)
         self.callers = {
             "owner": accounts.owner_token(config),
-            "minted": api_tokens.mint("fuzz", None)[1],
+            "minted": tokens.mint("fuzz", None)[1],
             "garbage": "x",
         }
         self.ids: list[str] = []

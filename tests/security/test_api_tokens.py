@@ -9,12 +9,13 @@ from typing import Any
 import pytest
 from flask.testing import FlaskClient
 
-from shared import accounts, api_tokens, workspaces
+from shared import workspaces
+from shared.access import accounts, tokens
 from shared.clock import now
 from shared.config import Config
 from shared.policy import FULL_ACCESS, PRESETS, Policy
-from shared.policy_width import widened
-from shared.redaction import MASK, Redactor
+from shared.policy.width import widened
+from shared.secrets.redaction import MASK, Redactor
 from shared.store.database import raw
 from shared.store.models import ApiToken, Attempt, Task
 from tests.unit.pages.conftest import Visitor
@@ -26,7 +27,7 @@ TASK = {"title": "t", "prompt": "p", "runner": "shell", "command": "true"}
 @pytest.fixture
 def program(client: FlaskClient, config: Config) -> Api:
     """A client with a minted token."""
-    return Api(client, api_tokens.mint("ci", None)[1])
+    return Api(client, tokens.mint("ci", None)[1])
 
 
 def test_a_token_is_shown_once_and_kept_as_its_hash(api: Api, config: Config) -> None:
@@ -42,7 +43,7 @@ def test_a_token_is_shown_once_and_kept_as_its_hash(api: Api, config: Config) ->
 
 
 def test_our_own_tokens_are_masked_in_output(config: Config) -> None:
-    for secret in (api_tokens.mint("x", None)[1], accounts.owner_token(config)):
+    for secret in (tokens.mint("x", None)[1], accounts.owner_token(config)):
         redactor = Redactor([])
         said = redactor.feed(f"echo {secret}\n".encode()) + redactor.flush()
         assert secret.encode() not in said
@@ -227,10 +228,10 @@ def test_the_settings_page_mints_shows_once_and_revokes(visitor: Visitor, client
     again = visitor.get("/ui/settings").text
     assert secret not in again
     assert "&lt;b&gt;ci" in again
-    (row,) = api_tokens.listed()
+    (row,) = tokens.listed()
     assert row.expires_at is not None
     assert visitor.send(f"/ui/settings/tokens/{row.id}/revoke").status_code == 303
-    assert api_tokens.listed() == []
+    assert tokens.listed() == []
     assert visitor.send("/ui/settings/tokens", {"days": "0"}).status_code == 400
 
 

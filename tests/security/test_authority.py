@@ -13,7 +13,7 @@ from flask import g
 from flask.testing import FlaskClient
 from werkzeug.test import TestResponse
 
-from shared import accounts, api_tokens
+from shared.access import accounts, tokens
 from shared.clock import now
 from shared.config import Config
 from shared.store.database import raw
@@ -80,11 +80,11 @@ class Credentials:
     def __init__(self, config: Config) -> None:
         self._login = accounts.sign_in()
         self._owner = accounts.owner_token(config)
-        self._minted = api_tokens.mint("good", None)[1]
-        row, self._expired = api_tokens.mint("old", None)
+        self._minted = tokens.mint("good", None)[1]
+        row, self._expired = tokens.mint("old", None)
         ApiToken.update(expires_at=now() - timedelta(days=1)).where(ApiToken.id == row.id).execute()
-        row, self._revoked = api_tokens.mint("gone", None)
-        api_tokens.revoke(row.id)
+        row, self._revoked = tokens.mint("gone", None)
+        tokens.revoke(row.id)
 
     def of(self, kind: str) -> dict[str, str]:
         if kind.startswith("cookie"):

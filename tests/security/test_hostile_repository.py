@@ -10,8 +10,9 @@ from unittest import mock
 
 import pytest
 
-from shared import commands, landings, tasks, workspaces
+from shared import commands, tasks, workspaces
 from shared.commands import STEERING, CommandKind
+from shared.review import landings
 from shared.store.models import Command, Task
 from tests.integration.landing.conftest import WORKER, Landing, site
 from tests.integration.repository.conftest import personal_config

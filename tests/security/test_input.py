@@ -12,8 +12,9 @@ from typing import Any
 import pytest
 from flask.testing import FlaskClient
 
-from shared import accounts, masking
+from shared.access import accounts
 from shared.config import Config
+from shared.secrets import masking
 from shared.store.database import raw
 from tests.security.test_authority import UNKNOWN, Credentials, cases
 from tests.unit.web.conftest import HOST, PORT, Api

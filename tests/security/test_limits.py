@@ -11,7 +11,8 @@ from pathlib import Path
 
 import pytest
 
-from shared import api_tokens, backlog
+from shared import backlog
+from shared.access import tokens
 from shared.config import Config
 from shared.store.models import Attempt, Task
 from tests.installation import Installation
@@ -33,7 +34,7 @@ def strict(config: Config, tmp_path: Path, api: Api) -> Iterator[Api]:
 
 
 def test_writes_are_counted_by_credential_and_reads_are_not(strict: Api, config: Config) -> None:
-    program = Api(strict.client, api_tokens.mint("ci", None)[1])
+    program = Api(strict.client, tokens.mint("ci", None)[1])
     assert [strict.post("/tasks", TASK).status_code for _ in range(4)] == [200, 200, 200, 429]
     late = strict.post("/tasks", TASK)
     assert 0 < int(late.headers["Retry-After"]) <= 60
@@ -115,7 +116,7 @@ def test_two_requests_in_one_breath_are_both_answered(site: Installation) -> Non
 
 
 def test_a_program_has_a_share_of_the_streams(site: Installation) -> None:
-    row, secret = api_tokens.mint("ci", None)
+    row, secret = tokens.mint("ci", None)
     with contextlib.ExitStack() as stack:
         mine = {"Authorization": f"Bearer {secret}"}
         opened = [stack.enter_context(Ws(site.address, mine)) for _ in range(24)]
@@ -126,7 +127,7 @@ def test_a_program_has_a_share_of_the_streams(site: Installation) -> None:
         assert stack.enter_context(Ws(site.address, bearer(site))).status == 101
         # and all of them end with the token
         began = time.monotonic()
-        api_tokens.revoke(row.id)
+        tokens.revoke(row.id)
         assert {ws.end() for ws in opened} == {1008}
         assert time.monotonic() - began < 5
     with open_ws(site) as ws:

@@ -11,10 +11,11 @@ from contextlib import contextmanager
 import pytest
 from playwright.sync_api import Page, Request
 
-from shared import approvals, comments, timeline
+from shared import approvals, timeline
 from shared.approvals import Question
 from shared.events import Category, Draft, Kind
 from shared.lifecycle import Status
+from shared.review import comments
 from shared.store.database import transaction
 from shared.store.models import Attempt, Task
 from tests.browser import story

@@ -16,7 +16,7 @@ from pathlib import Path
 
 import pytest
 
-from shared.redaction import Redactor
+from shared.secrets.redaction import Redactor
 from tests.installation import Installation, installed, repository
 from tests.integration.web.conftest import open_ws
 from tests.security.leaking import PROGRAM, SECRETS, forms, leaks

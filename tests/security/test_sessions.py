@@ -6,7 +6,7 @@ import statistics
 import time
 from datetime import timedelta
 
-from shared import accounts
+from shared.access import accounts
 from shared.clock import now
 from shared.config import from_env
 from shared.store.models import Login, LoginLink, Task

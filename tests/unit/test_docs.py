@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-from shared import agent_options
+from shared.agents import options
 from shared.audit import Act
 from shared.commands import UNRECORDED, CommandKind
 from shared.config import Config
@@ -105,7 +105,7 @@ def test_the_table_of_runners_says_what_they_say_of_themselves() -> None:
 
 def test_every_outcome_and_option_is_documented() -> None:
     text = read("docs/runners.md")
-    assert [word for word in (*Outcome, *agent_options.NAMES) if f"`{word}`" not in text] == []
+    assert [word for word in (*Outcome, *options.NAMES) if f"`{word}`" not in text] == []
 
 
 def test_every_make_target_is_short_and_told_to_contributors() -> None:

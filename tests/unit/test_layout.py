@@ -17,30 +17,33 @@ LONGEST = 350
 FORBIDDEN_NAMES = {"util", "utils", "helper", "helpers", "common", "manager", "base", "misc"}
 # Pure modules read no file, know no database, start nothing: the standard library, each other, and what is named here.
 PURE = {
-    "agent_options": set(),
-    "errors": set(),
-    "globs": set(),
-    "config": {"platformdirs"},
-    "lifecycle": set(),
-    "events": set(),
-    "findings": set(),
-    "policy": set(),
-    "policy_places": set(),
-    "presets": set(),
-    "policy_report": set(),
-    "mcp_tools": set(),
-    "network_hosts": set(),
-    "network_words": set(),
-    "prices": set(),
-    "redaction": {"re2"},
-    "secret_forms": set(),
-    "secret_scan": {"re2"},
-    "secret_rules": {"re2"},
-    "shell_words": set(),
-    "spending": set(),
-    "tool_rules": set(),
-    "tool_suggestions": set(),
+    "agents.options": set(),
     "clock": set(),
+    "config": {"platformdirs"},
+    "costs.prices": set(),
+    "costs.spending": set(),
+    "errors": set(),
+    "events": set(),
+    "lifecycle": set(),
+    "network.hosts": set(),
+    "policy": set(),
+    "policy.findings": set(),
+    "policy.globs": set(),
+    "policy.mcp_tools": set(),
+    "policy.network_words": set(),
+    "policy.places": set(),
+    "policy.presets": set(),
+    "policy.report": set(),
+    "policy.rules": set(),
+    "policy.shell_words": set(),
+    "policy.tool_rules": set(),
+    "policy.tool_suggestions": set(),
+    "policy.value": set(),
+    "policy.width": set(),
+    "secrets.forms": set(),
+    "secrets.redaction": {"re2"},
+    "secrets.rules": {"re2"},
+    "secrets.scan": {"re2"},
 }
 
 
@@ -68,6 +71,26 @@ def imported(path: Path) -> Iterator[str]:
             yield from (alias.name for alias in node.names)
         elif isinstance(node, ast.ImportFrom) and node.level == 0 and node.module:
             yield from (f"{node.module}.{alias.name}" for alias in node.names)
+
+
+def module_of(name: str) -> Path | None:
+    """The source file that an imported name comes from: `a.b` is the module b of a, or a name in a."""
+    parts = name.split(".")
+    for count in range(len(parts), 0, -1):
+        stem = Path(*parts[:count])
+        for path in (stem.with_suffix(".py"), stem / "__init__.py"):
+            if path in known_sources():
+                return path
+    return None
+
+
+@functools.cache
+def known_sources() -> frozenset[Path]:
+    return frozenset(sources())
+
+
+def pure_file(name: str) -> Path:
+    return module_of(f"shared.{name}") or Path(f"shared/{name}")
 
 
 def is_standard(module: str) -> bool:
@@ -105,52 +128,55 @@ def test_every_folder_of_sources_is_a_package() -> None:
 
 @pytest.mark.parametrize("name", sorted(PURE))
 def test_a_pure_module_imports_the_standard_library_only(name: str) -> None:
-    path = Path("shared", f"{name}.py")
-    allowed = {f"shared.{other}" for other in PURE}
+    path, allowed = pure_file(name), {pure_file(other) for other in PURE}
     foreign = [
         module
         for module in imported(path)
         if not is_standard(module)
         and module.split(".")[0] not in PURE[name]
-        and not any(module == other or module.startswith(f"{other}.") for other in allowed)
+        and module_of(module) not in allowed
     ]
     assert foreign == []
     assert {"subprocess", "sqlite3", "socket"}.isdisjoint(module.split(".")[0] for module in imported(path))
 
 
 def test_the_store_knows_no_verb() -> None:
+    allowed = {pure_file(name) for name in PURE}
     upward = {
         f"{path}: {module}"
         for path in sources()
         if path.parts[:2] == ("shared", "store")
         for module in imported(path)
-        if module.startswith("shared.") and module.split(".")[1] not in {*PURE, "store"}
+        if module.startswith("shared.") and not module.startswith("shared.store.")
+        if module_of(module) not in allowed
     }
     assert upward == set()
 
 
 def closure(path: Path) -> dict[Path, set[str]]:
-    """The file and every source it imports, directly or not, each with the foreign packages it imports."""
+    """The file and every source it imports, directly or not, each with the foreign packages it imports.
+
+    Importing a module runs the packages it lies in, so these are among them.
+    """
     found: dict[Path, set[str]] = {}
-    known, waiting = set(sources()), [path]
+    waiting = [path]
     while waiting:
         current = waiting.pop()
         found[current] = {name.split(".")[0] for name in imported(current) if not is_standard(name)}
         found[current] -= set(SOURCES)
-        for name in imported(current):
-            stem = name.replace(".", "/")
-            near = [Path(f"{stem}.py"), Path(f"{stem.rpartition('/')[0]}.py"), Path(stem, "__init__.py")]
-            waiting += [one for one in near if one in known and one not in found]
+        reached = {current, *filter(None, map(module_of, imported(current)))}
+        packages = {parent / "__init__.py" for one in reached for parent in one.parents if parent.parts}
+        waiting += (reached | packages) - found.keys()
     return found
 
 
 def test_the_shim_imports_little_because_one_runs_beside_every_agent() -> None:
     reached = closure(Path("workers/shim/shim.py"))
     assert {str(path): names for path, names in reached.items() if names - {"re2"}} == {}
-    outside = {str(path) for path in reached if path.parts[:2] != ("workers", "shim")} - {
-        "workers/__init__.py"
-    }
-    assert outside <= {f"shared/{name}.py" for name in PURE}
+    packages = {path for path in reached if path.name == "__init__.py"}
+    assert {str(path) for path in packages if list(imported(path))} == set()
+    outside = {path for path in reached.keys() - packages if path.parts[:2] != ("workers", "shim")}
+    assert outside <= {pure_file(name) for name in PURE}
 
 
 def test_programs_are_started_in_workers_only() -> None:

@@ -7,7 +7,7 @@ from datetime import timedelta
 from flask import Response
 from flask_openapi import APIBlueprint
 
-from shared import accounts
+from shared.access import accounts
 from shared.clock import now, rfc3339
 from web import answers
 from web.api import results, schemas

@@ -5,7 +5,8 @@ from __future__ import annotations
 from flask import Response
 from flask_openapi import APIBlueprint
 
-from shared import approvals, grants, tasks
+from shared import approvals, tasks
+from shared.policy import grants
 from web import answers, views
 from web.api import results, schemas
 from web.security import Authority, authority

@@ -9,8 +9,9 @@ from dataclasses import asdict
 from flask import Response
 from flask_openapi import APIBlueprint
 
-from shared import audit, audit_export
-from shared.audit_chain import heads_file, verify
+from shared import audit
+from shared.audit import export as audit_export
+from shared.audit.chain import heads_file, verify
 from shared.clock import parse
 from shared.errors import BadRequest
 from shared.store.database import raw

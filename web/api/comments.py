@@ -5,9 +5,10 @@ from __future__ import annotations
 from flask import Response
 from flask_openapi import APIBlueprint
 
-from shared import comments, landings, reviews, tasks
-from shared.comments import Side
+from shared import tasks
 from shared.errors import NotFound
+from shared.review import comments, landings, marks
+from shared.review.comments import Side
 from web import answers, effects, quoting
 from web.api import results, schemas
 from web.security import Authority, authority, credential, require_within
@@ -32,7 +33,7 @@ def add(path: schemas.ById, body: schemas.NewComment) -> Response:
     row = landings.latest_capture(task)
     if row is None:
         raise NotFound("This file is not among the task's changes.")
-    file, side = reviews.named(row.files, body.path), Side(body.side or Side.NEW)
+    file, side = marks.named(row.files, body.path), Side(body.side or Side.NEW)
     lines = body.line, body.last_line or body.line
     quote = quoting.quote(row, file, side, *lines)
     made = comments.add(task, file, side, lines, quote, body.body, credential().actor)

@@ -7,7 +7,7 @@ import datetime as dt
 from flask import Response
 from flask_openapi import APIBlueprint
 
-from shared import costs, costs_report
+from shared.costs import ledger, report
 from shared.errors import BadRequest
 from web import answers
 from web.api import results, schemas
@@ -21,10 +21,8 @@ api = APIBlueprint("costs", __name__)
 def list_costs(query: schemas.CostList) -> Response:
     """Tokens, time and money by attempt, task, workspace, runner, model or day (UTC)."""
     since, until = day(query.since), day(query.until)
-    found = costs_report.report(
-        query.by, since=since, until=until, workspace=query.workspace, limit=query.limit
-    )
-    as_of = costs.prices().as_of
+    found = report.report(query.by, since=since, until=until, workspace=query.workspace, limit=query.limit)
+    as_of = ledger.prices().as_of
     return answers.value(
         {
             "by": query.by,

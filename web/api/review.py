@@ -10,10 +10,11 @@ from flask import Response
 from flask_openapi import APIBlueprint
 from pydantic import BaseModel
 
-from shared import landings, tasks
+from shared import tasks
 from shared.clock import rfc3339
 from shared.commands import CommandKind
 from shared.errors import NotFound
+from shared.review import landings
 from shared.store.models import Capture, Command, Task
 from web import answers, effects, views
 from web.api import results, schemas

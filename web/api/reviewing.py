@@ -7,9 +7,10 @@ from typing import Any
 from flask import Response
 from flask_openapi import APIBlueprint
 
-from shared import landings, reviews, tasks
+from shared import tasks
 from shared.clock import rfc3339
 from shared.errors import Conflict, NotFound
+from shared.review import landings, marks
 from shared.store.models import Capture, Task
 from web import answers
 from web.api import results, schemas
@@ -36,17 +37,17 @@ def mark(path: schemas.ById, body: schemas.Viewed) -> Response:
         raise NotFound("This file is not among the task's changes.")
     if body.head_oid not in (None, capture.head_oid):
         raise Conflict("There is a newer capture than the one that was seen.")
-    file = reviews.named(capture.files, body.path)
+    file = marks.named(capture.files, body.path)
     if body.viewed:
-        reviews.mark(task, file, credential().actor)
+        marks.mark(task, file, credential().actor)
     else:
-        reviews.reopen(task, file)
+        marks.reopen(task, file)
     return answers.value(_view(task, capture))
 
 
 def _view(task: Task, capture: Capture | None) -> dict[str, Any]:
     files = capture.files if capture is not None else []
-    found = reviews.of(task, files)
+    found = marks.of(task, files)
     return {
         "task_id": task.id,
         "head_oid": capture.head_oid if capture is not None else None,
@@ -56,7 +57,7 @@ def _view(task: Task, capture: Capture | None) -> dict[str, Any]:
     }
 
 
-def _file(file: reviews.File, mark: reviews.Mark) -> dict[str, Any]:
+def _file(file: marks.File, mark: marks.Mark) -> dict[str, Any]:
     return {
         "path": file["path"],
         "path_b64": file.get("path_b64"),

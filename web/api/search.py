@@ -7,10 +7,11 @@ from typing import Any
 from flask import Response
 from flask_openapi import APIBlueprint
 
-from shared import search, sessions
+from shared import search
+from shared.agents import sessions
+from shared.agents.sessions import Session
 from shared.clock import from_micros, rfc3339
 from shared.search import Hit
-from shared.sessions import Session
 from shared.store.models import Task
 from web import answers
 from web.api import results, schemas

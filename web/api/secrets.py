@@ -7,8 +7,8 @@ from typing import Any
 from flask import Response
 from flask_openapi import APIBlueprint
 
-from shared import kept_secrets, secret_keeping
 from shared.clock import rfc3339
+from shared.secrets import keeping, kept
 from shared.store.models import Secret
 from web import answers
 from web.api import results, schemas
@@ -22,7 +22,7 @@ api = APIBlueprint("secrets", __name__)
 @authority(Authority.OWNER)
 def list_secrets(query: schemas.Page) -> Response:
     """Kept secrets by name; `readable` is false for one that was sealed with another key."""
-    return answers.part([_view(row) for row in kept_secrets.listed()], query)
+    return answers.part([_view(row) for row in kept.listed()], query)
 
 
 @api.post("/secrets", responses={200: results.Secret})
@@ -30,14 +30,14 @@ def list_secrets(query: schemas.Page) -> Response:
 @verbatim
 def keep(body: schemas.NewSecret) -> Response:
     """Keep a value under a name, in place of an earlier one."""
-    return answers.value(_view(secret_keeping.keep(body.name, body.value)))
+    return answers.value(_view(keeping.keep(body.name, body.value)))
 
 
 @api.delete("/secrets/<name>", responses={204: None})
 @authority(Authority.OWNER)
 def remove(path: schemas.ByName) -> Response:
     """Forget a secret; what is granted it by name does not start any more."""
-    secret_keeping.remove(path.name)
+    keeping.remove(path.name)
     return Response(status=204)
 
 
@@ -46,5 +46,5 @@ def _view(row: Secret) -> dict[str, Any]:
         "name": row.name,
         "created_at": rfc3339(row.created_at),
         "updated_at": rfc3339(row.updated_at),
-        "readable": row.name in kept_secrets.values(),
+        "readable": row.name in kept.values(),
     }

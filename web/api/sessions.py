@@ -13,10 +13,11 @@ from urllib.parse import urlencode
 from flask import Response, request
 from flask_openapi import APIBlueprint
 
-from shared import fleet, sessions
+from shared import fleet
+from shared.agents import sessions
+from shared.agents.sessions import Session
 from shared.clock import from_micros, rfc3339
 from shared.errors import BadRequest, NotFound
-from shared.sessions import Session
 from web import answers, effects, views
 from web.api import results, schemas
 from web.api.events import RESUME

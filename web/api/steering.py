@@ -5,7 +5,8 @@ from __future__ import annotations
 from flask import Response
 from flask_openapi import APIBlueprint
 
-from shared import adoption, followups, tasks, trust
+from shared import followups, tasks
+from shared.agents import adoption, trust
 from shared.commands import CommandKind
 from shared.errors import BadRequest
 from shared.lifecycle import Status

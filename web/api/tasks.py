@@ -12,10 +12,12 @@ from typing import Any
 from flask import Response, request
 from flask_openapi import APIBlueprint
 
-from shared import adoption, agent_options, amending, archive, creation, fleet, sessions, tasks, workspaces
+from shared import amending, archive, creation, fleet, tasks, workspaces
+from shared.agents import adoption, sessions
+from shared.agents import options as agent_options
+from shared.agents.sessions import Session
 from shared.clock import from_micros, to_micros
 from shared.errors import BadRequest, Forbidden, WrongShape
-from shared.sessions import Session
 from shared.store.models import Command, Task
 from web import answers, effects, event_text, idempotency, views
 from web.api import results, schemas

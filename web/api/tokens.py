@@ -8,7 +8,7 @@ from typing import Any
 from flask import Response
 from flask_openapi import APIBlueprint
 
-from shared import api_tokens
+from shared.access import tokens
 from shared.clock import parse, rfc3339
 from shared.errors import BadRequest
 from shared.store.models import ApiToken
@@ -24,7 +24,7 @@ api = APIBlueprint("tokens", __name__)
 @authority(Authority.OWNER)
 def list_tokens(query: schemas.Page) -> Response:
     """Minted tokens, newest first, without their secrets."""
-    return answers.part([_view(row) for row in api_tokens.listed()], query)
+    return answers.part([_view(row) for row in tokens.listed()], query)
 
 
 @api.post("/tokens", responses={200: results.NewToken})
@@ -33,8 +33,8 @@ def list_tokens(query: schemas.Page) -> Response:
 def create(body: schemas.NewToken) -> Response:
     """A token for a program; its secret is in this answer and nowhere else. It lives 90 days unless told otherwise."""
     wished = "expires_at" in body.model_fields_set
-    row, secret = api_tokens.mint(
-        body.name or "", _instant(body.expires_at) if wished else api_tokens.default_expiry()
+    row, secret = tokens.mint(
+        body.name or "", _instant(body.expires_at) if wished else tokens.default_expiry()
     )
     return answers.value({**_view(row), "token": secret})
 
@@ -43,7 +43,7 @@ def create(body: schemas.NewToken) -> Response:
 @authority(Authority.OWNER)
 def revoke(path: schemas.ByToken) -> Response:
     """End a token at once; its live streams close within seconds."""
-    api_tokens.revoke(path.id)
+    tokens.revoke(path.id)
     return Response(status=204)
 
 
@@ -63,5 +63,5 @@ def _view(row: ApiToken) -> dict[str, Any]:
         "created_at": rfc3339(row.created_at),
         "expires_at": rfc3339(row.expires_at),
         "last_used_at": rfc3339(row.last_used_at),
-        "expired": api_tokens.is_expired(row),
+        "expired": tokens.is_expired(row),
     }

@@ -7,10 +7,11 @@ from typing import Any
 from flask import Response
 from flask_openapi import APIBlueprint
 
-from shared import fleet, sessions, transcripts
+from shared import fleet
+from shared.agents import sessions, transcripts
+from shared.agents.sessions import Session
+from shared.agents.transcripts import Asked
 from shared.errors import Conflict, NotFound, Unavailable
-from shared.sessions import Session
-from shared.transcripts import Asked
 from web import answers, effects
 from web.api import results, schemas
 from web.api.sessions import looked_for, transcript_path, view

@@ -7,7 +7,7 @@ from typing import Any
 from flask import Response
 from flask_openapi import APIBlueprint
 
-from shared import trust
+from shared.agents import trust
 from shared.clock import rfc3339
 from shared.store.models import AgentFile
 from web import answers

@@ -8,7 +8,7 @@ from typing import Any
 from flask import Flask, Response, redirect, render_template, request
 from werkzeug.wrappers import Response as BaseResponse
 
-from shared import accounts
+from shared.access import accounts
 from shared.errors import BadRequest, TooLarge, Unauthenticated, Unavailable, UnsupportedMedia
 from web import answers
 from web.security import Authority, authority, cookie_name, count_failure

@@ -9,9 +9,10 @@ from urllib.parse import urlencode
 from flask import Flask
 from werkzeug.wrappers import Response as BaseResponse
 
-from shared import archive, fleet, landings, tasks
+from shared import archive, fleet, tasks
 from shared.commands import CommandKind
 from shared.errors import Conflict, NotReady, Refused
+from shared.review import landings
 from shared.store.models import Attempt, Capture, Command, Task
 from web import effects
 from web.pages import forms, frame, task_details

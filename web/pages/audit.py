@@ -10,9 +10,9 @@ from urllib.parse import urlencode
 from flask import Flask
 from pydantic import ValidationError
 
-from shared import audit, audit_export
-from shared.audit import Act, Actor
-from shared.audit_chain import Verdict, heads_file, verify
+from shared import audit
+from shared.audit import Act, Actor, export
+from shared.audit.chain import Verdict, heads_file, verify
 from shared.commands import UNRECORDED, CommandKind
 from shared.errors import BadRequest
 from shared.store.database import raw
@@ -76,7 +76,7 @@ def _text(value: Any) -> str:
         return words.short_path(value)
     if isinstance(value, bool):
         return "yes" if value else "no"
-    return audit_export.compact(value)
+    return export.compact(value)
 
 
 def install(app: Flask) -> None:

@@ -12,8 +12,8 @@ from typing import Any
 
 from markupsafe import Markup
 
-from shared import reviews
 from shared.errors import NotFound
+from shared.review import marks
 from shared.store.models import INSERTED, Capture, Task
 from web.patches import DRAWN_LINES, HUGE_BYTES, section, sections
 from web.rendering import diff, patch
@@ -101,11 +101,11 @@ def changes(row: Capture) -> Changes:
 def find(row: Capture, path: str, key: str = "") -> File:
     """The file with this path, old path or path in base64, or with this key. Raises NotFound."""
     files = row.files
-    given = with_key(files, key) if key else reviews.named(files, path)
+    given = with_key(files, key) if key else marks.named(files, path)
     return _file(files.index(given), given, sections(row.id))
 
 
-def with_key(files: Sequence[reviews.File], key: str) -> reviews.File:
+def with_key(files: Sequence[marks.File], key: str) -> marks.File:
     """The captured file whose name has this key. Raises NotFound."""
     for given in files:
         if key == key_of(given):
@@ -115,7 +115,7 @@ def with_key(files: Sequence[reviews.File], key: str) -> reviews.File:
 
 def key_of(given: Mapping[str, Any]) -> str:
     """A file's name as an address and an id can carry it, whatever characters it has."""
-    return hashlib.sha256(reviews.name_of(given).encode("utf-8", "replace")).hexdigest()[:12]
+    return hashlib.sha256(marks.name_of(given).encode("utf-8", "replace")).hexdigest()[:12]
 
 
 def _file(number: int, given: Mapping[str, Any], places: list[tuple[int, int]]) -> File:

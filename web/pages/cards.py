@@ -10,8 +10,8 @@ from shared import groups, tasks
 from shared.clock import now, to_micros
 from shared.groups import Place
 from shared.lifecycle import LIVE, Outcome, Status, StopReason
+from shared.policy.tool_rules import FOR_A_PERSON
 from shared.store.models import Approval, Attempt, Event, Task
-from shared.tool_rules import FOR_A_PERSON
 from web import views
 from web.pages import requests, words
 from web.pages.requests import Asked

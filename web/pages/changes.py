@@ -10,11 +10,13 @@ from urllib.parse import urlencode
 from flask import Flask, Response, make_response, request
 from markupsafe import Markup
 
-from shared import landings, reviews, tasks
+from shared import tasks
 from shared.commands import CommandKind
 from shared.errors import NotFound
 from shared.lifecycle import LIVE
-from shared.reviews import Mark, Review, Standing
+from shared.review import landings
+from shared.review import marks as reviews
+from shared.review.marks import Mark, Review, Standing
 from shared.store.models import Landing, Task
 from web import effects, quoting
 from web.pages import captures, forms, frame, outcome, reviewing, task_details

@@ -8,9 +8,10 @@ from flask import Flask
 from pydantic import ValidationError
 from werkzeug.wrappers import Response as BaseResponse
 
-from shared import comments, reviews, tasks
-from shared.comments import Side
+from shared import tasks
 from shared.errors import BadRequest, NotFound
+from shared.review import comments, marks
+from shared.review.comments import Side
 from shared.store.models import Command
 from web import effects, problems, quoting
 from web.api import schemas
@@ -40,7 +41,7 @@ def add(id: str) -> BaseResponse:
     if lines is None:
         raise BadRequest("Write the lines as a number, or as two: 12-15.")
     first = int(lines[1])
-    given = {"path": reviews.name_of(file), "line": first, "last_line": int(lines[2] or first)}
+    given = {"path": marks.name_of(file), "line": first, "last_line": int(lines[2] or first)}
     try:
         wished = schemas.NewComment.model_validate(
             {

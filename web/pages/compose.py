@@ -14,11 +14,13 @@ from flask import Flask, request
 from pydantic import ValidationError
 from werkzeug.wrappers import Response as BaseResponse
 
-from shared import adoption, creation, fleet, groups, kept_secrets, sessions, tasks, workspaces
+from shared import creation, fleet, groups, tasks, workspaces
+from shared.agents import adoption, sessions
+from shared.agents.sessions import Session
 from shared.errors import BadRequest, NotFound, NotReady, Refused
 from shared.fleet import RunnerState
 from shared.lifecycle import Status
-from shared.sessions import Session
+from shared.secrets import kept
 from shared.store.models import Task
 from web import idempotency, problems
 from web.api import schemas
@@ -127,7 +129,7 @@ def composer(keep: Mapping[str, str] | None = None) -> Composer:
         draft=draft or _prefilled(),
         key=draft.get("key") or secrets.token_urlsafe(12),
         session=_session(draft or _prefilled()),
-        secrets=tuple(row.name for row in kept_secrets.listed()),
+        secrets=tuple(row.name for row in kept.listed()),
     )
 
 

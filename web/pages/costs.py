@@ -10,9 +10,9 @@ from urllib.parse import quote, urlencode
 
 from flask import Flask, request
 
-from shared import costs, costs_report
 from shared.clock import now
-from shared.costs_report import Report, Row
+from shared.costs import ledger, report
+from shared.costs.report import Report, Row
 from web.pages import frame, words
 from web.reading import snapshot
 from web.security import Authority, authority
@@ -72,7 +72,7 @@ def page() -> str:
         workspace=request.args.get("workspace", "")[:4096],
     )
     with snapshot():
-        found = costs_report.report(
+        found = report.report(
             given.by,
             since=_since(given.period),
             workspace=given.workspace or None,
@@ -84,11 +84,11 @@ def page() -> str:
             asked=given,
             groups=GROUPS,
             periods=PERIODS,
-            workspaces=sorted({*costs_report.workspaces(), *filter(None, [given.workspace])}),
+            workspaces=sorted({*report.workspaces(), *filter(None, [given.workspace])}),
             lines=lines_of(found, given),
             total=found.total,
             truncated=found.truncated,
-            prices_as_of=costs.prices().as_of,
+            prices_as_of=ledger.prices().as_of,
         )
 
 

@@ -7,8 +7,9 @@ from typing import Any
 from flask import Flask, g, request
 from werkzeug.wrappers import Response as BaseResponse
 
-from shared import approvals, grants, tasks, trials
+from shared import approvals, tasks
 from shared.errors import BadRequest, NotFound
+from shared.policy import grants, trials
 from shared.store.models import Approval, Task
 from web.pages import board, forms, requests, task
 

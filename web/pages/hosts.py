@@ -5,7 +5,8 @@ from __future__ import annotations
 from flask import Flask
 from werkzeug.wrappers import Response as BaseResponse
 
-from shared import host_grants, tasks
+from shared import tasks
+from shared.network import host_grants
 from web.pages import forms
 
 HOST = 300

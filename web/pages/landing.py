@@ -7,10 +7,11 @@ from typing import Any
 from flask import Flask, request
 from werkzeug.wrappers import Response as BaseResponse
 
-from shared import landings, reviews, tasks
+from shared import tasks
 from shared.commands import CommandKind
 from shared.errors import BadRequest, Refused
-from shared.landing_gates import CHECKOUT, GateKind
+from shared.review import landings, marks
+from shared.review.gates import CHECKOUT, GateKind
 from shared.store.models import Command, Task
 from web import effects
 from web.api import schemas
@@ -73,7 +74,7 @@ def merge_page(id: str) -> str:
     seen, problem = _looked(task, strategy, target)
     task = tasks.get(id)
     shown = captures.latest(task)
-    review = reviews.of(task, shown.files if shown is not None else [])
+    review = marks.of(task, shown.files if shown is not None else [])
     reviewed = frame.query("head")[:64]
     values: dict[str, Any] = {
         "task": task,

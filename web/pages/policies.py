@@ -9,9 +9,9 @@ from typing import Any
 from flask import Flask, request
 from werkzeug.wrappers import Response as BaseResponse
 
-from shared import amending, findings, presets, tasks, workspaces
+from shared import amending, tasks, workspaces
 from shared.errors import BadRequest
-from shared.policy import PRESETS, Finding
+from shared.policy import PRESETS, Finding, findings, presets
 from shared.store.models import Task
 from web.pages import forms, frame, words
 from web.pages.task_details import in_words

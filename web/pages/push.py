@@ -7,9 +7,10 @@ from typing import Any
 from flask import Flask, request
 from werkzeug.wrappers import Response as BaseResponse
 
-from shared import landings, tasks
+from shared import tasks
 from shared.commands import CommandKind
 from shared.errors import Conflict, Refused
+from shared.review import landings
 from shared.store.models import Task
 from web import effects
 from web.api import schemas

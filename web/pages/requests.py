@@ -9,10 +9,11 @@ from typing import Any
 
 from markupsafe import Markup
 
-from shared import approvals, grants
-from shared.redaction import MASK
+from shared import approvals
+from shared.policy import grants
+from shared.policy.tool_rules import Rule
+from shared.secrets.redaction import MASK
 from shared.store.models import Approval, Task
-from shared.tool_rules import Rule
 from web.rendering.markdown import prose
 from web.rendering.marks import is_hidden
 

@@ -5,8 +5,9 @@ from __future__ import annotations
 from flask import Flask, request
 from werkzeug.wrappers import Response as BaseResponse
 
-from shared import reviews, tasks
+from shared import tasks
 from shared.errors import NotFound
+from shared.review import marks
 from web.pages import captures, forms
 from web.security import credential
 
@@ -26,12 +27,12 @@ def viewed(id: str) -> BaseResponse:
     key = forms.field("open" if reopens else "viewed", 64)
     file = captures.with_key(row.files, key)
     if reopens:
-        reviews.reopen(task, file)
+        marks.reopen(task, file)
     else:
-        reviews.mark(task, file, credential().actor)
-    return forms.done(lambda: progress(reviews.of(task, row.files)), to=f"{forms.back()}#f-{key}")
+        marks.mark(task, file, credential().actor)
+    return forms.done(lambda: progress(marks.of(task, row.files)), to=f"{forms.back()}#f-{key}")
 
 
-def progress(review: reviews.Review) -> str:
+def progress(review: marks.Review) -> str:
     """How far a review has come, in words."""
     return f"{review.viewed:,} of {review.total:,} viewed"

@@ -9,10 +9,12 @@ from typing import Any
 from flask import Flask, g, request
 from werkzeug.wrappers import Response as BaseResponse
 
-from shared import grants, kept_secrets, tool_rules, trials, workspaces
+from shared import workspaces
 from shared.errors import Conflict, WrongShape
+from shared.policy import grants, tool_rules, trials
+from shared.policy.tool_rules import Rule
+from shared.secrets import kept
 from shared.store.models import Workspace
-from shared.tool_rules import Rule
 from web.pages import forms, frame, policies
 from web.security import Authority, authority
 
@@ -37,7 +39,7 @@ def page(id: str) -> str:
         draft=g.get("rule_draft", {}),
         own_presets=own_presets(row),
         granted=row.defaults.get("env") or [],
-        grantable=[secret.name for secret in kept_secrets.listed()],
+        grantable=[secret.name for secret in kept.listed()],
     )
 
 

@@ -7,7 +7,8 @@ from typing import Any
 
 from flask import Flask
 
-from shared import fleet, policy_report
+from shared import fleet
+from shared.policy import report
 from web.pages import frame
 from web.security import Authority, authority
 
@@ -22,8 +23,8 @@ def runners() -> str:
         "runners.html",
         runners=described(),
         containment=containment(),
-        tiers=policy_report.TIERS,
-        matrix=policy_report.matrix(),
+        tiers=report.TIERS,
+        matrix=report.matrix(),
         workers=fleet.live_workers(),
     )
 

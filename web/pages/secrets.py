@@ -6,8 +6,9 @@ from flask import Flask
 from pydantic import ValidationError
 from werkzeug.wrappers import Response as BaseResponse
 
-from shared import secret_keeping, workspaces
+from shared import workspaces
 from shared.errors import NotFound
+from shared.secrets import keeping
 from web import problems
 from web.api import schemas
 from web.bodies import verbatim
@@ -29,13 +30,13 @@ def install(app: Flask) -> None:
 def keep() -> BaseResponse:
     """The value is taken as it was typed: a field of a form ends its lines with CR LF, a key file with LF."""
     value = forms.raw("value", VALUE).replace("\r\n", "\n")
-    secret_keeping.keep(_name("name"), value)
+    keeping.keep(_name("name"), value)
     return forms.leave(PATH)
 
 
 @forms.action(lambda name: f"secret:{name}")
 def forget(name: str) -> BaseResponse:
-    secret_keeping.remove(name)
+    keeping.remove(name)
     return forms.leave(PATH)
 
 

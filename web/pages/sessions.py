@@ -8,8 +8,8 @@ from urllib.parse import quote, urlencode
 
 from flask import Flask
 
-from shared import adoption, sessions
-from shared.sessions import Session
+from shared.agents import adoption, sessions
+from shared.agents.sessions import Session
 from shared.store.models import Task
 from web.api import sessions as api
 from web.pages import frame

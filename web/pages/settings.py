@@ -7,8 +7,9 @@ from datetime import timedelta
 from flask import Flask
 from werkzeug.wrappers import Response as BaseResponse
 
-from shared import accounts, api_tokens, kept_secrets
+from shared.access import accounts, tokens
 from shared.clock import now
+from shared.secrets import kept
 from shared.store.models import ApiToken
 from web.pages import forms, frame
 from web.security import Authority, authority, credential
@@ -36,12 +37,12 @@ def _page(minted: tuple[ApiToken, str] | None = None) -> str:
     return frame.page(
         "settings/page.html",
         minted=minted,
-        secrets=kept_secrets.listed(),
-        readable=kept_secrets.values(),
-        tokens=api_tokens.listed(),
-        is_expired=api_tokens.is_expired,
+        secrets=kept.listed(),
+        readable=kept.values(),
+        tokens=tokens.listed(),
+        is_expired=tokens.is_expired,
         lifetimes=LIFETIMES,
-        default_lifetime=str(api_tokens.DAYS),
+        default_lifetime=str(tokens.DAYS),
         logins=[(row, own is not None and row.hash == own.hash) for row in accounts.logins()],
     )
 
@@ -51,12 +52,12 @@ def mint() -> str:
     """The page with the new token on it: the one time that it is shown, so there is no redirect."""
     days = forms.whole("days", None, 1, 3650)
     expires_at = None if days is None else now() + timedelta(days=days)
-    return _page(api_tokens.mint(forms.field("name", NAME), expires_at))
+    return _page(tokens.mint(forms.field("name", NAME), expires_at))
 
 
 @forms.action(lambda id: f"token:{id}")
 def revoke(id: str) -> BaseResponse:
-    api_tokens.revoke(id)
+    tokens.revoke(id)
     return forms.leave(PATH)
 
 

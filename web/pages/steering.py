@@ -5,7 +5,8 @@ from __future__ import annotations
 from flask import Flask
 from werkzeug.wrappers import Response as BaseResponse
 
-from shared import adoption, followups, tasks
+from shared import followups, tasks
+from shared.agents import adoption
 from shared.commands import CommandKind
 from shared.errors import BadRequest
 from shared.store.models import Command, Task

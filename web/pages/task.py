@@ -5,8 +5,11 @@ from __future__ import annotations
 from flask import Flask, g, request
 from werkzeug.wrappers import Response as BaseResponse
 
-from shared import grants, host_grants, secret_keeping, tasks
+from shared import tasks
 from shared.commands import CommandKind
+from shared.network import host_grants
+from shared.policy import grants
+from shared.secrets import keeping
 from shared.store.models import Attempt
 from web import effects
 from web.pages import forms, frame, policies, task_details, timeline
@@ -73,7 +76,7 @@ def policy(id: str) -> str:
             asked=host_grants.asked(task),
             opened=host_grants.of(task.number),
             granted=told(grants.of(task.number)),
-            given=secret_keeping.granted_names(task),
+            given=keeping.granted_names(task),
             ruled=told(tasks.policy_of(task).tool_rules, "task rule"),
             trial=g.get("trial"),
             draft=g.get("rule_draft", {}),

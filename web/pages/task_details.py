@@ -7,10 +7,12 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any
 
-from shared import approvals, fleet, followups, policy_report, tasks, trust
+from shared import approvals, fleet, followups, tasks
+from shared.agents import trust
 from shared.clock import now
 from shared.followups import FollowUp
 from shared.lifecycle import ENDED, LIVE, Status
+from shared.policy import report as policy_report
 from shared.store.database import raw
 from shared.store.models import AgentFile, Approval, Attempt, Task
 from web import views

@@ -9,10 +9,10 @@ from urllib.parse import urlencode
 from flask import Flask
 from markupsafe import Markup
 
-from shared import sessions
+from shared.agents import sessions
+from shared.agents.sessions import Session
 from shared.clock import from_micros, parse
 from shared.errors import Conflict, NotFound, Refused
-from shared.sessions import Session
 from web.api import transcripts as api
 from web.api.schemas import PLACE
 from web.pages import frame

@@ -5,7 +5,8 @@ from __future__ import annotations
 from flask import Flask, request
 from werkzeug.wrappers import Response as BaseResponse
 
-from shared import adoption, tasks, trust, workspaces
+from shared import tasks, workspaces
+from shared.agents import adoption, trust
 from shared.errors import BadRequest, Conflict
 from web import effects
 from web.pages import board, forms, frame

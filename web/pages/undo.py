@@ -7,9 +7,10 @@ from datetime import timedelta
 from flask import Flask
 from werkzeug.wrappers import Response as BaseResponse
 
-from shared import archive, landings, tasks
+from shared import archive, tasks
 from shared.clock import now
 from shared.commands import CommandKind
+from shared.review import landings
 from shared.store.models import Task
 from web import effects
 from web.pages import forms, frame, landing, task_details

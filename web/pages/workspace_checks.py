@@ -9,9 +9,10 @@ from flask import Flask
 from pydantic import ValidationError
 from werkzeug.wrappers import Response as BaseResponse
 
-from shared import reviews, workspaces
-from shared.checks import DEFAULT_SECONDS, Mode
+from shared import workspaces
 from shared.errors import WrongShape
+from shared.review import marks
+from shared.review.checks import DEFAULT_SECONDS, Mode
 from web import problems
 from web.api import schemas
 from web.pages import forms
@@ -35,7 +36,7 @@ def shown(defaults: dict[str, Any]) -> dict[str, Any]:
         "verify_mode": defaults.get("verify_mode") or Mode.REQUIRED.value,
         "checks": "\n".join(lines),
         "seconds": defaults.get("verify_seconds") or DEFAULT_SECONDS,
-        "review": defaults.get("review") == reviews.REQUIRED,
+        "review": defaults.get("review") == marks.REQUIRED,
         "co_authored_by": bool(defaults.get("co_authored_by")),
         "modes": {
             Mode.REQUIRED: "must pass before a task lands",
@@ -53,7 +54,7 @@ def write(id: str) -> BaseResponse:
         "verify_mode": forms.field("verify_mode", 16) or None,
         "verify_seconds": int(seconds) if seconds.isdigit() else seconds,
         "checks": _parsed(forms.field("checks", schemas.PROMPT_BYTES)) or None,
-        "review": reviews.REQUIRED if forms.field("review", 8) else None,
+        "review": marks.REQUIRED if forms.field("review", 8) else None,
         "co_authored_by": True if forms.field("co_authored_by", 8) else None,
     }
     try:

@@ -8,8 +8,9 @@ from typing import Any
 from flask import Flask, request
 from werkzeug.wrappers import Response as BaseResponse
 
-from shared import presets, workspaces
+from shared import workspaces
 from shared.errors import BadRequest
+from shared.policy import presets
 from shared.store.models import Task, Workspace
 from web.api.workspaces import folders_in
 from web.pages import forms, frame, policies

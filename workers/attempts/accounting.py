@@ -5,9 +5,10 @@ from __future__ import annotations
 import logging
 from collections.abc import Mapping
 
-from shared import attempts, costs, tasks
+from shared import attempts, tasks
 from shared.config import Config
-from shared.spending import UNKNOWN
+from shared.costs import ledger
+from shared.costs.spending import UNKNOWN
 from shared.store.database import transaction
 from shared.store.models import Attempt, Task
 from workers.runners.observations import Outcome, TurnEnded
@@ -34,8 +35,8 @@ def account(attempt: Attempt, turn: TurnEnded | None, config: Config) -> None:
     with transaction():
         if Attempt.select(Attempt.id).where(attempts.owned(attempt)).exists():
             if found:
-                costs.correct(row, found, of_thread=row.runner in usage.OF_THREAD)
-            costs.count_tools(row)
+                ledger.correct(row, found, of_thread=row.runner in usage.OF_THREAD)
+            ledger.count_tools(row)
 
 
 def _environment(row: Attempt, task: Task, config: Config) -> Mapping[str, str]:

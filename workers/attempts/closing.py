@@ -13,15 +13,17 @@ from itertools import islice
 from pathlib import Path
 from typing import Any
 
-from shared import attempts, costs, lifecycle, masking, tasks
+from shared import attempts, lifecycle, tasks
 from shared.attempts import Ending
 from shared.config import Config
+from shared.costs import ledger
 from shared.crashpoints import crashpoint
 from shared.errors import GitFailed, NotReady, Refused
 from shared.events import Category, Draft, Kind
-from shared.landings import CaptureRecord, keep_capture, latest_capture
 from shared.lifecycle import Status, StopReason
-from shared.secret_scan import Scanner
+from shared.review.landings import CaptureRecord, keep_capture, latest_capture
+from shared.secrets import masking
+from shared.secrets.scan import Scanner
 from shared.store.models import Attempt, Capture, Task
 from workers.attempts import file_globs, granting, homes, process
 from workers.attempts.accounting import account
@@ -185,7 +187,7 @@ def _blocked(turn: TurnEnded | None) -> str | None:
 
 def _used_up(attempt: Attempt) -> str:
     """Which of the two budgets ended it, in a sentence with its figure."""
-    return costs.used_up(Task.get_by_id(attempt.task_id))
+    return ledger.used_up(Task.get_by_id(attempt.task_id))
 
 
 def _moment(seconds: float | None) -> datetime | None:

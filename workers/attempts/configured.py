@@ -10,11 +10,13 @@ from collections.abc import Iterable, Sequence
 from pathlib import Path
 from typing import Any, Protocol
 
-from shared import globs, groups, trust, worktree_setup
+from shared import groups, worktree_setup
+from shared.agents import trust
+from shared.agents.trust import Found
 from shared.config import Config
 from shared.errors import NotReady
+from shared.policy import globs
 from shared.store.models import AgentFile, Task
-from shared.trust import Found
 from workers import beneath
 from workers.attempts.place import worktree_of
 from workers.repository import discovery, references

@@ -6,7 +6,7 @@ import os
 from collections.abc import Mapping, Sequence
 
 from shared.policy import Policy
-from shared.redaction import MIN_SECRET_BYTES
+from shared.secrets.redaction import MIN_SECRET_BYTES
 from workers.attempts.granting import ALLOWED, matches, owned
 
 FALLBACK_PATH = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"

@@ -10,10 +10,12 @@ from contextlib import closing, suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from shared import host_grants, secret_keeping, tasks
+from shared import tasks
 from shared.config import Config
 from shared.errors import AgentLost, NotReady
 from shared.lifecycle import StopReason
+from shared.network import host_grants
+from shared.secrets import keeping
 from shared.store.models import Task
 from workers.attempts import environment, granting, homes, log, process, reach, sandbox
 from workers.attempts.sandbox.limits import of as limits_of
@@ -106,7 +108,7 @@ def _launch(errand: Errand, directory: Path, task: Task, config: Config) -> proc
     tier = sandbox.chosen(policy, config)
     if policy.contained and not tier.works and policy.enforcement == "required":
         raise NotReady(f"The policy requires containment, and this host has none. {tier.detail}")
-    granted = granting.resolve(secret_keeping.granted_names(task), config.environment)
+    granted = granting.resolve(keeping.granted_names(task), config.environment)
     env, keys = environment.build(
         config.environment,
         policy=policy,

@@ -5,7 +5,8 @@ from __future__ import annotations
 import os
 from collections.abc import Iterable
 
-from shared import globs, tasks
+from shared import tasks
+from shared.policy import globs
 from shared.store.models import Task
 from workers.repository.difference import ChangedFile
 

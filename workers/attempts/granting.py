@@ -5,10 +5,12 @@ from __future__ import annotations
 import fnmatch
 from collections.abc import Iterable, Mapping, Sequence
 
-from shared import kept_secrets, secret_keeping, tasks
+from shared import tasks
 from shared.config import Config
 from shared.errors import NotReady
-from shared.redaction import MAX_SECRET_BYTES, MIN_SECRET_BYTES, Redactor
+from shared.secrets import keeping
+from shared.secrets import kept as kept_secrets
+from shared.secrets.redaction import MAX_SECRET_BYTES, MIN_SECRET_BYTES, Redactor
 from shared.store.models import Task
 
 #: Contract 3: what every agent gets, and what none ever does.
@@ -44,7 +46,7 @@ def resolve(names: Iterable[str], own: Mapping[str, str]) -> dict[str, str]:
         elif not matches(name, ALLOWED):
             missing.append(name)
     if missing:
-        raise NotReady(secret_keeping.unresolved(missing))
+        raise NotReady(keeping.unresolved(missing))
     return found
 
 
@@ -67,7 +69,7 @@ def masked_of(task: Task, config: Config) -> dict[str, str]:
     """Every value that may stand nowhere in what is kept of a task, as they are now."""
     own = config.environment
     known = {*kept_secrets.values(), *variables(own)}
-    granted = resolve([name for name in secret_keeping.granted_names(task) if name in known], own)
+    granted = resolve([name for name in keeping.granted_names(task) if name in known], own)
     return to_mask(own, granted)
 
 

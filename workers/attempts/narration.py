@@ -6,8 +6,8 @@ import json
 from collections.abc import Iterator, Mapping
 from typing import Any
 
-from shared import network_hosts
 from shared.events import Category, Draft, Kind
+from shared.network import hosts
 from workers.attempts.reading import PIECE_BYTES, pieces_of
 from workers.runners.observations import (
     Hindered,
@@ -120,7 +120,7 @@ class Narrator:
     def reached(self, note: Mapping[str, Any]) -> Draft:
         """What the agent's programs reached, or not, and how often since it was last said."""
         details = {name: note.get(name) for name in ("verdict", "host", "port", "count", "why")}
-        where = network_hosts.written((str(note["host"]), note["port"])) if note["host"] else "further hosts"
+        where = hosts.written((str(note["host"]), note["port"])) if note["host"] else "further hosts"
         verdict, why = note["verdict"], note["why"]
         text = f"Reached {where}" if verdict == "allowed" else why or f"Not reached: {where}"
         times = f" ({note['count']} times)" if note["count"] > 1 else ""

@@ -7,11 +7,12 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from shared import attempts, groups, landings
+from shared import attempts, groups
 from shared.config import Config
 from shared.crashpoints import crashpoint
 from shared.errors import NotReady
 from shared.events import Draft, Kind
+from shared.review import landings
 from shared.store.models import Attempt, Capture, Task
 from workers.repository import capture as captures
 from workers.repository import discovery, fingerprint, merging, rebasing, references, worktrees

@@ -7,11 +7,12 @@ from dataclasses import dataclass, field
 from typing import Any
 from urllib.parse import urlsplit
 
-from shared import instance, network_hosts
+from shared import instance
 from shared.config import Config
-from shared.network_hosts import Listed
+from shared.network import hosts
+from shared.network.hosts import Listed
 from shared.policy import NetworkMode, Policy
-from shared.policy_report import Line
+from shared.policy.report import Line
 from workers.attempts import proxying, sandbox
 from workers.attempts.sandbox.bounds import Network
 from workers.runners import Runner
@@ -68,9 +69,9 @@ def of(
     if hosted and model_urls is None:
         return Reach(shared=True)
     model = list(dict.fromkeys(filter(None, map(_endpoint, model_urls or ()))))
-    listed = network_hosts.parsed(policy.network_hosts)
+    listed = hosts.parsed(policy.network_hosts)
     ours = _our_ports(config)
-    local = [entry for entry in listed if network_hosts.is_loopback(entry[0])]
+    local = [entry for entry in listed if hosts.is_loopback(entry[0])]
     usable = [entry for entry in local if policy.network is NetworkMode.LOCALHOST and entry[1] not in ours]
     if tier.name == "landlock":
         return _by_ports(tier, [*model, *usable, *(entry for entry in listed if entry not in local)], hosted)
@@ -90,7 +91,7 @@ def of(
 def _by_ports(tier: sandbox.Tier, entries: Sequence[Listed], hosted: bool) -> Reach:
     """Landlock tells ports apart, not hosts, and only of TCP; before it knew them, hosted agents share the network."""
     ports = {port for _, port in entries if port} | {
-        port for _, known in entries if known is None for port in network_hosts.WEB_PORTS
+        port for _, known in entries if known is None for port in hosts.WEB_PORTS
     }
     if tier.landlock < TCP_SINCE or not ports:
         return Reach(shared=hosted)
@@ -115,7 +116,7 @@ def _sentence(model: Sequence[Listed], listed: Sequence[Listed], shut: Sequence[
 
 
 def _names(entries: Sequence[Listed]) -> str:
-    return ", ".join(map(network_hosts.written, entries))
+    return ", ".join(map(hosts.written, entries))
 
 
 def _environment(port: int) -> dict[str, str]:
@@ -133,7 +134,7 @@ def _endpoint(url: str) -> tuple[str, int] | None:
         port = parts.port or PORTS.get(parts.scheme)
     except ValueError:
         return None
-    name = network_hosts.normal(parts.hostname or "")
+    name = hosts.normal(parts.hostname or "")
     return (name, port) if name and port else None
 
 

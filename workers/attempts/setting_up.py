@@ -12,7 +12,8 @@ from pathlib import Path
 from typing import Any
 from uuid import NAMESPACE_OID, uuid5
 
-from shared import attempts, timeline, trust, worktree_setup
+from shared import attempts, timeline, worktree_setup
+from shared.agents import trust
 from shared.config import Config
 from shared.errors import AgentLost, GitFailed, NotReady, SandboxFailed
 from shared.events import Category, Draft, Kind

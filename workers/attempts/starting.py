@@ -9,23 +9,16 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from shared import (
-    agent_options,
-    attempts,
-    grants,
-    host_grants,
-    masking,
-    policy_report,
-    secret_keeping,
-    tasks,
-    trust,
-    worktree_setup,
-)
+from shared import attempts, tasks, worktree_setup
+from shared.agents import options, trust
 from shared.config import Config
 from shared.crashpoints import crashpoint
 from shared.errors import AgentLost, GitFailed, NotReady, OpenRuntimeError, Refused, SandboxFailed
 from shared.events import Category, Draft, Kind
-from shared.policy import Policy
+from shared.network import host_grants
+from shared.policy import Policy, grants
+from shared.policy import report as policy_report
+from shared.secrets import keeping, masking
 from shared.store.models import Attempt, Task
 from workers import disk
 from workers.attempts import (
@@ -143,7 +136,7 @@ def _plan(task: Task, attempt: Attempt, place: Place, config: Config) -> Plan:
     program = programs.find(runner, config.environment.get("PATH"))
     if program is None:
         raise NotReady(f"{runner.label} is not installed here: {runner.install}")
-    granted = granting.resolve(secret_keeping.granted_names(task), config.environment)
+    granted = granting.resolve(keeping.granted_names(task), config.environment)
     env, keys = environment.build(
         config.environment,
         policy=policy,
@@ -206,8 +199,8 @@ def require_plain_words(runner: Runner, context: Context) -> None:
     A task may be older than the first look at its runner, and an agent tells its session's id itself.
     """
     if runner.name != "shell":
-        agent_options.check(context.options, dataclasses.asdict(runner.capabilities), runner.name)
-    if context.session_id and not agent_options.SESSION_ID.fullmatch(context.session_id):
+        options.check(context.options, dataclasses.asdict(runner.capabilities), runner.name)
+    if context.session_id and not options.SESSION_ID.fullmatch(context.session_id):
         raise NotReady("The agent's session has an id that its program could take for an option.")
 
 

@@ -8,10 +8,11 @@ from contextlib import suppress
 from functools import partial
 from typing import Any
 
-from shared import approvals, commands, masking
+from shared import approvals, commands
 from shared.commands import CommandKind, State
 from shared.crashpoints import crashpoint
 from shared.errors import AgentLost
+from shared.secrets import masking
 from shared.store.models import Approval, Command
 from workers.attempts import process
 from workers.attempts.watch import Watch

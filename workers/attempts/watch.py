@@ -13,11 +13,12 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from shared import grants, policy, tool_rules
+from shared import policy
 from shared.approvals import Verdict
 from shared.attempts import Progress
 from shared.events import Draft
 from shared.lifecycle import Status
+from shared.policy import grants, tool_rules
 from shared.store.models import Attempt
 from workers.attempts import log
 from workers.attempts.narration import Narrator, over_limit

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from typing import Any
 
-from shared import landings
 from shared.config import Config
 from shared.crashpoints import crashpoint
 from shared.errors import Conflict, UnmergedWork
+from shared.review import landings
 from shared.store.models import Capture, Command, Task
 from workers.attempts import closing, setting_up
 from workers.attempts.place import attempt_directories, worktree_of

@@ -1,6 +1,6 @@
 """What is looked at before a task's work lands, beside conflicts and what of the user's is in the way.
 
-Adding one: a member of `GateKind` in `shared/landing_gates.py`, a function here, a line in `GATES`.
+Adding one: a member of `GateKind` in `shared/review/gates.py`, a function here, a line in `GATES`.
 """
 
 from __future__ import annotations
@@ -10,13 +10,14 @@ from dataclasses import dataclass
 from functools import cached_property
 from typing import Any
 
-from shared import checks, reviews, workspaces
-from shared.checks import Mode, Verdict
+from shared import workspaces
 from shared.config import Config
 from shared.errors import LandingRefused
-from shared.landing_gates import GateKind, item, refusing
-from shared.redaction import Redactor
-from shared.secret_scan import Scanner
+from shared.review import checks, marks
+from shared.review.checks import Mode, Verdict
+from shared.review.gates import GateKind, item, refusing
+from shared.secrets.redaction import Redactor
+from shared.secrets.scan import Scanner
 from shared.store.models import Capture as CaptureRow
 from shared.store.models import Task
 from workers.attempts import file_globs, granting
@@ -101,11 +102,11 @@ def _conflict_markers(candidate: Candidate) -> list[Item]:
 
 def _unreviewed(candidate: Candidate) -> list[Item]:
     """Files a person has not viewed in the version that would land, where the workspace requires that."""
-    if workspaces.defaults_for(candidate.task.workspace).get("review") != reviews.REQUIRED:
+    if workspaces.defaults_for(candidate.task.workspace).get("review") != marks.REQUIRED:
         return []
     files = candidate.row.files
-    review = reviews.of(candidate.task, files)
-    left = [file for file in files if review.of(file).standing is not reviews.Standing.VIEWED]
+    review = marks.of(candidate.task, files)
+    left = [file for file in files if review.of(file).standing is not marks.Standing.VIEWED]
     return [item(GateKind.UNREVIEWED, file["path"], "not viewed") for file in left[:MOST_FINDINGS]]
 
 

@@ -5,11 +5,12 @@ from __future__ import annotations
 import dataclasses
 from typing import Any
 
-from shared import checks, commands, landings, tasks
+from shared import commands, tasks
 from shared.config import Config
 from shared.crashpoints import crashpoint
 from shared.errors import Conflict, GitFailed, LandingRefused, Refused
-from shared.landing_gates import CHECKOUT
+from shared.review import checks, landings
+from shared.review.gates import CHECKOUT
 from shared.store.database import transaction
 from shared.store.models import Command, Landing, Task
 from workers.landing import cleanup, gates, site, verification

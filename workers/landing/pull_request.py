@@ -13,10 +13,10 @@ import tempfile
 from collections.abc import Mapping
 from typing import Any
 
-from shared import landings
 from shared.audit import Act
 from shared.config import Config
 from shared.errors import Conflict, NotReady
+from shared.review import landings
 from shared.store.models import Task
 from workers.attempts import granting
 from workers.repository import pushing, remotes

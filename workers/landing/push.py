@@ -5,11 +5,12 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Any
 
-from shared import checks, commands, landings
+from shared import commands
 from shared.audit import Act
 from shared.config import Config
 from shared.errors import Conflict, LandingRefused, NotReady, OpenRuntimeError
-from shared.landing_gates import GateKind, item, refusing
+from shared.review import checks, landings
+from shared.review.gates import GateKind, item, refusing
 from shared.store.database import transaction
 from shared.store.models import Command, Task
 from workers.attempts import granting

@@ -4,11 +4,13 @@ from __future__ import annotations
 
 from typing import Any
 
-from shared import commands, landings, masking, tasks
+from shared import commands, tasks
 from shared.commands import State
 from shared.config import Config
 from shared.crashpoints import crashpoint
 from shared.errors import Conflict, LandingRefused
+from shared.review import landings
+from shared.secrets import masking
 from shared.store.database import transaction
 from shared.store.models import Command, Task
 from workers.attempts import closing, granting

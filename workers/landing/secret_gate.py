@@ -6,7 +6,7 @@ from collections import Counter
 from collections.abc import Iterator
 from pathlib import Path
 
-from shared.secret_scan import Finding, Scanner
+from shared.secrets.scan import Finding, Scanner
 from workers.repository.capture import Capture
 from workers.repository.difference import DIFF_SECONDS, RENAMES
 from workers.repository.git import git

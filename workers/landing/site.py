@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from shared import landings, tasks
+from shared import tasks
 from shared.config import Config
 from shared.errors import Conflict, NotReady
+from shared.review import landings
 from shared.store.models import Capture as CaptureRow
 from shared.store.models import Command, Task
 from workers.attempts import closing

@@ -5,10 +5,11 @@ from __future__ import annotations
 from dataclasses import replace
 from typing import Any
 
-from shared import commands, landings, tasks
+from shared import commands, tasks
 from shared.config import Config
 from shared.crashpoints import crashpoint
 from shared.errors import Conflict, GitFailed, NotReady, Refused
+from shared.review import landings
 from shared.store.database import transaction
 from shared.store.models import Command, Landing, Task
 from workers.repository import completion, discovery, undoing, worktrees

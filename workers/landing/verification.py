@@ -10,12 +10,12 @@ from collections.abc import Iterable
 from pathlib import Path
 from typing import Any
 
-from shared import checks
-from shared.checks import Check, Mode, Verdict
 from shared.clock import now
 from shared.config import Config
 from shared.errors import AgentLost, GitFailed, LandingRefused, NotReady, SandboxFailed
-from shared.landing_gates import GateKind, item
+from shared.review import checks
+from shared.review.checks import Check, Mode, Verdict
+from shared.review.gates import GateKind, item
 from shared.store.models import Command, Task
 from workers.attempts import errand, process
 from workers.attempts.errand import Done, Errand

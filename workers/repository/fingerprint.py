@@ -10,7 +10,7 @@ import stat
 from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 
-from shared.redaction import redact
+from shared.secrets.redaction import redact
 from workers import beneath
 from workers.repository.discovery import Repository
 

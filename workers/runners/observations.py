@@ -7,8 +7,8 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from shared.approvals import Question
+from shared.costs.spending import Spending
 from shared.lifecycle import Outcome as Outcome  # adapters find all their words here
-from shared.spending import Spending
 
 
 @dataclass(frozen=True, slots=True)

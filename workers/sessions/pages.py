@@ -8,9 +8,9 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from typing import Any, NamedTuple
 
-from shared import masking
 from shared.clock import rfc3339
 from shared.events import Category, Draft, Kind
+from shared.secrets import masking
 from workers.attempts.narration import Narrator
 from workers.attempts.reading import pieces_of
 from workers.runners import streams

@@ -5,8 +5,8 @@ from __future__ import annotations
 from datetime import datetime
 from typing import Any
 
-from shared import masking
 from shared.clock import parse
+from shared.secrets import masking
 
 SHOWN_CHARACTERS = 220
 #: Looked at before it is cut: a secret must not lose the words that give it away.

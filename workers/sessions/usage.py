@@ -17,7 +17,7 @@ from typing import Any
 from uuid import UUID
 
 from shared.clock import from_micros
-from shared.spending import Use, added, by_model
+from shared.costs.spending import Use, added, by_model
 from workers import beneath
 from workers.runners.claude.tokens import SYNTHETIC
 from workers.runners.claude.tokens import use_of as claude_use

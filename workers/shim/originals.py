@@ -6,7 +6,7 @@ import json
 from collections import OrderedDict
 from collections.abc import Callable, Mapping
 
-from shared.redaction import MASK
+from shared.secrets.redaction import MASK
 
 MAX_OPEN = 64
 MAX_BYTES = 4 << 20

@@ -9,7 +9,7 @@ import time
 from collections import deque
 from collections.abc import Mapping
 
-from shared.redaction import Redactor
+from shared.secrets.redaction import Redactor
 from workers.shim.frames import NOTE, STDERR, STDIN, STDOUT, header
 
 HEAD_BYTES = 64 << 20

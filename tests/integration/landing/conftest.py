@@ -8,11 +8,12 @@ from typing import Any
 
 import pytest
 
-from shared import attempts, commands, creation, doorbell, landings, tasks
+from shared import attempts, commands, creation, doorbell, tasks
 from shared.attempts import Ending
 from shared.commands import CommandKind, State
 from shared.config import Config, from_env
 from shared.lifecycle import Status
+from shared.review import landings
 from shared.store.database import close, open_store, raw
 from shared.store.models import Attempt, Command, Task
 from tests.integration.repository.conftest import shell, state

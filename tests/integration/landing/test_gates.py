@@ -4,9 +4,10 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from shared import landings, reviews, tasks, workspaces
+from shared import tasks, workspaces
 from shared.commands import CommandKind
-from shared.landing_gates import GateKind
+from shared.review import landings, marks
+from shared.review.gates import GateKind
 from shared.store.database import transaction
 from shared.store.models import Attempt, Task
 from workers.attempts import closing
@@ -55,7 +56,7 @@ def test_a_workspace_may_require_that_every_file_is_viewed_as_it_lands(site) -> 
         ("unreviewed", "b.txt"),
     ]
     for file in landings.latest_capture(task).files:
-        reviews.mark(task, file, "owner")
+        marks.mark(task, file, "owner")
     Path(task.worktree_path, "b.txt").write_text("newer\n")
     refused = site.refused(task, CommandKind.MERGE)
     assert [one["path"] for one in refused["blocking"]] == ["b.txt"]

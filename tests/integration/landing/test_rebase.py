@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import pytest
 
-from shared import commands, landings, tasks
+from shared import commands, tasks
 from shared.commands import CommandKind
+from shared.review import landings
 from shared.store.database import transaction
 from shared.store.models import Attempt, Task
 from tests.integration.repository.conftest import shell

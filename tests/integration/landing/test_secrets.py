@@ -6,8 +6,9 @@ from collections.abc import Iterator
 
 import pytest
 
-from shared import kept_secrets, landings, secret_keeping
 from shared.commands import CommandKind
+from shared.review import landings
+from shared.secrets import keeping, kept
 
 TOKEN = "ghp_abcdefghij0123456789abcdefghij012345"
 KEPT = "hunter2-hunter2-long"
@@ -15,10 +16,10 @@ KEPT = "hunter2-hunter2-long"
 
 @pytest.fixture(autouse=True)
 def _kept(site) -> Iterator[None]:
-    kept_secrets.use_key(site.config)
-    secret_keeping.keep("DEPLOY", KEPT)
+    kept.use_key(site.config)
+    keeping.keep("DEPLOY", KEPT)
     yield
-    kept_secrets.use_key(site.config)
+    kept.use_key(site.config)
 
 
 def findings(problem) -> list[tuple[object, ...]]:

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from shared import landings, tasks
+from shared import tasks
 from shared.commands import CommandKind
 from shared.lifecycle import Status
+from shared.review import landings
 from shared.store.models import Landing
 from tests.unit.shared.played import said
 from workers.repository import undoing

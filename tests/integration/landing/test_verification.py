@@ -7,9 +7,10 @@ from concurrent.futures import ThreadPoolExecutor
 
 import pytest
 
-from shared import checks, landings, tasks, timeline, workspaces
-from shared.checks import Verdict
+from shared import tasks, timeline, workspaces
 from shared.commands import CommandKind
+from shared.review import checks, landings
+from shared.review.checks import Verdict
 from shared.store.database import close
 from shared.store.models import CheckResult, Landing
 from tests.unit.shared.played import said

@@ -13,12 +13,14 @@ from pathlib import Path
 
 import pytest
 
-from shared import approvals, audit, audit_chain, backups, doorbell, landings, tasks, timeline
+from shared import approvals, audit, backups, doorbell, tasks, timeline
 from shared.approvals import Question
+from shared.audit import chain
 from shared.config import Config, from_env
 from shared.errors import BackupUnusable, BadRequest, NotReady
 from shared.events import Draft, Kind
-from shared.landings import CaptureRecord
+from shared.review import landings
+from shared.review.landings import CaptureRecord
 from shared.store.database import close, open_store, raw, transaction
 from shared.store.models import Approval, AuditEntry, Capture, Task
 from tests.unit.shared.played import Board
@@ -111,7 +113,7 @@ def test_a_log_keeps_its_frames_and_its_length(config: Config, attempt: str) -> 
 def test_the_audit_log_still_stands_and_says_what_was_taken(config: Config, attempt: str) -> None:
     scrubbing.scrub(config, VALUE)
     with closing(sqlite3.connect(config.database)) as store:
-        assert audit_chain.verify(store, audit_chain.heads_file(config.data)).stands
+        assert chain.verify(store, chain.heads_file(config.data)).stands
     last = AuditEntry.select().order_by(AuditEntry.seq.desc()).first()
     assert (last.kind, len(last.detail["entries"]) > 0) == ("scrub", True)
 

@@ -6,7 +6,7 @@ import time
 
 import pytest
 
-from shared import accounts
+from shared.access import accounts
 from tests.installation import Installation
 from tests.integration.web.conftest import Ws, bearer, open_ws
 

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import pytest
 
-from shared import kept_secrets
 from shared.errors import NotReady
+from shared.secrets import kept
 from workers.attempts import granting
 
 OWN = {
@@ -24,7 +24,7 @@ KEPT = {"KEPT": "from-the-kept", "BOTH": "from-the-kept", "LD_PRELOAD": "/kept.s
 
 @pytest.fixture(autouse=True)
 def _kept(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(kept_secrets, "values", lambda: KEPT)
+    monkeypatch.setattr(kept, "values", lambda: KEPT)
 
 
 def test_a_kept_secret_comes_before_the_workers_variable() -> None:

@@ -6,7 +6,7 @@ import json
 
 import pytest
 
-from shared.redaction import Redactor
+from shared.secrets.redaction import Redactor
 from workers.shim.originals import MAX_LINE_BYTES, MAX_OPEN, OpenRequests, Unanswerable
 
 QUESTION = {

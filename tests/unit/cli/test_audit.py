@@ -10,7 +10,9 @@ from pathlib import Path
 import pytest
 
 from openruntime.cli import exits
-from shared import audit, audit_chain
+from shared import audit
+from shared.audit import chain
+from shared.audit import log as audit_log
 from shared.config import Config, from_env
 from shared.store.database import close, open_store, raw
 
@@ -24,7 +26,7 @@ def log(tmp_path: Path) -> Iterator[Config]:
     for number in range(4):
         audit.record("create", "task", f"task {number}")
     yield config
-    audit._heads = None
+    audit_log._heads = None
     close()
 
 
@@ -71,5 +73,5 @@ def test_without_a_store_there_is_one_sentence(tmp_path: Path, capfd: pytest.Cap
 
 
 def test_a_log_without_its_heads_is_not_proven(log: Config) -> None:
-    audit_chain.heads_file(log.data).unlink()
+    chain.heads_file(log.data).unlink()
     assert verify(log) == 1

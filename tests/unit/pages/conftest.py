@@ -8,7 +8,7 @@ import pytest
 from flask.testing import FlaskClient
 from werkzeug.test import TestResponse
 
-from shared import accounts
+from shared.access import accounts
 from shared.config import Config
 from tests.unit.web.conftest import HOST, PORT, api, app, client, config, running, worker
 from web.app import Application

@@ -4,9 +4,10 @@ from __future__ import annotations
 
 from typing import Any
 
-from shared import archive, landings
+from shared import archive
 from shared.commands import CommandKind
 from shared.lifecycle import Status
+from shared.review import landings
 from shared.store.database import transaction
 from shared.store.models import Command, Task
 from tests.unit.pages.conftest import Visitor

@@ -5,6 +5,7 @@ from __future__ import annotations
 import pytest
 
 from shared import archive, audit, tasks
+from shared.audit import log
 from shared.config import Config
 from shared.store.database import raw
 from tests.unit.pages.conftest import Visitor
@@ -39,7 +40,7 @@ def test_its_state_is_shown_when_asked_for(visitor: Visitor, api: Api, config: C
         raw().execute("DELETE FROM audit_entry WHERE seq = 2")
         assert "Entry 2 is not right:" in visitor.get("/ui/audit?verify=1").text
     finally:
-        audit._heads = None
+        log._heads = None
 
 
 def test_older_entries_are_a_page_on(visitor: Visitor) -> None:

@@ -11,7 +11,7 @@ import pytest
 
 from shared import approvals, attempts, tasks, workspaces
 from shared.approvals import Question
-from shared.redaction import MASK
+from shared.secrets.redaction import MASK
 from shared.store.database import transaction
 from shared.store.models import Approval, Attempt, Task
 from tests.unit.pages.conftest import Visitor

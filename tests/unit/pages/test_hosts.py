@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import pytest
 
-from shared import host_grants, policy, tasks, timeline
+from shared import policy, tasks, timeline
 from shared.errors import Conflict
 from shared.events import Category, Draft, Kind
+from shared.network import host_grants
 from shared.store.database import transaction
 from shared.store.models import AuditEntry, Task
 from tests.unit.pages.conftest import Visitor

@@ -7,10 +7,11 @@ from typing import Any
 
 import pytest
 
-from shared import commands, landings
+from shared import commands
 from shared.clock import now
 from shared.commands import CommandKind, State
 from shared.lifecycle import Status
+from shared.review import landings
 from shared.store.database import transaction
 from shared.store.models import Command, Task
 from tests.unit.pages.conftest import Visitor

@@ -5,8 +5,9 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Any
 
-from shared import kept_secrets, workspaces
+from shared import workspaces
 from shared.lifecycle import Status
+from shared.secrets import kept as kept_secrets
 from shared.store.database import transaction
 from shared.store.models import Command, Secret, Task
 from tests.unit.pages.conftest import Visitor

@@ -7,7 +7,8 @@ from typing import Any
 
 import pytest
 
-from shared import adoption, sessions, tasks
+from shared import tasks
+from shared.agents import adoption, sessions
 from shared.clock import now
 from shared.store.database import transaction
 from shared.store.models import Attempt, Task

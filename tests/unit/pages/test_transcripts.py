@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from shared import sessions, transcripts
+from shared.agents import sessions, transcripts
 from shared.clock import now
 from shared.store.models import Task
 from tests.unit.pages.conftest import Visitor

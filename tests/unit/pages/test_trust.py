@@ -8,10 +8,11 @@ from typing import Any
 
 import pytest
 
-from shared import fleet, tasks, trust
+from shared import fleet, tasks
+from shared.agents import trust
+from shared.agents.trust import Found
 from shared.commands import CommandKind
 from shared.store.models import Command, Task
-from shared.trust import Found
 from tests.unit.pages.conftest import Visitor
 from tests.unit.web.conftest import Api, PlayedWorker
 

@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from shared.network_hosts import parsed
+from shared.network.hosts import parsed
 from workers.shim.proxy.destinations import Denied, Destinations, Unreachable, is_public
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from shared.redaction import redact
+from shared.secrets.redaction import redact
 
 
 @pytest.mark.parametrize(

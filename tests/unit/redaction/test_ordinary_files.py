@@ -12,8 +12,8 @@ from random import Random
 
 import pytest
 
-from shared.redaction import Redactor
-from shared.secret_scan import Scanner
+from shared.secrets.redaction import Redactor
+from shared.secrets.scan import Scanner
 
 ROOT = Path(__file__).resolve().parents[3]
 FILES = [

@@ -13,7 +13,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from shared.errors import BadRequest
-from shared.redaction import MAX_TAIL_BYTES, Redactor, redact
+from shared.secrets.redaction import MAX_TAIL_BYTES, Redactor, redact
 
 SECRETS = {
     "PLAIN": "hunter2hunter2",

@@ -6,7 +6,7 @@ import base64
 
 import pytest
 
-from shared.secret_scan import Finding, Scanner, added
+from shared.secrets.scan import Finding, Scanner, added
 
 KNOWN = {"TOKEN": "hunter2-hunter2-long", "KEY": "first line of a key\nsecond-line-of-a-key\n"}
 PATCH = b"""diff --git a/app.py b/app.py

@@ -10,7 +10,7 @@ from typing import Any
 
 import pytest
 
-from shared.spending import Spending, summed
+from shared.costs.spending import Spending, summed
 from workers.runners import claude, codex
 from workers.runners.claude.tokens import Counter
 from workers.runners.conformance import context, lines, observe

@@ -9,9 +9,10 @@ from typing import Any
 
 import pytest
 
-from shared import doorbell, sessions
+from shared import doorbell
+from shared.agents import sessions
+from shared.agents.sessions import Session
 from shared.config import Config, from_env
-from shared.sessions import Session
 from shared.store.database import close, open_store, raw
 from workers import inventory
 

@@ -10,8 +10,8 @@ from typing import Any
 
 import pytest
 
-from shared.redaction import Redactor
-from shared.transcripts import Asked
+from shared.agents.transcripts import Asked
+from shared.secrets.redaction import Redactor
 from tests.unit.sessions.conftest import SHAPES, append, write
 from tests.unit.sessions.test_stores import SID, claude_line, codex_line, item, text
 from workers import transcripts

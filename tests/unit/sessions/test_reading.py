@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from shared import sessions
+from shared.agents import sessions
 from shared.store.models import AgentSession
 from tests.unit.sessions.conftest import Homes, append, write
 from tests.unit.sessions.test_stores import SID, claude_line

@@ -11,7 +11,7 @@ from typing import Any
 import pytest
 
 from shared.clock import rfc3339
-from shared.spending import summed
+from shared.costs.spending import summed
 from tests.unit.sessions.conftest import SHAPES, append, write
 from workers.sessions import usage
 

@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from shared import agent_options
+from shared.agents import options as agent_options
 from shared.errors import WrongShape
 
 TAKES = {

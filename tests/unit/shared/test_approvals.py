@@ -8,14 +8,15 @@ from typing import Any
 
 import pytest
 
-from shared import approvals, attempts, fleet, grants, policy, tasks, trials, workspaces
+from shared import approvals, attempts, fleet, policy, tasks, workspaces
 from shared.approvals import Question
 from shared.attempts import Ending
 from shared.clock import now
 from shared.commands import CommandKind
 from shared.errors import Conflict, NotFound, WrongShape
 from shared.lifecycle import Status
-from shared.redaction import MASK
+from shared.policy import grants, trials
+from shared.secrets.redaction import MASK
 from shared.store.database import transaction
 from shared.store.models import Approval, Attempt, Task
 from tests.unit.shared.played import Board, commands_of, progress, said

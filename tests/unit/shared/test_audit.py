@@ -9,24 +9,16 @@ from pathlib import Path
 
 import pytest
 
-from shared import (
-    accounts,
-    approvals,
-    archive,
-    audit,
-    audit_chain,
-    commands,
-    grants,
-    landings,
-    tasks,
-    workspaces,
-)
+from shared import approvals, archive, audit, commands, tasks, workspaces
+from shared.access import accounts
 from shared.approvals import Question
-from shared.audit import Act, Actor
-from shared.audit_chain import GENESIS, verify
+from shared.audit import Act, Actor, chain, log
+from shared.audit.chain import GENESIS, verify
 from shared.commands import UNRECORDED, CommandKind
 from shared.config import Config
 from shared.errors import Conflict, NotReady, PolicyViolation
+from shared.policy import grants
+from shared.review import landings
 from shared.store.database import close, raw, transaction
 from shared.store.models import AuditEntry
 from tests.unit.shared.played import Board
@@ -45,8 +37,8 @@ def heads(config: Config) -> Iterator[Path]:
     """Heads are kept as in a real process: with a store that survives a power cut."""
     raw().execute("PRAGMA synchronous = full")
     audit.keep_heads(config.data)
-    yield audit_chain.heads_file(config.data)
-    audit._heads = None
+    yield chain.heads_file(config.data)
+    log._heads = None
 
 
 def test_an_entry_says_who_did_what_to_what(board: Board) -> None:
@@ -125,7 +117,7 @@ def test_a_reply_s_words_are_not_kept_but_its_length_is(board: Board) -> None:
 
 def test_secrets_in_what_is_recorded_are_masked_and_long_texts_cut(config: Config) -> None:
     key = "sk-ant-api03-" + "a1B2" * 20
-    cleaned = audit._clean({"command": f"curl -H 'x-api-key: {key}'", "list": [key], "long": "x" * 5000})
+    cleaned = log._clean({"command": f"curl -H 'x-api-key: {key}'", "list": [key], "long": "x" * 5000})
     assert key not in repr(cleaned)
     assert len(cleaned["long"]) == audit.TEXT_CHARACTERS + 1
 
@@ -211,7 +203,7 @@ def test_writers_at_once_make_one_chain(config: Config, heads: Path) -> None:
         writer.join()
     found = verify(raw(), heads)
     assert (found.stands, found.entries) == (True, 160)
-    assert len(list(audit_chain.read_heads(heads, heads.stat().st_size))) == 160
+    assert len(list(chain.read_heads(heads, heads.stat().st_size))) == 160
 
 
 def test_a_commit_that_a_power_cut_may_take_back_is_no_head_yet(config: Config, heads: Path) -> None:
@@ -220,7 +212,7 @@ def test_a_commit_that_a_power_cut_may_take_back_is_no_head_yet(config: Config, 
     assert not heads.exists()
     raw().execute("PRAGMA synchronous = full")
     audit.record("create", "task")
-    assert [head.seq for head in audit_chain.read_heads(heads, heads.stat().st_size)] == [2]
+    assert [head.seq for head in chain.read_heads(heads, heads.stat().st_size)] == [2]
 
 
 def test_scrubbed_words_are_gone_and_the_chain_stands(config: Config, heads: Path) -> None:

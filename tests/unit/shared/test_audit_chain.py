@@ -9,8 +9,9 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from shared import audit, audit_chain
-from shared.audit_chain import GENESIS, verify
+from shared import audit
+from shared.audit import chain, log
+from shared.audit.chain import GENESIS, verify
 from shared.config import from_env
 from shared.store.database import close, open_store, raw
 
@@ -29,9 +30,9 @@ def good(tmp_path_factory: pytest.TempPathFactory) -> Log:
     audit.keep_heads(config.data)
     for number in range(ENTRIES):
         audit.record("create", "task", f"task {number}", note=f"words {number}")
-    rows = list(raw().execute(f"SELECT {audit_chain.COLUMNS} FROM audit_entry"))
-    text = audit_chain.heads_file(config.data).read_text()
-    audit._heads = None
+    rows = list(raw().execute(f"SELECT {chain.COLUMNS} FROM audit_entry"))
+    text = chain.heads_file(config.data).read_text()
+    log._heads = None
     close()
     return rows, text
 
@@ -43,9 +44,9 @@ class Tampered:
         self.rows, self.heads = [list(row) for row in good[0]], folder / "audit.heads"
         self.heads.write_text(good[1])
 
-    def verdict(self) -> audit_chain.Verdict:
+    def verdict(self) -> chain.Verdict:
         store = sqlite3.connect(":memory:")
-        store.execute(f"CREATE TABLE audit_entry ({audit_chain.COLUMNS}, PRIMARY KEY (seq))")
+        store.execute(f"CREATE TABLE audit_entry ({chain.COLUMNS}, PRIMARY KEY (seq))")
         store.executemany(f"INSERT INTO audit_entry VALUES ({', '.join('?' * 11)})", self.rows)
         return verify(store, self.heads)
 
@@ -54,8 +55,8 @@ class Tampered:
         prev = GENESIS
         for seq, row in enumerate(self.rows, 1):
             row[0], row[8] = seq, prev
-            row[7] = audit_chain.digest(row[9])
-            row[10] = prev = audit_chain.entry_hash(row[:9])
+            row[7] = chain.digest(row[9])
+            row[10] = prev = chain.entry_hash(row[:9])
 
 
 quick = settings(max_examples=40, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
@@ -71,7 +72,7 @@ def test_an_untouched_log_stands(good: Log, tmp_path: Path) -> None:
 @given(at=place, column=COLUMN, value=st.one_of(st.none(), st.integers(-9, 9), st.text(max_size=5)))
 def test_a_flipped_value_is_named(good: Log, tmp_path: Path, at: int, column: str, value: object) -> None:
     log = Tampered(good, tmp_path)
-    index = audit_chain.COLUMNS.split(", ").index(column)
+    index = chain.COLUMNS.split(", ").index(column)
     if log.rows[at][index] == value:
         return
     log.rows[at][index] = value

@@ -15,7 +15,7 @@ from shared.commands import CommandKind, State
 from shared.doorbell import Bell, Ring
 from shared.errors import Conflict, NotFound, WrongShape
 from shared.lifecycle import Status
-from shared.redaction import MASK
+from shared.secrets.redaction import MASK
 from shared.store.database import close, transaction
 from shared.store.models import Approval, Attempt, Command, Task
 from tests.unit.shared.played import WORKER, Board, approval_of, commands_of, progress, said

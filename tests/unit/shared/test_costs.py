@@ -6,13 +6,14 @@ from typing import Any
 
 import pytest
 
-from shared import attempts, costs, tasks
+from shared import attempts, tasks
 from shared.attempts import Ending
 from shared.commands import CommandKind
+from shared.costs import ledger as costs
+from shared.costs.spending import Spending, Use
 from shared.errors import NotReady
 from shared.events import Category, Draft, Kind
 from shared.lifecycle import Status
-from shared.spending import Spending, Use
 from shared.store.models import Attempt, Task
 from tests.unit.shared.played import Board, commands_of, progress, said
 

@@ -6,11 +6,11 @@ import time
 
 import pytest
 
-from shared import attempts, findings, limits, policy, tasks, timeline, workspaces
+from shared import attempts, limits, policy, tasks, timeline, workspaces
 from shared.attempts import Ending
 from shared.errors import PolicyViolation
 from shared.lifecycle import Status
-from shared.policy import Policy
+from shared.policy import Policy, findings
 from shared.store.models import Attempt, AuditEntry, Task
 from tests.unit.shared.played import Board, commands_of
 from tests.unit.shared.test_policy_rules import HITS, INNOCENT

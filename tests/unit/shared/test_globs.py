@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from shared import globs
+from shared.policy import globs
 
 CASES = [
     # pattern, folder of the workspace, path, allowed

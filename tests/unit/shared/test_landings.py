@@ -6,12 +6,13 @@ from datetime import timedelta
 
 import pytest
 
-from shared import commands, landings, tasks
+from shared import commands, tasks
 from shared.clock import now
 from shared.commands import CommandKind, State
 from shared.errors import Conflict
-from shared.landings import CaptureRecord
 from shared.lifecycle import Status
+from shared.review import landings
+from shared.review.landings import CaptureRecord
 from shared.store.models import Capture, Command, Task
 from tests.unit.shared.played import WORKER, Board, said
 

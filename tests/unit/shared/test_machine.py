@@ -13,7 +13,7 @@ from hypothesis import HealthCheck, settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, precondition, rule
 
-from shared import approvals, attempts, commands, doorbell, landings, tasks
+from shared import approvals, attempts, commands, doorbell, tasks
 from shared.approvals import Question
 from shared.attempts import Ending
 from shared.commands import CommandKind, State
@@ -21,6 +21,7 @@ from shared.config import from_env
 from shared.errors import Refused
 from shared.events import Draft, Kind
 from shared.lifecycle import ENDED, LIVE, Status
+from shared.review import landings
 from shared.store.database import close, open_store, raw
 from shared.store.models import Approval, Attempt, Command, Event, Task
 from tests.unit.shared.played import Board, progress

@@ -4,9 +4,8 @@ from __future__ import annotations
 
 import pytest
 
-from shared import mcp_tools
-from shared.policy import Policy, tool_decision
-from shared.tool_rules import Call
+from shared.policy import Policy, mcp_tools, tool_decision
+from shared.policy.tool_rules import Call
 
 ALLOWED = ("mcp__github__get_issue", "jira/*", "files", "mcp__notes", "db/read_*")
 TOOLS = {

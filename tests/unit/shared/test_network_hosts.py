@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from shared.network_hosts import allows, normal, parse, parsed, written
+from shared.network.hosts import allows, normal, parse, parsed, written
 
 
 @pytest.mark.parametrize(

@@ -11,7 +11,8 @@ from uuid import UUID
 
 import pytest
 
-from shared import accounts, fleet, instance, workspaces
+from shared import fleet, instance, workspaces
+from shared.access import accounts
 from shared.clock import now
 from shared.config import Config, from_env
 from shared.errors import BadRequest, InstanceRunning, NotFound

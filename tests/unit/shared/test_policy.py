@@ -6,8 +6,8 @@ from pathlib import Path
 
 import pytest
 
-from shared import policy, presets, tool_rules
-from shared.policy import Policy
+from shared import policy
+from shared.policy import Policy, presets, tool_rules
 
 DEFAULT = Policy()
 

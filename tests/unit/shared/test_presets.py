@@ -7,9 +7,9 @@ from typing import Any
 
 import pytest
 
-from shared import policy, policy_places, presets, tasks, workspaces
+from shared import policy, tasks, workspaces
 from shared.errors import WrongShape
-from shared.policy import Policy
+from shared.policy import Policy, places, presets
 from tests.unit.shared.played import Board
 
 
@@ -102,7 +102,7 @@ HOME = Path("/home/ada")
     "text", ["~/tools", "/home/ada/tools", "~/.config/nvim", "~/.cargo/registry", "~/.sshd"]
 )
 def test_a_folder_of_home_may_be_named(text: str) -> None:
-    policy_places.check({"home_paths": [text]}, HOME)
+    places.check({"home_paths": [text]}, HOME)
 
 
 @pytest.mark.parametrize(
@@ -125,7 +125,7 @@ def test_a_folder_of_home_may_be_named(text: str) -> None:
 )
 def test_what_is_no_folder_in_home_is_refused(text: str) -> None:
     with pytest.raises(WrongShape, match="home_paths"):
-        policy_places.check({"home_paths": [text]}, HOME)
+        places.check({"home_paths": [text]}, HOME)
 
 
 @pytest.mark.parametrize(
@@ -133,8 +133,8 @@ def test_what_is_no_folder_in_home_is_refused(text: str) -> None:
 )
 def test_a_place_of_keys_may_be_named_only_where_secrets_are_allowed(text: str) -> None:
     with pytest.raises(WrongShape, match="keys lie"):
-        policy_places.check({"home_paths": [text]}, HOME)
-    policy_places.check({"home_paths": [text], "allow_secrets": True}, HOME)
+        places.check({"home_paths": [text]}, HOME)
+    places.check({"home_paths": [text], "allow_secrets": True}, HOME)
 
 
 def test_a_link_in_home_is_judged_by_where_it_leads(tmp_path: Path) -> None:
@@ -143,11 +143,11 @@ def test_a_link_in_home_is_judged_by_where_it_leads(tmp_path: Path) -> None:
     (tmp_path / "out").symlink_to("/etc")
     for name in ("handy", "out"):
         with pytest.raises(WrongShape):
-            policy_places.check({"home_paths": [f"~/{name}"]}, tmp_path)
+            places.check({"home_paths": [f"~/{name}"]}, tmp_path)
 
 
 @pytest.mark.parametrize("text", ["srv", "../srv", "/srv/../etc", "~nobody/x", "a\0"])
 def test_an_allowed_workspace_is_written_whole(text: str) -> None:
     with pytest.raises(WrongShape, match="allowed_workspaces"):
-        policy_places.check({"allowed_workspaces": [text]}, HOME)
-    policy_places.check({"allowed_workspaces": ["/srv", "~/work", "~"]}, HOME)
+        places.check({"allowed_workspaces": [text]}, HOME)
+    places.check({"allowed_workspaces": ["/srv", "~/work", "~"]}, HOME)

@@ -7,10 +7,10 @@ from pathlib import Path
 
 import pytest
 
-from shared import costs
+from shared.costs import ledger
+from shared.costs.prices import COLUMNS, parse
+from shared.costs.spending import model_name
 from shared.errors import ConfigError
-from shared.prices import COLUMNS, parse
-from shared.spending import model_name
 
 AT = dt.datetime(2026, 11, 20, tzinfo=dt.UTC)
 TOKENS = {"input_tokens": 1000, "output_tokens": 100}
@@ -33,7 +33,7 @@ def test_a_models_name_has_no_date_and_no_mark(given: str | None, name: str) -> 
 
 
 def test_every_listed_price_is_read_and_dated() -> None:
-    listed = parse(Path(costs.__file__).with_name("prices.toml").read_text())
+    listed = parse(Path(ledger.__file__).with_name("prices.toml").read_text())
     assert len(listed.rows) > 20
     assert listed.as_of is not None
     assert listed.as_of <= AT.date()
@@ -41,17 +41,17 @@ def test_every_listed_price_is_read_and_dated() -> None:
 
 def test_the_list_agrees_with_what_the_program_said_in_our_recordings() -> None:
     use = {"input_tokens": 5300, "cached_tokens": 1500, "cache_write_tokens": 500, "output_tokens": 92}
-    assert costs.prices().cost_micros("claude-opus-4-8[1m]", use, AT) == 22_675
+    assert ledger.prices().cost_micros("claude-opus-4-8[1m]", use, AT) == 22_675
     haiku = {"input_tokens": 64_402, "output_tokens": 22}
-    assert costs.prices().cost_micros("claude-haiku-4-5", haiku, AT) == 64_512
+    assert ledger.prices().cost_micros("claude-haiku-4-5", haiku, AT) == 64_512
 
 
 def test_a_price_holds_from_its_day_on() -> None:
     use = {"cached_tokens": 1_000_000, "input_tokens": 1_000_000}
     days = [dt.datetime(2026, *day, tzinfo=dt.UTC) for day in ((9, 1), (10, 6), (10, 7), (11, 20))]
-    found = [costs.prices().cost_micros("claude-sonnet-5-5", use, day) for day in days]
+    found = [ledger.prices().cost_micros("claude-sonnet-5-5", use, day) for day in days]
     assert found == [200_000, 200_000, 100_000, 100_000]
-    assert costs.prices().cost_micros("nobody-knows-this", use, AT) is None
+    assert ledger.prices().cost_micros("nobody-knows-this", use, AT) is None
 
 
 OWN = """
@@ -66,13 +66,13 @@ output = 3_000_000
 def test_a_persons_own_prices_stand_before_the_list(tmp_path: Path) -> None:
     (tmp_path / "prices.toml").write_text(OWN)
     try:
-        costs.use_prices(tmp_path)
-        assert costs.prices().cost_micros("house-7", {**TOKENS, "cached_tokens": 1000}, AT) == 2300
-        assert costs.prices().cost_micros("gpt-5.5", TOKENS, AT) == 2300
-        assert costs.prices().cost_micros("gpt-5.4", TOKENS, AT) == 4000
+        ledger.use_prices(tmp_path)
+        assert ledger.prices().cost_micros("house-7", {**TOKENS, "cached_tokens": 1000}, AT) == 2300
+        assert ledger.prices().cost_micros("gpt-5.5", TOKENS, AT) == 2300
+        assert ledger.prices().cost_micros("gpt-5.4", TOKENS, AT) == 4000
     finally:
-        costs.use_prices(tmp_path / "none")
-    assert costs.prices().cost_micros("house-7", TOKENS, AT) is None
+        ledger.use_prices(tmp_path / "none")
+    assert ledger.prices().cost_micros("house-7", TOKENS, AT) is None
 
 
 @pytest.mark.parametrize(
@@ -93,12 +93,12 @@ def test_a_persons_own_prices_stand_before_the_list(tmp_path: Path) -> None:
 def test_an_unusable_price_file_is_refused_with_what_is_wrong(tmp_path: Path, text: str, said: str) -> None:
     (tmp_path / "prices.toml").write_bytes(text.encode(errors="surrogateescape"))
     with pytest.raises(ConfigError) as refused:
-        costs.use_prices(tmp_path)
+        ledger.use_prices(tmp_path)
     assert said in str(refused.value)
 
 
 def test_the_documents_example_is_a_price_list_and_names_every_column() -> None:
-    text = (Path(costs.__file__).parents[1] / "docs/costs.md").read_text()
+    text = (Path(ledger.__file__).parents[2] / "docs/costs.md").read_text()
     example = text.partition("```toml\n")[2].partition("```")[0]
     (row,) = parse(example).rows
     assert (row.input, row.cached, row.cache_write) == (800_000, 80_000, 1_000_000)

@@ -6,10 +6,10 @@ from typing import Any
 
 import pytest
 
-from shared import reviews
 from shared.errors import NotFound
 from shared.lifecycle import Status
-from shared.reviews import Standing
+from shared.review import marks
+from shared.review.marks import Standing
 from shared.store.models import Task
 from tests.unit.shared.conftest import Board
 
@@ -25,12 +25,12 @@ def file(path: str = "a.txt", **more: Any) -> dict[str, Any]:
 
 
 def standing(task: Task, given: dict[str, Any]) -> Standing:
-    return reviews.of(task, [given]).of(given).standing
+    return marks.of(task, [given]).of(given).standing
 
 
 def test_a_viewed_file_is_open_again_only_when_it_changed_again(task: Task) -> None:
     assert standing(task, file()) is Standing.OPEN
-    reviews.mark(task, file(), "owner")
+    marks.mark(task, file(), "owner")
     assert standing(task, file()) is Standing.VIEWED
     assert standing(task, file("b.txt")) is Standing.OPEN
     for change in (
@@ -41,23 +41,23 @@ def test_a_viewed_file_is_open_again_only_when_it_changed_again(task: Task) -> N
     ):
         assert standing(task, file(**change)) is Standing.CHANGED, change
     assert standing(task, file()) is Standing.VIEWED
-    reviews.mark(task, file(new_blob="3" * 40), "owner")
+    marks.mark(task, file(new_blob="3" * 40), "owner")
     assert standing(task, file()) is Standing.CHANGED
 
 
 def test_a_mark_says_who_and_when_and_can_be_taken_back(task: Task) -> None:
-    reviews.mark(task, file(), "owner")
-    found = reviews.of(task, [file(), file("b.txt")])
+    marks.mark(task, file(), "owner")
+    found = marks.of(task, [file(), file("b.txt")])
     assert (found.viewed, found.total, found.of(file()).viewed_by) == (1, 2, "owner")
     assert found.of(file()).viewed_at
-    reviews.reopen(task, file())
-    assert reviews.of(task, [file()]).viewed == 0
+    marks.reopen(task, file())
+    assert marks.of(task, [file()]).viewed == 0
 
 
 def test_names_that_are_no_text_are_marked_by_their_bytes(task: Task) -> None:
     one, two = (file("\N{REPLACEMENT CHARACTER}", path_b64=name) for name in ("/w==", "/g=="))
-    reviews.mark(task, one, "owner")
+    marks.mark(task, one, "owner")
     assert (standing(task, one), standing(task, two)) == (Standing.VIEWED, Standing.OPEN)
-    assert reviews.named([two, one], "/w==") is one
+    assert marks.named([two, one], "/w==") is one
     with pytest.raises(NotFound):
-        reviews.named([one], "a.txt")
+        marks.named([one], "a.txt")

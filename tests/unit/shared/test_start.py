@@ -97,7 +97,7 @@ def test_a_frozen_policy_that_objects_refuses_the_start(board: Board) -> None:
 def test_no_attempt_starts_in_a_worktree_that_is_being_merged_or_removed(
     board: Board, kind: CommandKind
 ) -> None:
-    from shared import landings
+    from shared.review import landings
 
     task = board.ended(Status.READY_FOR_REVIEW)
     Task.update(worktree_path="/w").execute()

@@ -8,10 +8,10 @@ from typing import Any
 
 import pytest
 
-from shared import policy, tool_rules
-from shared.policy import Policy
-from shared.tool_rules import Call, Decision, call_of, told
-from shared.tool_suggestions import suggest
+from shared import policy
+from shared.policy import Policy, tool_rules
+from shared.policy.tool_rules import Call, Decision, call_of, told
+from shared.policy.tool_suggestions import suggest
 
 ASK = Decision("ask", "default")
 TREE = "/nowhere/tree"

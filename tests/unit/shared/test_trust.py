@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import pytest
 
-from shared import attempts, tasks, trust, workspaces
+from shared import attempts, tasks, workspaces
+from shared.agents import trust
+from shared.agents.trust import Found
 from shared.errors import BadRequest, Conflict, NotFound, NotReady
 from shared.lifecycle import Status
 from shared.store.models import AuditEntry, Task
-from shared.trust import Found
 from tests.unit.shared.played import Board, said
 
 ONE, OTHER = "1" * 64, "2" * 64

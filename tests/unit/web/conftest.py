@@ -11,7 +11,8 @@ import pytest
 from flask.testing import FlaskClient
 from werkzeug.test import TestResponse
 
-from shared import accounts, attempts, doorbell, fleet
+from shared import attempts, doorbell, fleet
+from shared.access import accounts
 from shared.config import Config, from_env
 from shared.store.database import close, open_store
 from shared.store.models import Attempt, Command

@@ -9,7 +9,8 @@ import json
 import pytest
 
 from shared import audit
-from shared.audit_export import COLUMNS, csv_lines
+from shared.audit import log
+from shared.audit.export import COLUMNS, csv_lines
 from shared.config import Config
 from shared.store.database import raw
 from tests.unit.web.conftest import Api
@@ -69,7 +70,7 @@ def test_its_state_names_the_first_bad_entry(api: Api, config: Config) -> None:
         found = api.get("/audit/verify").json
         assert (found["stands"], found["first_bad"], found["problem"]) == (False, 2, "it was changed")
     finally:
-        audit._heads = None
+        log._heads = None
 
 
 def test_the_export_has_every_entry_in_both_forms(api: Api) -> None:

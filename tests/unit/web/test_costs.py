@@ -8,7 +8,7 @@ import pytest
 
 from shared import attempts
 from shared.attempts import Progress
-from shared.spending import Spending
+from shared.costs.spending import Spending
 from shared.store.models import Attempt
 from tests.unit.web.conftest import Api, PlayedWorker
 

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import dataclasses
 
-from shared import fleet, policy_report
+from shared import fleet
 from shared.policy import Policy
+from shared.policy import report as policy_report
 from tests.unit.web.conftest import Api
 
 NOWHERE = {

@@ -5,10 +5,10 @@ from __future__ import annotations
 import base64
 from typing import Any
 
-from shared import landings
 from shared.commands import CommandKind
-from shared.landings import CaptureRecord
 from shared.lifecycle import Status
+from shared.review import landings
+from shared.review.landings import CaptureRecord
 from shared.store.database import transaction
 from shared.store.models import Attempt, Command, Task
 from tests.unit.web.conftest import Api, PlayedWorker

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import pytest
 
-from shared import sessions, timeline
+from shared import timeline
+from shared.agents import sessions
 from shared.clock import now
 from shared.events import Draft, Kind
 from shared.store.database import transaction

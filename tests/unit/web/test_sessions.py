@@ -9,7 +9,8 @@ from typing import Any
 
 import pytest
 
-from shared import sessions, tasks
+from shared import tasks
+from shared.agents import sessions
 from shared.clock import now
 from shared.store.database import close, transaction
 from shared.store.models import AgentStore, Attempt, Task

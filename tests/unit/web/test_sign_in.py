@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 from flask.testing import FlaskClient
 
-from shared import accounts
+from shared.access import accounts
 from shared.config import Config
 from shared.store.models import Task
 from tests.unit.web.conftest import HOST, PORT, Api

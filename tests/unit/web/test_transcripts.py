@@ -9,10 +9,11 @@ from pathlib import Path
 
 import pytest
 
-from shared import fleet, sessions, transcripts
+from shared import fleet
+from shared.agents import sessions, transcripts
 from shared.clock import now
 from shared.config import Config
-from shared.redaction import Redactor
+from shared.secrets.redaction import Redactor
 from shared.store.database import close
 from shared.store.models import Task, TranscriptPage
 from tests.unit.sessions.conftest import append, write

@@ -7,8 +7,9 @@ from typing import Annotated, Any, Literal
 
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field
 
-from shared import masking, network_hosts
 from shared.errors import BadRequest
+from shared.network import hosts
+from shared.secrets import masking
 
 PROMPT_BYTES = 1024 * 1024
 #: One argument of a program may have 128 KiB on Linux (MAX_ARG_STRLEN).
@@ -92,7 +93,7 @@ def _distinct(found: list[Check]) -> list[Check]:
 
 
 def _host(text: str) -> str:
-    return network_hosts.written(network_hosts.parse(text))
+    return hosts.written(hosts.parse(text))
 
 
 Plain = AfterValidator(_plain)

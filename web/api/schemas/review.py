@@ -6,8 +6,8 @@ from typing import Annotated, Literal
 
 from pydantic import AfterValidator, Field
 
-from shared.comments import BODY_CHARACTERS
-from shared.landing_gates import GateKind
+from shared.review.comments import BODY_CHARACTERS
+from shared.review.gates import GateKind
 from web.api.schemas.fields import BIGGEST, Body, ById, ObjectId, Plain, Query, Reference, Word
 
 

@@ -6,7 +6,7 @@ import json
 import re
 from typing import Any
 
-from shared import mcp_tools
+from shared.policy import mcp_tools
 from workers.runners import Context
 
 TWO_WAY = "--input-format stream-json --permission-prompt-tool stdio".split()

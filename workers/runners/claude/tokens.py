@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-from shared.spending import Spending, Use, added
+from shared.costs.spending import Spending, Use, added
 from workers.runners import streams
 
 #: The model of messages the program wrote itself, such as an API error.

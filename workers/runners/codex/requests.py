@@ -6,8 +6,7 @@ import json
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from shared import mcp_tools
-from shared.policy import NetworkMode
+from shared.policy import NetworkMode, mcp_tools
 from shared.version import VERSION
 from workers.runners import Context, Home, streams
 

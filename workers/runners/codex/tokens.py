@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-from shared.spending import Spending, beyond, summed
+from shared.costs.spending import Spending, beyond, summed
 
 #: Our name, the app-server's, and the one of `exec --json` and of rollouts. `input_tokens` includes the cached ones.
 NAMES = (

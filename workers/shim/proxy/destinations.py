@@ -6,8 +6,8 @@ import ipaddress
 import socket
 from collections.abc import Callable
 
-from shared import network_hosts
-from shared.network_hosts import Listed
+from shared.network import hosts
+from shared.network.hosts import Listed
 
 TYPE_CHECKING = False  # checkers read it as true; importing typing for it would cost every shim 3 ms
 if TYPE_CHECKING:
@@ -53,15 +53,15 @@ class Destinations:
 
     def connect(self, name: str, port: int) -> socket.socket:
         """A connection to a normal name. Raises Denied or Unreachable."""
-        if (name, port) not in self._exact and not network_hosts.allows(self._listed, name, port):
-            raise Denied(f"{network_hosts.written((name, port))} is not among the hosts this task may reach.")
+        if (name, port) not in self._exact and not hosts.allows(self._listed, name, port):
+            raise Denied(f"{hosts.written((name, port))} is not among the hosts this task may reach.")
         reason = "it has no address"
         for address in self._addresses(name, port):
             try:
                 return self._connected(address, port)
             except OSError as error:
                 reason = error.strerror or str(error)
-        raise Unreachable(f"{network_hosts.written((name, port))} cannot be reached: {reason}.")
+        raise Unreachable(f"{hosts.written((name, port))} cannot be reached: {reason}.")
 
     def _addresses(self, name: str, port: int) -> list[Address]:
         """What the name stands for now, without what it may not stand for. Raises Denied when nothing is left."""
@@ -85,7 +85,7 @@ class Destinations:
         return (
             (name, port) in self._exact
             or is_public(address)
-            or network_hosts.allows(self._listed, str(address), port)
+            or hosts.allows(self._listed, str(address), port)
         )
 
     def _connected(self, address: Address, port: int) -> socket.socket:

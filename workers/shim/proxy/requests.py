@@ -5,7 +5,7 @@ from __future__ import annotations
 
 import re
 
-from shared import network_hosts
+from shared.network import hosts
 
 MAX_HEAD_BYTES = 64 << 10
 METHOD = re.compile(rb"[A-Z][A-Z0-9-]{0,31}")
@@ -62,7 +62,7 @@ def read(head: bytes) -> Request:
 def _authority(text: bytes, default: int | None) -> tuple[str, int]:
     found = AUTHORITY.fullmatch(text)
     port = int(found["port"] or default or 0) if found else 0
-    name = network_hosts.normal(found["host"].decode().strip("[]")) if found else None
+    name = hosts.normal(found["host"].decode().strip("[]")) if found else None
     if name is None or not 0 < port < 65536:
         raise Malformed("the address is none: a name or an address, and a port")
     return name, port

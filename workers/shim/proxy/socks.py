@@ -5,7 +5,7 @@ from __future__ import annotations
 import ipaddress
 import time
 
-from shared import network_hosts
+from shared.network import hosts
 from workers.shim.proxy.requests import Malformed
 from workers.shim.proxy.stream import HEAD_SECONDS, Incoming
 
@@ -47,4 +47,4 @@ def _host(incoming: Incoming, kind: int, until: float) -> str | None:
         return str(ipaddress.IPv6Address(incoming.exactly(16, until)))
     if kind != NAME:
         return None
-    return network_hosts.normal(incoming.exactly(incoming.exactly(1, until)[0], until).decode("latin-1"))
+    return hosts.normal(incoming.exactly(incoming.exactly(1, until)[0], until).decode("latin-1"))

@@ -7,8 +7,8 @@ import re
 from collections.abc import Iterable
 from dataclasses import dataclass
 
-from shared.network_hosts import LOOPBACK_NAME
-from shared.shell_words import operands, program
+from shared.network.hosts import LOOPBACK_NAME
+from shared.policy.shell_words import operands, program
 
 #: A user before a host; a variable in one could stand for any other.
 USER = r"(?:[\w.~%!&*+,;=:-]*@)?"

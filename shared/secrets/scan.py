@@ -12,16 +12,16 @@ from dataclasses import dataclass
 
 import re2
 
-from shared import secret_forms, secret_rules
-from shared.secret_forms import check_secret
+from shared.secrets import forms, rules
+from shared.secrets.forms import check_secret
 
 _NOT_BLOCKING = ("json-web-token", "anthropic-key", "slack-token")
 #: By the word that a finding names.
 RULES: Mapping[str, bytes] = {
-    **{name: rule for name, rule in secret_rules.TOKENS.items() if name not in _NOT_BLOCKING},
+    **{name: rule for name, rule in rules.TOKENS.items() if name not in _NOT_BLOCKING},
     "anthropic-key": rb"\bsk-ant-[A-Za-z0-9_-]{20,}",
     "slack-token": rb"xox[abeoprs]-[A-Za-z0-9-]{20,}|xapp-[0-9]-[A-Za-z0-9-]{20,}",
-    "private-key": secret_rules.PEM + rb"(?:\\+[nr]|\s*$)",
+    "private-key": rules.PEM + rb"(?:\\+[nr]|\s*$)",
 }
 _HEAD_BYTES = 16
 _ESCAPE = re.compile(rb"\\([abtnvfr\"\\]|[0-7]{3})")
@@ -53,7 +53,7 @@ class Scanner:
         self._forms = {
             form: name
             for name, value in known.items()
-            for form in secret_forms.of(frozenset((check_secret(name, value),)))
+            for form in forms.of(frozenset((check_secret(name, value),)))
         }
         self._longest_first = sorted(self._forms, key=len, reverse=True)
         heads = (re2.escape(form[:_HEAD_BYTES]) for form in self._forms)
@@ -61,7 +61,7 @@ class Scanner:
         options.encoding = re2.Options.Encoding.LATIN1
         options.log_errors = False
         options.max_mem = (8 << 20) + (len(self._forms) << 14)
-        self._any = re2.compile(b"|".join((*RULES.values(), secret_rules.PEM, *heads)), options)
+        self._any = re2.compile(b"|".join((*RULES.values(), rules.PEM, *heads)), options)
         self._rules = {name: re.compile(rule) for name, rule in RULES.items()}
 
     def rules_in(self, text: bytes) -> Iterator[str]:

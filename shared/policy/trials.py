@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from shared import grants, tool_rules
+from shared.policy import grants, tool_rules
+from shared.policy.tool_rules import FOR_A_PERSON, Decision, Rule
 from shared.store.models import INSERTED, Approval, Task
-from shared.tool_rules import FOR_A_PERSON, Decision, Rule
 
 #: How far back a trial looks, in requests.
 LOOKED_BACK = 1000

@@ -4,11 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 
-from shared import audit, fleet, kept_secrets, workspaces
+from shared import audit, fleet, workspaces
 from shared.audit import Act
 from shared.clock import now
 from shared.errors import BadRequest, ConfigError, Conflict, NotFound
-from shared.secret_forms import check_secret
+from shared.secrets import kept
+from shared.secrets.forms import check_secret
 from shared.store.database import transaction
 from shared.store.models import Secret, Task
 
@@ -26,11 +27,11 @@ def keep(name: str, value: str) -> Secret:
     if "\0" in value:
         raise BadRequest("A secret with a NUL character cannot stand in an environment.")
     try:
-        sealed = kept_secrets.sealed(value)
+        sealed = kept.sealed(value)
     except ConfigError as error:
         raise Conflict(str(error)) from error
     with transaction():
-        others = {known: text for known, text in kept_secrets.values().items() if known != name}
+        others = {known: text for known, text in kept.values().items() if known != name}
         if len(others) >= MOST_SECRETS:
             raise Conflict(f"{MOST_SECRETS} secrets are kept already; remove one first.")
         if size + sum(len(text.encode()) for text in others.values()) > MOST_BYTES:
@@ -63,7 +64,7 @@ def refusal(task: Task) -> str | None:
     Without a live worker its environment is unknown, and the worker that takes the attempt decides.
     """
     alive = fleet.live_workers()
-    known = {*kept_secrets.values(), *(name for worker in alive for name in worker.variables)}
+    known = {*kept.values(), *(name for worker in alive for name in worker.variables)}
     missing = [name for name in granted_names(task) if name not in known] if alive else []
     return unresolved(missing) if missing else None
 

@@ -5,10 +5,10 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-from shared import policy, presets, workspaces
+from shared import policy, workspaces
 from shared.errors import Forbidden
-from shared.policy import Policy
-from shared.policy_width import widened
+from shared.policy import Policy, presets
+from shared.policy.width import widened
 from shared.store.models import Task
 
 #: How a workspace has landings checked: where it says so, a task of a minted token has no checks of its own.

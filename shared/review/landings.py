@@ -140,7 +140,7 @@ def begin_landing(
 ) -> Landing:
     """Record the intent before the first ref moves, so that a crash can be completed (P17).
 
-    `overridden` are the objections of gates that a person lets pass (`shared.landing_gates`), `checks` how the task's
+    `overridden` are the objections of gates that a person lets pass (`shared.review.gates`), `checks` how the task's
     checks stand for the tree that lands.
     """
     with transaction():

@@ -17,10 +17,11 @@ from typing import Any
 
 import peewee
 
-from shared import audit_chain, masking
-from shared.audit_chain import GENESIS, SCRUB, Head
+from shared.audit import chain
+from shared.audit.chain import GENESIS, SCRUB, Head
 from shared.clock import now, rfc3339, to_micros
-from shared.redaction import redact
+from shared.secrets import masking
+from shared.secrets.redaction import redact
 from shared.store.database import database, raw, transaction
 from shared.store.models import AuditEntry, json_text
 
@@ -138,15 +139,15 @@ def append(
     """Add an entry to the log in a store, this process's or a copy, inside the caller's transaction; `words` are JSON."""
     last = connection.execute("SELECT seq, hash FROM audit_entry ORDER BY seq DESC LIMIT 1").fetchone()
     seq, prev = (1, GENESIS) if last is None else (last[0] + 1, last[1])
-    fields = (seq, to_micros(now()), actor, kind, object, object_id, task_id, audit_chain.digest(words), prev)
-    head = Head(seq, audit_chain.entry_hash(fields))
+    fields = (seq, to_micros(now()), actor, kind, object, object_id, task_id, chain.digest(words), prev)
+    head = Head(seq, chain.entry_hash(fields))
     connection.execute(INSERT, (*fields, words, head.hash))
     return head
 
 
 INSERT = (
-    f"INSERT INTO audit_entry ({audit_chain.COLUMNS})"  # noqa: S608
-    f" VALUES ({', '.join('?' * len(audit_chain.COLUMNS.split(',')))})"
+    f"INSERT INTO audit_entry ({chain.COLUMNS})"  # noqa: S608
+    f" VALUES ({', '.join('?' * len(chain.COLUMNS.split(',')))})"
 )
 
 
@@ -170,7 +171,7 @@ def _clean(value: Any) -> Any:
 def keep_heads(data: Path) -> None:
     """From here on this process appends every head to the file in `data`, the present one at once."""
     global _heads
-    _heads = audit_chain.heads_file(data)
+    _heads = chain.heads_file(data)
     note_head()
 
 
@@ -196,7 +197,7 @@ def _note(head: Head) -> None:
     if _heads is None:
         return
     try:
-        audit_chain.append_head(_heads, head, rfc3339(now()) or "")
+        chain.append_head(_heads, head, rfc3339(now()) or "")
     except OSError:
         #: The entry itself is committed; a later head covers it.
         log.warning("the head of the audit log could not be noted in %s", _heads, exc_info=True)

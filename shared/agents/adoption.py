@@ -5,11 +5,12 @@ from __future__ import annotations
 import os
 from pathlib import Path
 
-from shared import audit, creation, sessions
+from shared import audit, creation
+from shared.agents import sessions
+from shared.agents.sessions import Session
 from shared.audit import Act
 from shared.creation import NewTask
 from shared.errors import BadRequest, Conflict
-from shared.sessions import Session
 from shared.store.database import transaction
 from shared.store.models import Attempt, Task
 from shared.tasks import get

@@ -8,7 +8,7 @@ from dataclasses import asdict, dataclass
 from typing import Any
 
 from shared.clock import to_micros
-from shared.spending import UNKNOWN
+from shared.costs.spending import UNKNOWN
 from shared.store.database import raw
 
 #: More rows than these are not shown; the total counts them all.

@@ -10,7 +10,7 @@ from uuid import uuid4
 import peewee
 
 from shared import audit
-from shared.accounts import digest
+from shared.access.accounts import digest
 from shared.audit import Act
 from shared.clock import now
 from shared.errors import BadRequest, Conflict, NotFound

@@ -8,12 +8,13 @@ from datetime import datetime
 from pathlib import Path
 from typing import Any
 
-from shared import policy, spending
+from shared import policy
 from shared.clock import now
+from shared.costs import spending
+from shared.costs.prices import Prices, parse
+from shared.costs.spending import Spending, Use, by_model
 from shared.errors import ConfigError
 from shared.events import Category
-from shared.prices import Prices, parse
-from shared.spending import Spending, Use, by_model
 from shared.store.database import raw
 from shared.store.models import Attempt, Task
 

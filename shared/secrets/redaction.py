@@ -13,8 +13,9 @@ from collections.abc import Mapping
 
 import re2
 
-from shared import secret_forms, secret_rules
-from shared.secret_forms import MAX_SECRET_BYTES, MIN_SECRET_BYTES, check_secret
+from shared.secrets import forms
+from shared.secrets import rules as secret_rules
+from shared.secrets.forms import MAX_SECRET_BYTES, MIN_SECRET_BYTES, check_secret
 
 MASK = "[redacted]"
 MAX_TAIL_BYTES = 64 << 10  # an unterminated line is not held beyond this
@@ -44,7 +45,7 @@ class Redactor:
 
     def __init__(self, secrets: Mapping[str, str | bytes] | None = None, *, rules: bool = True) -> None:
         values = frozenset(check_secret(name, value) for name, value in (secrets or {}).items())
-        self._literals = secret_forms.of(values)
+        self._literals = forms.of(values)
         self._several_lines = tuple(item for item in self._literals if b"\n" in item or b"\r" in item)
         self._finder = _finder(self._literals)
         self._rules = _rules() if rules else None

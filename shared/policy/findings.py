@@ -10,7 +10,7 @@ from collections.abc import Iterator
 
 from shared.events import Category, Draft, Kind
 from shared.policy import RULES, Finding, Policy
-from shared.shell_words import simple_commands
+from shared.policy.shell_words import simple_commands
 
 #: A goal may be a megabyte long; its beginning says what is asked for.
 READ_CHARACTERS = 64 * 1024

@@ -10,9 +10,9 @@ import re
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from shared import policy, policy_places
+from shared import policy
 from shared.errors import WrongShape
-from shared.policy import PRESETS, Policy
+from shared.policy import PRESETS, Policy, places
 
 CUSTOM = "custom"
 DEFAULT = "default"
@@ -71,7 +71,7 @@ def check(defaults: Defaults) -> None:
                 field="presets",
             )
     for given in (*own.values(), defaults.get("policy") or {}, {"home_paths": defaults.get("home_paths")}):
-        policy_places.check(given)
+        places.check(given)
     base(defaults, None)
 
 

@@ -9,8 +9,8 @@ from dataclasses import dataclass
 from fnmatch import fnmatchcase
 from typing import Any
 
+from shared.costs.spending import Use, model_name
 from shared.errors import ConfigError
-from shared.spending import Use, model_name
 
 MILLION = 1_000_000
 #: The columns of a price, in micro-dollars per million tokens; the last two are the input's where they are missing.

@@ -10,12 +10,13 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from shared import audit, fleet, masking, policy, timeline, workspaces
+from shared import audit, fleet, policy, timeline, workspaces
 from shared.audit import Act
 from shared.clock import now
 from shared.errors import BadRequest, Conflict, NotFound, NotReady
 from shared.events import Category, Draft, Kind
 from shared.lifecycle import Status
+from shared.secrets import masking
 from shared.store.database import transaction
 from shared.store.models import AgentFile, Task
 

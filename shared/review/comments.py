@@ -6,9 +6,10 @@ from collections.abc import Sequence
 from enum import StrEnum
 from uuid import uuid4
 
-from shared import reviews, tasks
+from shared import tasks
 from shared.clock import now
 from shared.errors import Conflict, NotFound
+from shared.review import marks
 from shared.store.database import transaction
 from shared.store.models import INSERTED, Attempt, Command, Comment, Task
 
@@ -33,7 +34,7 @@ def of(task: Task) -> list[Comment]:
 
 
 def add(
-    task: Task, file: reviews.File, side: Side, lines: tuple[int, int], quote: str, body: str, author: str
+    task: Task, file: marks.File, side: Side, lines: tuple[int, int], quote: str, body: str, author: str
 ) -> Comment:
     """Keep a draft about lines (first, last) of a captured file that read `quote`. Raises Conflict when there are
     too many.
@@ -47,9 +48,9 @@ def add(
         return Comment.create(
             id=str(uuid4()),
             task=task.number,
-            path=reviews.name_of(file),
+            path=marks.name_of(file),
             shown_path=file["path"],
-            content=reviews.content_of(file),
+            content=marks.content_of(file),
             side=side,
             first_line=lines[0],
             last_line=lines[1],

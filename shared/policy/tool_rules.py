@@ -13,8 +13,8 @@ from dataclasses import dataclass
 from fnmatch import fnmatchcase
 from typing import Any
 
-from shared.globs import segments_match
-from shared.shell_words import REDIRECTION, assigned_commands, simple_commands, unwrapped
+from shared.policy.globs import segments_match
+from shared.policy.shell_words import REDIRECTION, assigned_commands, simple_commands, unwrapped
 
 Rule = Mapping[str, Any]
 Named = Sequence[tuple[str, Rule]]

@@ -7,16 +7,17 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 from uuid import uuid4
 
-from shared import audit, policy, timeline, tool_rules
+from shared import audit, policy, timeline
 from shared.audit import Act
 from shared.clock import now
 from shared.errors import Conflict, NotFound, WrongShape
 from shared.events import Category, Draft, Kind
-from shared.redaction import MASK
+from shared.policy import tool_rules
+from shared.policy.tool_rules import ACTIONS, Call, Decision, Rule
+from shared.policy.tool_suggestions import suggest
+from shared.secrets.redaction import MASK
 from shared.store.database import raw, transaction
 from shared.store.models import Approval, Task
-from shared.tool_rules import ACTIONS, Call, Decision, Rule
-from shared.tool_suggestions import suggest
 
 MOST_RULES = 100
 FIELDS = {"tool": 200, "pattern": 1000, "path": 1000, "action": 8, "reason": 1000}

@@ -5,9 +5,9 @@ from __future__ import annotations
 import glob
 import os
 
-from shared import tool_rules
-from shared.shell_words import assigned_commands, simple_commands, unwrapped
-from shared.tool_rules import COMMANDS, EDITS, FOR_A_PERSON, Call, Decision, Rule
+from shared.policy import tool_rules
+from shared.policy.shell_words import assigned_commands, simple_commands, unwrapped
+from shared.policy.tool_rules import COMMANDS, EDITS, FOR_A_PERSON, Call, Decision, Rule
 
 #: Programs whose first word says what they do. Anything else (interpreters, shells, sudo, rm …) is granted line by line.
 SUBCOMMANDS = frozenset(

@@ -7,11 +7,12 @@ import json
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from shared import audit, network_hosts, policy, timeline
+from shared import audit, policy, timeline
 from shared.audit import Act
 from shared.clock import now
 from shared.errors import Conflict, NotFound, WrongShape
 from shared.events import Category, Draft, Kind
+from shared.network import hosts as network_hosts
 from shared.policy import NetworkMode, Policy
 from shared.store.database import raw, transaction
 from shared.store.models import Task

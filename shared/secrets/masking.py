@@ -12,22 +12,22 @@ import re
 from collections.abc import Callable, Mapping
 from typing import Any
 
-from shared import kept_secrets
-from shared.redaction import MIN_SECRET_BYTES, Redactor
+from shared.secrets import kept
+from shared.secrets.redaction import MIN_SECRET_BYTES, Redactor
 
 PLACE = re.compile(r"\[secret ([A-Za-z_][A-Za-z0-9_]*)\]")
 
 
 def masked(text: str) -> str:
     """`text` without any form of a kept secret."""
-    found = _redactor(tuple(kept_secrets.values().items()))
+    found = _redactor(tuple(kept.values().items()))
     return text if found is None else found.redact(text)
 
 
 def hidden(text: str) -> str:
     """A person's words as they are stored: each kept value as its place, a place they wrote themselves spelled apart."""
     said = PLACE.sub(r"[secret-\1]", text) if "[secret " in text else text
-    pattern, names = _words(tuple(kept_secrets.values().items()))
+    pattern, names = _words(tuple(kept.values().items()))
     return pattern.sub(lambda found: f"[secret {names[found[0]]}]", said) if names else said
 
 
@@ -35,13 +35,13 @@ def revealed(text: str) -> str:
     """Those words as they were said; the place of a secret that is kept no more stays."""
     if "[secret " not in text:
         return text
-    known = kept_secrets.values()
+    known = kept.values()
     return PLACE.sub(lambda found: known.get(found[1], found[0]), text)
 
 
 def named_in(text: str) -> str | None:
     """The first kept secret whose place stands in hidden words."""
-    known = kept_secrets.values()
+    known = kept.values()
     return next((found[1] for found in PLACE.finditer(text) if found[1] in known), None)
 
 
@@ -58,7 +58,7 @@ def throughout(value: Any, change: Callable[[str], str]) -> Any:
 
 def recalled(text: str) -> str:
     """`text` without kept secrets, as they were last read here, and without known shapes; never asks the store."""
-    return _every(tuple(kept_secrets.last_read().items())).redact(text)
+    return _every(tuple(kept.last_read().items())).redact(text)
 
 
 def log_to_stderr(form: str) -> None:

@@ -1,0 +1,1 @@
+"""Agents as programs: their options, their sessions and transcripts, and the files that configure them."""

@@ -1,0 +1,1 @@
+"""What agents use and what it costs: the ledger, the price list, sums."""

@@ -1,0 +1,1 @@
+"""Hosts that contained programs may reach. Imports nothing: the egress proxy starts beside every agent."""

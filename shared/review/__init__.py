@@ -1,0 +1,1 @@
+"""Reading a change and letting it land: marks, comments, checks, gates, landings."""
