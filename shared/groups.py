@@ -27,6 +27,7 @@ class Place:
 
     number: int
     of: int
+    picked: bool = False
 
 
 def get(group_id: str) -> TaskGroup:
@@ -66,11 +67,16 @@ def places(rows: Sequence[Task]) -> dict[int, Place]:
     if not wanted:
         return {}
     found: dict[str, list[int]] = {}
-    grouped = Task.select(Task.number, Task.group_id).where(Task.group_id.in_(wanted))
+    ids: dict[int, str] = {}
+    grouped = Task.select(Task.number, Task.id, Task.group_id).where(Task.group_id.in_(wanted))
     for row in grouped.order_by(Task.number):
         found.setdefault(str(row.group_id), []).append(row.number)
+        ids[row.number] = row.id
+    picked = {
+        row.picked for row in TaskGroup.select(TaskGroup.picked).where(TaskGroup.id.in_(wanted)) if row.picked
+    }
     return {
-        number: Place(index, len(numbers))
+        number: Place(index, len(numbers), ids[number] in picked)
         for numbers in found.values()
         for index, number in enumerate(numbers, start=1)
     }

@@ -12,6 +12,7 @@ from shared import fleet, groups, tasks
 from shared.agents import options
 from shared.clock import rfc3339
 from shared.followups import FollowUp
+from shared.group_files import Across
 from shared.lifecycle import Status
 from shared.policy import Policy, digest_of, grants, report
 from shared.policy.report import Ground
@@ -135,6 +136,32 @@ def group(row: TaskGroup, members: Sequence[Task]) -> View:
         "tasks": [
             {**light(view), "changes": _changes(member), "denied_calls": denied[member.number]}
             for member, view in zip(members, task_views(members), strict=True)
+        ],
+    }
+
+
+def group_files(row: TaskGroup, found: Across) -> View:
+    """The files that the tasks of a group changed; equal `version`s of a file are the same bytes."""
+    ids = {task.number: task.id for task in found.tasks}
+    return {
+        "group_id": row.id,
+        "task_ids": list(ids.values()),
+        "files": [
+            {
+                "path": file.path,
+                "path_b64": next(iter(file.by_task.values())).file.get("path_b64"),
+                "tasks": [
+                    {
+                        "task_id": ids[number],
+                        "status": made.file["status"],
+                        "additions": int(made.file.get("additions") or 0),
+                        "deletions": int(made.file.get("deletions") or 0),
+                        "version": made.version,
+                    }
+                    for number, made in file.by_task.items()
+                ],
+            }
+            for file in found.files
         ],
     }
 

@@ -110,6 +110,8 @@ def test_a_group_is_one_card_that_follows_its_tasks(visit: Open, here: Installat
     group = here.post("/groups", {**goal, "variants": [{"runner": "shell"}] * 2}).body
     first, second = (task["id"] for task in group["tasks"])
     whole = f"#card-group-{group['id']}"
+    beside = visit(f"/ui/groups/{group['id']}?sort=state")
+    is_live(beside)
     expect(page.locator(f"#column-queued > ul > {whole}")).to_contain_text("2 wait")
     page.locator(f"{whole} h3 a").first.focus()
     page.keyboard.press("o")
@@ -118,6 +120,7 @@ def test_a_group_is_one_card_that_follows_its_tasks(visit: Open, here: Installat
     expect(page.locator(f"#column-needs > ul > {whole}")).to_contain_text("1 needs you")
     expect(page.locator("#column-needs [data-count]")).to_have_text("1")
     expect(page.locator(f"#card-{second}")).to_be_visible()
+    expect(beside.locator(f"#line-{first}").get_by_role("link", name="Go on? [y/N]")).to_be_visible()
     page.locator(f"{whole} h3 a").first.focus()
     page.keyboard.press("j")
     expect(page.locator(f"#card-{first} h3 a")).to_be_focused()
@@ -127,13 +130,16 @@ def test_a_group_is_one_card_that_follows_its_tasks(visit: Open, here: Installat
     expect(page.locator(f"#column-queued > ul > {whole}")).to_contain_text("1 done")
     expect(page.locator(f"#card-{first}")).to_contain_text("got yes")
     expect(page.locator("#column-needs .card")).to_have_count(0)
+    expect(beside.locator("tbody tr").last).to_contain_text("Done")
     here.post(f"/groups/{group['id']}/pick", {"task_id": first})
+    expect(beside.locator(f"#line-{first}")).to_contain_text("Picked")
     expect(page.locator(f"#column-done > ul > #card-{first}")).to_be_visible()
     expect(page.locator(whole)).to_have_count(0)
     here.post(f"/groups/{group['id']}/unpick")
     expect(page.locator(f"#column-ended > ul > {whole}")).to_contain_text("1 done")
     expect(page.locator(f"#card-{first}")).to_have_count(1)
-    here.post(f"/groups/{group['id']}/pick", {"task_id": first})
+    beside.locator(f"#line-{first}").get_by_role("button", name="Pick").click()
+    beside.wait_for_url(f"**/ui/tasks/{first}/changes")
 
 
 def test_a_gate_is_opened_from_the_card(visit: Open, here: Installation, src: Path) -> None:

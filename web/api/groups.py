@@ -5,7 +5,7 @@ from __future__ import annotations
 from flask import Response, request
 from flask_openapi import APIBlueprint
 
-from shared import groups, workspaces
+from shared import group_files, groups, workspaces
 from shared.store.models import Task, TaskGroup
 from web import answers, idempotency, views
 from web.api import results, schemas
@@ -37,6 +37,15 @@ def create(body: schemas.NewGroup) -> Response:
 def show(path: schemas.ById) -> Response:
     """The group's tasks in the order they were asked for, archived ones included."""
     return _shown(groups.get(path.id))
+
+
+@api.get("/groups/<id>/files", responses={200: results.GroupFiles})
+@authority(Authority.CLIENT)
+def files(path: schemas.ById) -> Response:
+    """The files that the latest captures of the group's tasks change, and where several tasks made the same of one."""
+    with snapshot():
+        group = groups.get(path.id)
+        return answers.value(views.group_files(group, group_files.across(groups.members(group))))
 
 
 @api.post("/groups/<id>/pick", responses={200: results.Group})

@@ -1,31 +1,17 @@
-"""Several tasks for one goal in one table, and the choice of one of them."""
+"""Several tasks for one goal beside each other, and the choice of one of them."""
 
 from __future__ import annotations
-
-from dataclasses import dataclass
 
 from flask import Flask
 from werkzeug.wrappers import Response as BaseResponse
 
-from shared import groups
-from shared.store.models import Task
-from web.pages import cards, forms, frame
-from web.pages.cards import Card
+from shared import group_files, groups
+from web.pages import captures, forms, frame, group_lines
 from web.reading import snapshot
 from web.security import Authority, authority
 
-
-@dataclass(frozen=True)
-class Line:
-    """One task as it is compared."""
-
-    card: Card
-    denied: int
-    picked: bool
-
-    @property
-    def task(self) -> Task:
-        return self.card.task
+#: Files of the table that shows which task changed which; the rest is counted.
+LISTED = 300
 
 
 def install(app: Flask) -> None:
@@ -36,14 +22,23 @@ def install(app: Flask) -> None:
 
 @authority(Authority.PAGE)
 def page(id: str) -> str:
+    """The tasks side by side, sorted as `?sort=` says; a script reads only what changes."""
+    wish = frame.query("sort")[:20]
     with snapshot():
         group = groups.get(id)
         rows = groups.members(group)
-        denied = groups.denied(rows)
-        lines = [
-            Line(card, denied[card.task.number], card.task.id == group.picked) for card in cards.cards(rows)
-        ]
-        return frame.page("group.html", group=group, lines=lines, first=rows[0])
+        return frame.page(
+            "group/lines.html" if forms.is_upgraded() else "group/page.html",
+            group=group,
+            lines=group_lines.lines(group, rows, wish),
+            headings=group_lines.headings(wish),
+            first=rows[0],
+            across=group_files.across(rows),
+            numbers={row.number: place for place, row in enumerate(rows, start=1)},
+            listed=LISTED,
+            letters=captures.LETTERS,
+            key_of=captures.key_of,
+        )
 
 
 @forms.action(lambda id: f"group:{id}")

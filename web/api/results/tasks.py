@@ -131,6 +131,26 @@ class Group(Result):
     tasks: list[Member]
 
 
+class FileOfTask(Result):
+    task_id: str
+    status: str
+    additions: int
+    deletions: int
+    version: str = Field(description="The same letter for tasks that made the same of this file.")
+
+
+class FileOfGroup(Result):
+    path: str
+    path_b64: str | None
+    tasks: list[FileOfTask]
+
+
+class GroupFiles(Result):
+    group_id: str
+    task_ids: list[str] = Field(description="The tasks that have a capture.")
+    files: list[FileOfGroup]
+
+
 class Reply(Result):
     id: str
     message: str
