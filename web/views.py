@@ -12,10 +12,10 @@ from shared import fleet, groups, tasks
 from shared.agents import options
 from shared.clock import rfc3339
 from shared.followups import FollowUp
-from shared.group_files import Across
 from shared.lifecycle import Status
 from shared.policy import Policy, digest_of, grants, report
 from shared.policy.report import Ground
+from shared.review.group_files import Across
 from shared.store.database import raw
 from shared.store.models import Approval, Attempt, Command, Task, TaskGroup
 

@@ -5,7 +5,8 @@ from __future__ import annotations
 from flask import Response, request
 from flask_openapi import APIBlueprint
 
-from shared import group_files, groups, workspaces
+from shared import groups, workspaces
+from shared.review import group_files
 from shared.store.models import Task, TaskGroup
 from web import answers, idempotency, views
 from web.api import results, schemas

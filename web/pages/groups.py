@@ -5,7 +5,8 @@ from __future__ import annotations
 from flask import Flask
 from werkzeug.wrappers import Response as BaseResponse
 
-from shared import group_files, groups
+from shared import groups
+from shared.review import group_files
 from web.pages import captures, forms, frame, group_lines
 from web.reading import snapshot
 from web.security import Authority, authority

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import re
 
-from shared import fleet, landings, tasks
+from shared import fleet, tasks
 from shared.fleet import RunnerState
+from shared.review import landings
 from shared.store.database import transaction
 from shared.store.models import Task
 from tests.unit.pages.conftest import Visitor

@@ -8,7 +8,7 @@ from typing import Any
 
 import peewee
 
-from shared import reviews
+from shared.review import marks
 from shared.store.models import INSERTED, Capture, Task
 
 DELETED = "deleted"
@@ -54,7 +54,7 @@ def across(rows: Sequence[Task]) -> Across:
     tasks = [task for task in rows if task.number in captured]
     for task in tasks:
         for file in captured[task.number]:
-            found.setdefault(reviews.name_of(file), {})[task.number] = file
+            found.setdefault(marks.name_of(file), {})[task.number] = file
     return Across(tasks, [_touched(name, found[name]) for name in sorted(found)])
 
 
