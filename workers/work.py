@@ -69,7 +69,7 @@ def _look(task: Task, command: Command, config: Config) -> dict[str, Any]:
 
 def _capture(task: Task, command: Command, config: Config) -> dict[str, Any]:
     worktree = worktree_of(task, config)
-    if worktree is None or not worktree.path.is_dir():
+    if worktree is None or not worktree.is_there:
         return {"captured": False}
     return {"captured": True, "capture": closing.take(task, worktree, config).id}
 

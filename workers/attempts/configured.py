@@ -58,7 +58,7 @@ def look(task: Task, configured_by: Sequence[str], config: Config) -> list[Found
     if not configured_by or not os.path.isdir(task.workspace):
         return []
     worktree = worktree_of(task, config)
-    if worktree is not None and worktree.path.is_dir():
+    if worktree is not None and worktree.is_there:
         inside = os.path.relpath(worktree.execution_path, worktree.path)
         return files(OnDisk(worktree.path), "" if inside == "." else inside, configured_by)
     repository = discovery.locate(task.workspace)

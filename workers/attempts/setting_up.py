@@ -70,7 +70,7 @@ def set_up(task: Task, attempt: Attempt, place: Place, config: Config) -> bool:
 def tear_down(task: Task, worktree: Worktree, config: Config) -> None:
     """Run the teardown command that stood beside the set-up command; its failure is an event, and stops nothing."""
     kept = _kept(worktree)
-    if not kept.get("teardown") or not worktree.path.is_dir():
+    if not kept.get("teardown") or not worktree.is_there:
         return
     place = Place(str(worktree.path), str(worktree.execution_path), worktree)
     try:

@@ -25,7 +25,7 @@ def of(task: Task, config: Config) -> tuple[Worktree, Repository]:
     worktree = worktree_of(task, config)
     if worktree is None or task.worktree_path is None:
         raise Conflict("The task has no worktree; there is nothing to merge.")
-    if not worktree.path.is_dir():
+    if not worktree.is_there:
         raise NotReady(
             "The task's worktree is gone; start the task again to bring it back from its last state."
         )
@@ -59,6 +59,6 @@ def candidate(task: Task, command: Command, config: Config) -> Candidate:
 
 def last_state(task: Task, worktree: Worktree, config: Config) -> CaptureRow | None:
     """The worktree as it is now, captured; as it was last captured when the folder is gone."""
-    if worktree.path.is_dir():
+    if worktree.is_there:
         return closing.take(task, worktree, config)
     return landings.latest_capture(task)

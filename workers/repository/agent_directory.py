@@ -20,7 +20,7 @@ def build(repository: Repository, worktree: Worktree) -> None:
     It is mounted over the user's administrative folder of the worktree, so that the agent's git finds it there.
     """
     own, personal = repository.settings, repository.personal
-    chosen = {key: own[key] for key in COPIED if key in own}
+    chosen = {**{key: own[key] for key in COPIED if key in own}, **worktree.settings}
     chosen["core.logallrefupdates"] = "true"
     chosen["gc.auto"] = "0"
     for key in ("user.name", "user.email"):

@@ -8,12 +8,12 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
 
-from shared.errors import NotFound
+from shared.errors import GitFailed, NotFound
 from workers.repository import difference, snapshot
 from workers.repository.difference import ChangedFile
 from workers.repository.git import git
 from workers.repository.locks import held
-from workers.repository.snapshot import Flag
+from workers.repository.snapshot import Flag, Snapshot
 from workers.repository.worktree import Worktree
 from workers.repository.worktrees import FIXED_IDENTITY
 
@@ -63,12 +63,7 @@ def take(worktree: Worktree, *, refresh: bool = False) -> Capture:
     if not own.is_dir():
         raise NotFound("This task has no worktree.")
     with held(worktree.repositories, f"capture {worktree.task_id}", timeout_seconds=600):
-        if not worktree.path.is_dir():
-            tree = git("rev-parse", f"{worktree.base_commit}^{{tree}}", git_dir=own).text
-            found = snapshot.Snapshot(tree, (Flag("worktree-missing"),))
-        else:
-            found = snapshot.take(own, worktree.path, own / "index", repair=not refresh, live=refresh)
-        files, text, truncated = difference.compare(own, worktree.base_commit, found.tree)
+        found, (files, text, truncated) = _recorded(worktree, refresh=refresh)
         return Capture(
             task_id=worktree.task_id,
             tree_oid=found.tree,
@@ -82,6 +77,33 @@ def take(worktree: Worktree, *, refresh: bool = False) -> Capture:
             captured_at=datetime.now(UTC),
             git_directory=own,
         )
+
+
+def _recorded(worktree: Worktree, *, refresh: bool) -> tuple[Snapshot, difference.Comparison]:
+    """The tree as it is now, and how it differs from the base.
+
+    Git stores no object that it can borrow, and the user's gc may have taken one since: then all are made anew.
+    """
+    try:
+        return _looked_at(worktree, refresh=refresh)
+    except GitFailed as failure:
+        if refresh or failure.code is None or not worktree.is_there:
+            raise
+        (worktree.capture_git_directory / "index").unlink(missing_ok=True)
+        return _looked_at(worktree, refresh=refresh)
+
+
+def _looked_at(worktree: Worktree, *, refresh: bool) -> tuple[Snapshot, difference.Comparison]:
+    own = worktree.capture_git_directory
+    index = own / "index"
+    if not worktree.is_there:
+        tree = git("rev-parse", f"{worktree.base_commit}^{{tree}}", git_dir=own).text
+        found = Snapshot(tree, (Flag("worktree-missing"),))
+    else:
+        if not index.is_file():
+            git("read-tree", worktree.base_commit, git_dir=own, index=index)
+        found = snapshot.take(own, worktree.path, index, repair=not refresh, live=refresh)
+    return found, difference.compare(own, worktree.base_commit, found.tree)
 
 
 def patch_of(capture: Capture, path: str | bytes) -> bytes | None:

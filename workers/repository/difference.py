@@ -87,7 +87,11 @@ class ChangedFile:
         return replace(self, flags=(*self.flags, *flags))
 
 
-def compare(git_dir: Path, old: str, new: str) -> tuple[tuple[ChangedFile, ...], bytes, bool]:
+#: Changed files, the patch, and whether that was cut.
+Comparison = tuple[tuple[ChangedFile, ...], bytes, bool]
+
+
+def compare(git_dir: Path, old: str, new: str) -> Comparison:
     """Every path that differs between two trees (or commits), renames detected, in git's order; the patch that
     `git apply` accepts; and whether that was cut: at 8 MiB, between two files where there is such a place.
     """

@@ -59,6 +59,7 @@ SAFE = {
     "submodule.recurse": "false",
     "advice.detachedHead": "false",
     "advice.addEmbeddedRepo": "false",
+    "advice.graftFileDeprecated": "false",
 }
 
 ENVIRONMENT = {

@@ -12,6 +12,7 @@ from shared.errors import Conflict
 from workers.repository import discovery, references, registration
 from workers.repository.discovery import Repository
 from workers.repository.locks import held
+from workers.repository.snapshot import open_folders
 from workers.repository.transfer import has, send
 from workers.repository.worktree import Worktree
 
@@ -77,9 +78,11 @@ def _discard(path: Path) -> None:
 
 
 def _delete(path: Path) -> None:
+    if path.is_symlink() or path.is_file():
+        path.unlink()
+        return
     shutil.rmtree(path, ignore_errors=True)
     if not path.is_dir():
         return
-    for folder, _, _ in os.walk(path):  # an agent may leave folders nobody can enter; links are not followed
-        os.chmod(folder, 0o700)
+    open_folders(path)  # an agent may leave some that nobody can enter
     shutil.rmtree(path, ignore_errors=True)

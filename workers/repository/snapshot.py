@@ -6,7 +6,7 @@ import contextlib
 import os
 import stat
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 
 from shared.errors import GitFailed
@@ -47,11 +47,15 @@ class Snapshot:
 
 @dataclass
 class _Plan:
-    """Paths to hand to update-index: those that leave the index first, then those that enter it."""
+    """Paths to hand to update-index: those that leave the index first, then those that enter it.
+
+    `barred` leave it though something is there: what is no file to git.
+    """
 
     leaving: list[bytes]
     entering: list[bytes]
     flags: list[Flag]
+    barred: list[bytes] = field(default_factory=list)
 
 
 def take(
@@ -72,13 +76,16 @@ def take(
     Raises GitFailed when the tree keeps changing under it.
     """
     index.with_name(f"{index.name}.lock").unlink(missing_ok=True)  # the caller's lock makes a left one stale
+    if repair and not os.access(work_tree, os.R_OK | os.W_OK | os.X_OK):
+        open_folders(work_tree)
     last: GitFailed | None = None
     for _ in range(ATTEMPTS):
         try:
             listed, warnings = _listed(git_dir, work_tree, index, config)
-            if repair and CLOSED_FOLDER in warnings and _open_folders(work_tree):
+            if repair and CLOSED_FOLDER in warnings and open_folders(work_tree):
                 listed, warnings = _listed(git_dir, work_tree, index, config)
             plan = _plan(work_tree, listed, repair=repair)
+            _bar(git_dir, work_tree, index, plan.barred)
             update = _update_live if live else _update
             ignored = update(git_dir, work_tree, index, plan, config)
             tree = git("write-tree", git_dir=git_dir, work_tree=work_tree, index=index, config=config).text
@@ -87,7 +94,7 @@ def take(
             if not work_tree.is_dir():
                 raise
             last = failure
-            if failure.code is None:
+            if failure.code is None and (repair or live):
                 _remove_pipes(work_tree)
             index.with_name(f"{index.name}.lock").unlink(missing_ok=True)
     assert last is not None  # noqa: S101 -- the loop ran
@@ -145,7 +152,7 @@ def _plan(work_tree: Path, listed: list[tuple[bytes, bytes]], *, repair: bool) -
         elif stat.S_ISLNK(found.st_mode):
             plan.entering.append(path)
         elif not stat.S_ISREG(found.st_mode):
-            plan.leaving.append(path)
+            plan.barred.append(path)
         elif found.st_size > MAX_FILE_BYTES:
             plan.flags.append(Flag("too-large", display(path), f"{found.st_size} bytes"))
         elif found.st_size > budget:
@@ -181,6 +188,12 @@ def _readable(full: bytes, found: os.stat_result, *, repair: bool) -> bool:
             return False
         return os.access(full, os.R_OK)
     return False
+
+
+def _bar(git_dir: Path, work_tree: Path, index: Path, paths: list[bytes]) -> None:
+    if paths:
+        words = ("update-index", "-z", "--force-remove", "--stdin")
+        git(*words, git_dir=git_dir, work_tree=work_tree, index=index, input=b"\0".join(paths) + b"\0")
 
 
 def _update(
@@ -230,18 +243,24 @@ def _warned(warnings: str, ignored: list[bytes]) -> list[Flag]:
     return flags
 
 
-def _open_folders(work_tree: Path) -> bool:
-    """Let the owner into every folder of the tree; True when one was closed. No link is followed."""
-    opened = False
-    for place, folders, _ in os.walk(os.fsencode(work_tree)):
+def open_folders(work_tree: Path) -> bool:
+    """Let the owner into a folder and every one below it; True when one was closed. No link is followed."""
+    top = os.fsencode(work_tree)
+    opened = _open(top)
+    for place, folders, _ in os.walk(top):
         for name in folders:
-            folder = os.path.join(place, name)
-            mode = os.lstat(folder).st_mode
-            if stat.S_ISDIR(mode) and mode & stat.S_IRWXU != stat.S_IRWXU:
-                with contextlib.suppress(OSError):
-                    os.chmod(folder, stat.S_IMODE(mode) | stat.S_IRWXU)
-                    opened = True
+            opened |= _open(os.path.join(place, name))  # before the walk gets there
     return opened
+
+
+def _open(folder: bytes) -> bool:
+    mode = os.lstat(folder).st_mode
+    if not stat.S_ISDIR(mode) or mode & stat.S_IRWXU == stat.S_IRWXU:
+        return False
+    with contextlib.suppress(OSError):
+        os.chmod(folder, stat.S_IMODE(mode) | stat.S_IRWXU)
+        return True
+    return False
 
 
 def _remove_pipes(work_tree: Path) -> None:

@@ -47,6 +47,16 @@ class Worktree:
     def repositories(self) -> Path:
         return self.home.parent
 
+    @property
+    def is_there(self) -> bool:
+        """Whether the folder is; a link that somebody put in its place leads to files that are no work of the task's."""
+        return self.path.is_dir() and not self.path.is_symlink()
+
+    @property
+    def settings(self) -> dict[str, str]:
+        """What our git directories say of the disk they are on, whatever disk the repository is on."""
+        return {"core.ignorecase": str((self.home / STATE_FILE.upper()).exists()).lower()}
+
     def to_json(self) -> str:
         """As text that `from_json` reads back; paths that are not UTF-8 survive."""
         return json.dumps(asdict(self), default=str)

@@ -56,8 +56,10 @@ def create(
             worktree, ready = known
             if worktree.repository_directory != repository.common_dir:
                 worktree = _follow(repository, worktree)
+        if worktree.path.is_symlink():
+            worktree.path.unlink()
         aside = registration.bring_back(worktree.path)
-        if ready and worktree.path.is_dir():
+        if ready and worktree.is_there:
             registration.repair(repository, worktree)
             worktree.execution_path.mkdir(parents=True, exist_ok=True)
             return worktree
@@ -179,7 +181,7 @@ def _write_capture_directory(repository: Repository, worktree: Worktree) -> None
         worktree.capture_git_directory,
         object_format=worktree.object_format,
         alternates=worktree.objects_directories,
-        settings={key: own[key] for key in COPIED if key in own},
+        settings={**{key: own[key] for key in COPIED if key in own}, **worktree.settings},
         exclude=exclude_rules(repository, own),
     )
     shallow = repository.common_dir / "shallow"

@@ -244,7 +244,7 @@ def test_many_untracked_files_take_a_handful_of_processes(desk, monkeypatch) -> 
 UNREADABLE = """
 import os, sys
 from pathlib import Path
-from workers.repository import capture, worktrees
+from workers.repository import capture, removal, worktrees
 from workers.repository.inspect import inspect
 root = Path(sys.argv[1])
 os.environ["HOME"] = str(root)
@@ -256,12 +256,18 @@ made = worktrees.create(repository, task_id="task-1", title="t", base_ref=None, 
 (made.path / "fine").write_text("f")
 live = capture.take(made, refresh=True)
 print(sorted(file.path for file in live.files), sorted({(flag.kind, flag.path) for flag in live.flags}))
+(made.path / "shut").chmod(0); made.path.chmod(0)
 done = capture.take(made)
 print(sorted(file.path for file in done.files), sorted({(flag.kind, flag.path) for flag in done.flags}))
+(made.path / "shut/deep").mkdir(); (made.path / "shut/deep").chmod(0); (made.path / "shut").chmod(0)
+removal.remove(made, keep=done.head_oid)
+print(os.listdir(root / "w"))
 """
 
 
-def test_an_ordinary_users_unreadable_files_are_flagged_live_and_taken_at_the_end(tmp_path_factory) -> None:
+def test_an_ordinary_users_unreadable_files_are_flagged_live_taken_at_the_end_and_removed(
+    tmp_path_factory,
+) -> None:
     root = Path("/tmp") / f"openruntime-test-{os.getpid()}"
     if os.geteuid() != 0:
         pytest.skip("needs root to become another user; as an ordinary user the whole file runs so")
@@ -281,4 +287,5 @@ def test_an_ordinary_users_unreadable_files_are_flagged_live_and_taken_at_the_en
     assert printed == [
         "['fine'] [('unreadable', 'a.txt'), ('unreadable', 'secret'), ('unreadable', 'shut/')]",
         "['a.txt', 'fine', 'secret', 'shut/in'] []",
+        "[]",
     ]
