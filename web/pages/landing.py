@@ -26,6 +26,12 @@ STRATEGIES = {
     "apply": ("Apply to the checkout", "Uncommitted edits in your checkout; you commit them."),
 }
 LISTED = 50
+#: How a rebase treats conflicts, by the button that asks for it.
+REBASES: dict[str, dict[str, Any]] = {
+    "now": {"conflicts": "refuse"},
+    "mark": {"conflicts": "mark"},
+    "ask": {"conflicts": "mark", "ask": True},
+}
 #: What a gate's objection means for a person, and what to do; one without words of its own says only why.
 OBJECTIONS = {
     GateKind.CHANGED_CONFIGURATION: (
@@ -175,15 +181,14 @@ def cleanup(id: str) -> BaseResponse:
 
 @forms.action(lambda id: f"resolve:{id}")
 def rebase(id: str) -> BaseResponse:
-    """Bring the work onto its target with conflicts marked, for the agent or for the person's editor."""
+    """Bring the work onto its target; what conflicts is refused, or marked for the agent or for the person's editor."""
     task = tasks.get(id)
-    wished: dict[str, Any] = {
-        "conflicts": "mark",
-        **forms.body(schemas.Merge, target_branch=forms.field("target_branch", 255)),
-    }
-    asked = forms.field("how", 8) == "ask"
-    _done(landings.request_work(task, CommandKind.REBASE, {**wished, **({"ask": True} if asked else {})}))
-    return forms.leave(f"/ui/tasks/{task.id}" if asked else f"/ui/tasks/{task.id}/changes")
+    how = forms.field("how", 8)
+    if how not in REBASES:
+        raise BadRequest("Choose how to rebase: now, with the agent, or in your editor.")
+    target = forms.body(schemas.Merge, target_branch=forms.field("target_branch", 255))
+    _done(landings.request_work(task, CommandKind.REBASE, {**target, **REBASES[how]}))
+    return forms.leave(f"/ui/tasks/{task.id}" if how == "ask" else f"/ui/tasks/{task.id}/changes")
 
 
 @forms.action(lambda id: f"verify:{id}")

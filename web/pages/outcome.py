@@ -22,7 +22,8 @@ MOST_OPENED = 20
 def news(task: Task) -> dict[str, Any] | None:
     """What became of the last work on the repository that outlasted its answer: `{kind, detail}`; no detail: it goes on.
 
-    After a rebase that marked conflicts also `editor`: what opens their files.
+    After a rebase `detail` is what it did, and where it marked conflicts there are also their `files`, the `place` that
+    holds them and `editor`: what opens them.
     """
     row = (
         Command.select()
@@ -37,23 +38,24 @@ def news(task: Task) -> dict[str, Any] | None:
     if Attempt.select().where(Attempt.task == task.number, Attempt.queued_at > row.accepted_at).exists():
         return None
     if row.kind == CommandKind.REBASE and row.state == State.APPLIED and task.worktree_merged_at is None:
-        return _marked(dict(row.result or {}))
+        return _rebased(dict(row.result or {}))
     waited = (row.finished_at - row.accepted_at).total_seconds() > effects.WORK_SECONDS
     if row.state != State.REFUSED or not waited:
         return None
     return {"kind": row.kind, "detail": str((row.result or {}).get("detail") or "")}
 
 
-def _marked(result: dict[str, Any]) -> dict[str, Any] | None:
+def _rebased(result: dict[str, Any]) -> dict[str, Any]:
+    found = {"kind": "rebased", "detail": str(result.get("message") or "")}
     paths = [one["path"] for one in result.get("conflicts") or []]
     if not paths:
-        return None
+        return found
     place = shlex.quote(str(result["worktree_path"]))
     files = " ".join(shlex.quote(path) for path in paths[:MOST_OPENED])
     return {
-        "kind": "rebase",
-        "detail": None,
+        **found,
         "editor": f"cd {place} && ${{EDITOR:-vi}} {files}",
+        "place": result["worktree_path"],
         "files": len(paths),
     }
 

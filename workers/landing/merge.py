@@ -15,7 +15,7 @@ from shared.store.database import transaction
 from shared.store.models import Command, Landing, Task
 from workers.landing import cleanup, gates, site, verification
 from workers.landing.gates import Candidate, Item
-from workers.repository import completion, landing
+from workers.repository import completion, landing, references
 from workers.repository.strategies import Recipe
 
 #: How often a landing is checked anew because its target moved while the checks ran.
@@ -23,7 +23,7 @@ TRIES = 3
 
 
 def preview(task: Task, command: Command, config: Config) -> dict[str, Any]:
-    """What a landing would meet now; nothing changes."""
+    """What a landing would meet now, and by how many commits the work is `behind` its target; nothing changes."""
     candidate = site.candidate(task, command, config)
     found = candidate.seen
     objections = gates.look(candidate)
@@ -31,6 +31,9 @@ def preview(task: Task, command: Command, config: Config) -> dict[str, Any]:
     return {
         **dataclasses.asdict(found),
         "clean": found.clean and not objections,
+        "behind": references.behind(
+            candidate.repository.git_dir, candidate.capture.base_oid, found.target_oid
+        ),
         "blocking": [*objections, *_of_the_users(found.blocking)],
         "verify": checks.summary(shown),
         "checks": shown,

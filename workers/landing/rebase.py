@@ -49,7 +49,7 @@ def rebase(task: Task, command: Command, config: Config) -> dict[str, Any]:
         f"Rebased onto {plan['branch']} at {plan['base'][:10]}; the work before it is kept as {plan['kept']}"
     )
     if marked:
-        said += f". {len(marked)} files hold conflict markers"
+        said += f". {len(marked)} {'file holds' if len(marked) == 1 else 'files hold'} conflict markers"
     result = {
         "message": said,
         "base_commit": plan["base"],

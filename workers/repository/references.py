@@ -13,6 +13,7 @@ from workers.repository.git import git
 
 MAX_NAME_CHARACTERS = 250
 MAX_COMMITS_BYTES = 16 << 20
+MOST_BEHIND = 10_000
 _UNUSABLE = re.compile(r"[\x00-\x20\x7f~^:?*\[\\]|\.\.|@\{|//|\.lock(/|$)|/\.|\.$|/$|^[-./]|^@$")
 _OID = re.compile(r"[0-9a-f]{7,64}")
 
@@ -115,6 +116,13 @@ def has_arrived(git_dir: Path, tip: str | None, landed: str, moved_to: str | Non
         return (tip or "") == moved_to
     words = ("merge-base", "--is-ancestor", landed, tip or "")
     return bool(tip) and git(*words, git_dir=git_dir, check=False).code == 0
+
+
+def behind(git_dir: Path, base: str, tip: str) -> int:
+    """How many commits `tip` has that `base` does not, counted up to `MOST_BEHIND`; 0 where either is not there."""
+    words = ("rev-list", "--count", f"--max-count={MOST_BEHIND}", tip, f"^{base}")
+    counted = git(*words, git_dir=git_dir, check=False) if tip else None
+    return int(counted.stdout) if counted is not None and counted.code == 0 else 0
 
 
 def create(git_dir: Path, branch: str, pin: str, oid: str) -> None:

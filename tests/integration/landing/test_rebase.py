@@ -23,7 +23,9 @@ def test_the_work_stands_on_the_targets_tip_and_the_diff_is_the_tasks_own(site) 
     task = site.task(WORK)
     site.sh("echo t > theirs; git add theirs; git commit -qm theirs")
     tip = site.sh("git rev-parse main")
+    assert site.done(task, CommandKind.PREVIEW)["behind"] == 1
     result = site.done(task, CommandKind.REBASE)
+    assert site.done(task, CommandKind.PREVIEW)["behind"] == 0
     tree = site.worktree(task)
     assert (tree.base_commit, tasks.get(task.id).base_commit, result["conflicts"]) == (tip, tip, [])
     assert [file["path"] for file in landings.latest_capture(task).files] == [
