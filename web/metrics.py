@@ -7,7 +7,6 @@ from collections.abc import Iterator
 from typing import Any
 
 from flask import Flask, Response, current_app, g, request
-from flask_openapi import APIBlueprint
 from prometheus_client import CollectorRegistry, Counter, Histogram, exposition
 from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily
 from prometheus_client.registry import Collector
@@ -16,6 +15,7 @@ from shared import backlog, fleet, timeline
 from shared.lifecycle import Status
 from shared.store.database import raw
 from web.reading import snapshot
+from web.resource import Resource
 from web.security import Authority, authority
 
 KEY = "openruntime-metrics"
@@ -24,7 +24,7 @@ METHODS = frozenset({"GET", "HEAD", "POST", "PATCH", "DELETE", "OPTIONS"})
 STREAM = "/ws"
 BUCKETS = (0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0, 20.0)
 
-api = APIBlueprint("metrics", __name__)
+api = Resource("metrics", __name__)
 
 
 class Store(Collector):

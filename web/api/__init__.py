@@ -58,6 +58,7 @@ RESOURCES = (
 
 def install(app: OpenAPI) -> None:
     """Register every resource."""
-    for resource in RESOURCES:
-        app.register_api(resource.api)
-    document.install(app)
+    resources = [module.api for module in RESOURCES]
+    for resource in resources:
+        app.register_api(resource)
+    document.install(app, resources)

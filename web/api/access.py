@@ -5,17 +5,17 @@ from __future__ import annotations
 from datetime import timedelta
 
 from flask import Response
-from flask_openapi import APIBlueprint
 
 from shared.access import accounts
 from shared.clock import now, rfc3339
 from web import answers
 from web.api import results, schemas
 from web.bodies import body_optional
+from web.resource import Resource
 from web.security import Authority, authority
 from web.services import services
 
-api = APIBlueprint("access", __name__)
+api = Resource("access", __name__)
 
 
 @api.post("/login/links", responses={200: results.Link})

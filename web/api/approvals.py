@@ -3,15 +3,15 @@
 from __future__ import annotations
 
 from flask import Response
-from flask_openapi import APIBlueprint
 
 from shared import approvals, tasks
 from shared.policy import grants
 from web import answers, views
 from web.api import results, schemas
+from web.resource import Resource
 from web.security import Authority, authority
 
-api = APIBlueprint("approvals", __name__)
+api = Resource("approvals", __name__)
 
 
 @api.get("/tasks/<id>/approvals", responses={200: results.Listed[results.Approval]})

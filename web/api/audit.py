@@ -7,7 +7,6 @@ import re
 from dataclasses import asdict
 
 from flask import Response
-from flask_openapi import APIBlueprint
 
 from shared import audit
 from shared.audit import export as audit_export
@@ -18,10 +17,11 @@ from shared.store.database import raw
 from web import answers, views
 from web.api import results, schemas
 from web.api.schemas.audit import AuditFilter
+from web.resource import Resource
 from web.security import Authority, authority
 from web.services import services
 
-api = APIBlueprint("audit", __name__)
+api = Resource("audit", __name__)
 
 MOST = 500
 DAY = re.compile(r"\d{4}-\d{2}-\d{2}")

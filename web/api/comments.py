@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from flask import Response
-from flask_openapi import APIBlueprint
 
 from shared import tasks
 from shared.errors import NotFound
@@ -11,9 +10,10 @@ from shared.review import comments, landings, marks
 from shared.review.comments import Side
 from web import answers, effects, quoting
 from web.api import results, schemas
+from web.resource import Resource
 from web.security import Authority, authority, credential, require_within
 
-api = APIBlueprint("comments", __name__)
+api = Resource("comments", __name__)
 
 
 @api.get("/tasks/<id>/comments", responses={200: results.Listed[results.Comment]})

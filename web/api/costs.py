@@ -5,15 +5,15 @@ from __future__ import annotations
 import datetime as dt
 
 from flask import Response
-from flask_openapi import APIBlueprint
 
 from shared.costs import ledger, report
 from shared.errors import BadRequest
 from web import answers
 from web.api import results, schemas
+from web.resource import Resource
 from web.security import Authority, authority
 
-api = APIBlueprint("costs", __name__)
+api = Resource("costs", __name__)
 
 
 @api.get("/costs", responses={200: results.Costs})

@@ -6,17 +6,17 @@ import shlex
 from typing import Any
 
 from flask import Response
-from flask_openapi import APIBlueprint
 
 from shared import tasks, timeline
 from shared.store.models import Task
 from web import answers, effects, event_text, views
 from web.api import results, schemas
 from web.bodies import body_optional
+from web.resource import Resource
 from web.security import Authority, authority
 from web.services import services
 
-api = APIBlueprint("events", __name__)
+api = Resource("events", __name__)
 
 MOST_EVENTS = 1000
 #: Between two looks of a long poll, should a bell be lost.

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from flask import Response, request
-from flask_openapi import APIBlueprint
 
 from shared import groups, workspaces
 from shared.review import group_files
@@ -12,10 +11,11 @@ from web import answers, idempotency, views
 from web.api import results, schemas
 from web.api.tasks import body_digest, wanted
 from web.reading import snapshot
+from web.resource import Resource
 from web.security import Authority, authority
 from web.services import services
 
-api = APIBlueprint("groups", __name__)
+api = Resource("groups", __name__)
 
 
 @api.post("/groups", responses={200: results.Group})

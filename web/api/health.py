@@ -4,17 +4,17 @@ from __future__ import annotations
 
 import peewee
 from flask import Response
-from flask_openapi import APIBlueprint
 
 from shared import fleet
 from shared.clock import rfc3339
 from shared.version import VERSION
 from web import answers
 from web.api import results
+from web.resource import Resource
 from web.security import Authority, authority
 from web.services import services
 
-api = APIBlueprint("health", __name__)
+api = Resource("health", __name__)
 
 
 @api.get("/health", responses={200: results.Health})

@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 from flask import Response
-from flask_openapi import APIBlueprint
 
 from shared.policy import PRESETS
 from web import answers
 from web.api import results
+from web.resource import Resource
 from web.security import Authority, authority
 
-api = APIBlueprint("presets", __name__)
+api = Resource("presets", __name__)
 
 
 @api.get("/presets", responses={200: results.Presets})

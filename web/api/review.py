@@ -7,7 +7,6 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from flask import Response
-from flask_openapi import APIBlueprint
 from pydantic import BaseModel
 
 from shared import tasks
@@ -20,9 +19,10 @@ from web import answers, effects, views
 from web.api import results, schemas
 from web.bodies import body_optional
 from web.patches import HEADER
+from web.resource import Resource
 from web.security import Authority, authority, writes
 
-api = APIBlueprint("review", __name__)
+api = Resource("review", __name__)
 
 #: Of a push's result beside its message; null where there is none.
 PUSHED = ("pushed", "compare_url", "pull_request_url", "pull_request_refused")

@@ -5,7 +5,6 @@ from __future__ import annotations
 from typing import Any
 
 from flask import Response
-from flask_openapi import APIBlueprint
 
 from shared import tasks
 from shared.clock import rfc3339
@@ -14,9 +13,10 @@ from shared.review import landings, marks
 from shared.store.models import Capture, Task
 from web import answers
 from web.api import results, schemas
+from web.resource import Resource
 from web.security import Authority, authority, credential
 
-api = APIBlueprint("reviewing", __name__)
+api = Resource("reviewing", __name__)
 
 
 @api.get("/tasks/<id>/review", responses={200: results.Review})

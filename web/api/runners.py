@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 from flask import Response
-from flask_openapi import APIBlueprint
 
 from shared import fleet
 from web import answers
 from web.api import results, schemas
+from web.resource import Resource
 from web.security import Authority, authority
 
-api = APIBlueprint("runners", __name__)
+api = Resource("runners", __name__)
 
 
 @api.get("/runners", responses={200: results.Listed[results.Runner]})

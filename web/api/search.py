@@ -5,7 +5,6 @@ from __future__ import annotations
 from typing import Any
 
 from flask import Response
-from flask_openapi import APIBlueprint
 
 from shared import search
 from shared.agents import sessions
@@ -16,9 +15,10 @@ from shared.store.models import Task
 from web import answers
 from web.api import results, schemas
 from web.reading import snapshot
+from web.resource import Resource
 from web.security import Authority, authority
 
-api = APIBlueprint("search", __name__)
+api = Resource("search", __name__)
 
 #: Tasks and sessions of one answer; events go on by the cursor.
 BESIDE = 20

@@ -5,7 +5,6 @@ from __future__ import annotations
 from typing import Any
 
 from flask import Response
-from flask_openapi import APIBlueprint
 
 from shared.clock import rfc3339
 from shared.secrets import keeping, kept
@@ -13,9 +12,10 @@ from shared.store.models import Secret
 from web import answers
 from web.api import results, schemas
 from web.bodies import verbatim
+from web.resource import Resource
 from web.security import Authority, authority
 
-api = APIBlueprint("secrets", __name__)
+api = Resource("secrets", __name__)
 
 
 @api.get("/secrets", responses={200: results.Listed[results.Secret]})

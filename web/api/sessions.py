@@ -11,7 +11,6 @@ from collections.abc import Callable, Mapping
 from urllib.parse import urlencode
 
 from flask import Response, request
-from flask_openapi import APIBlueprint
 
 from shared import fleet
 from shared.agents import sessions
@@ -21,10 +20,11 @@ from shared.errors import BadRequest, NotFound
 from web import answers, effects, views
 from web.api import results, schemas
 from web.api.events import RESUME
+from web.resource import Resource
 from web.security import Authority, authority, writes
 from web.services import services
 
-api = APIBlueprint("sessions", __name__)
+api = Resource("sessions", __name__)
 
 PLACE = re.compile(r"(-?[0-9]{1,17}):(.*)", re.DOTALL)
 #: Where each program keeps its sessions unless its settings say otherwise.

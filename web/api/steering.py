@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from flask import Response
-from flask_openapi import APIBlueprint
 
 from shared import followups, tasks
 from shared.agents import adoption, trust
@@ -13,9 +12,10 @@ from shared.lifecycle import Status
 from web import answers, effects, views
 from web.api import results, schemas
 from web.bodies import body_optional
+from web.resource import Resource
 from web.security import Authority, authority, require_within
 
-api = APIBlueprint("steering", __name__, abp_responses={200: results.Task, 202: results.Task})
+api = Resource("steering", __name__, abp_responses={200: results.Task, 202: results.Task})
 
 
 @api.post("/tasks/<id>/start")

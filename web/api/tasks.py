@@ -10,7 +10,6 @@ import re
 from typing import Any
 
 from flask import Response, request
-from flask_openapi import APIBlueprint
 
 from shared import amending, archive, creation, fleet, tasks, workspaces
 from shared.agents import adoption, sessions
@@ -24,10 +23,11 @@ from web.api import results, schemas
 from web.api.sessions import looked_for
 from web.bodies import body_optional
 from web.reading import snapshot
+from web.resource import Resource
 from web.security import Authority, authority, credential
 from web.services import services
 
-api = APIBlueprint("tasks", __name__)
+api = Resource("tasks", __name__)
 
 MOST_TASKS = 500
 OPTIONS = (

@@ -6,7 +6,6 @@ from datetime import datetime
 from typing import Any
 
 from flask import Response
-from flask_openapi import APIBlueprint
 
 from shared.access import tokens
 from shared.clock import parse, rfc3339
@@ -15,9 +14,10 @@ from shared.store.models import ApiToken
 from web import answers
 from web.api import results, schemas
 from web.bodies import body_optional
+from web.resource import Resource
 from web.security import Authority, authority
 
-api = APIBlueprint("tokens", __name__)
+api = Resource("tokens", __name__)
 
 
 @api.get("/tokens", responses={200: results.Listed[results.Token]})

@@ -5,7 +5,6 @@ from __future__ import annotations
 from typing import Any
 
 from flask import Response
-from flask_openapi import APIBlueprint
 
 from shared import fleet
 from shared.agents import sessions, transcripts
@@ -15,9 +14,10 @@ from shared.errors import Conflict, NotFound, Unavailable
 from web import answers, effects
 from web.api import results, schemas
 from web.api.sessions import looked_for, transcript_path, view
+from web.resource import Resource
 from web.security import Authority, authority, writes
 
-api = APIBlueprint("transcripts", __name__)
+api = Resource("transcripts", __name__)
 
 
 @api.get("/runner-sessions/<runner>/<session_id>/transcript", responses={200: results.Transcript})

@@ -5,16 +5,16 @@ from __future__ import annotations
 from typing import Any
 
 from flask import Response
-from flask_openapi import APIBlueprint
 
 from shared.agents import trust
 from shared.clock import rfc3339
 from shared.store.models import AgentFile
 from web import answers
 from web.api import results, schemas
+from web.resource import Resource
 from web.security import Authority, authority
 
-api = APIBlueprint("trust", __name__)
+api = Resource("trust", __name__)
 
 
 @api.get("/workspaces/<id>/trust", responses={200: results.Listed[results.AgentFile]})

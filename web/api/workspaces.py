@@ -7,7 +7,6 @@ from pathlib import Path
 from typing import Any
 
 from flask import Response
-from flask_openapi import APIBlueprint
 
 from shared import workspaces
 from shared.clock import rfc3339
@@ -16,10 +15,11 @@ from shared.store.models import Workspace
 from web import answers
 from web.api import results, schemas
 from web.bodies import body_optional
+from web.resource import Resource
 from web.security import Authority, authority
 from web.services import services
 
-api = APIBlueprint("workspaces", __name__)
+api = Resource("workspaces", __name__)
 #: A folder lists this many of its folders.
 ENTRIES = 1000
 
