@@ -38,7 +38,8 @@ def test_a_deadline_ends_at_zero() -> None:
 
 def test_a_test_has_a_home_of_its_own(home: Path) -> None:
     assert Path.home() == home
-    assert subprocess.check_output(["git", "config", "user.email"], text=True).strip().endswith(".invalid")
+    email = subprocess.check_output(["git", "config", "user.email"], cwd=home, text=True)
+    assert email.strip().endswith(".invalid")
     assert not [name for name in os.environ if name.startswith(("OPENRUNTIME_", "ANTHROPIC_", "OPENAI_"))]
 
 

@@ -9,7 +9,8 @@ import sys
 from tests.agents.model_server.server import ModelServer
 
 server = ModelServer(int(sys.argv[1]) if len(sys.argv) > 1 else 0)
-signal.signal(signal.SIGTERM, signal.getsignal(signal.SIGINT))
+# Not the handler of SIGINT as found: a shell's background job ignores that signal.
+signal.signal(signal.SIGTERM, signal.default_int_handler)
 print(server.address.rpartition(":")[2], flush=True)
 with contextlib.suppress(KeyboardInterrupt):
     server.serve_forever()
