@@ -15,7 +15,7 @@ from shared.store.database import transaction
 from shared.store.models import Command, Landing, Task
 from workers.landing import cleanup, gates, site, verification
 from workers.landing.gates import Candidate, Item
-from workers.repository import completion, landing, references
+from workers.repository import completion, landing, merging, references
 from workers.repository.strategies import Recipe
 
 #: How often a landing is checked anew because its target moved while the checks ran.
@@ -97,7 +97,6 @@ def _land(
     """Land what was looked at; with `tree`, exactly that. Raises as `landing.land` does."""
     task, body = candidate.task, command.body
     recorded: list[Landing] = []
-    shown = checks.views(task, tree) if tree else []
 
     def record(intent: completion.Intent) -> None:
         recorded.append(
@@ -108,7 +107,7 @@ def _land(
                 intent.target_branch,
                 intent.to_json(),
                 overridden,
-                shown,
+                _judged(candidate, intent.commit_oid),
             )
         )
         crashpoint("merge.intent")
@@ -138,6 +137,13 @@ def _land(
     for given_up in recorded[:-1]:
         landings.end_landing(given_up, "refused")
     return _landed(task, command, recorded[-1], landed)
+
+
+def _judged(candidate: Candidate, commit_oid: str) -> list[Item]:
+    """How the task's checks stand for exactly what lands."""
+    if not checks.of(candidate.task):
+        return []
+    return checks.views(candidate.task, merging.tree_of(candidate.repository.git_dir, commit_oid))
 
 
 def _already_landed(task: Task, command: Command) -> dict[str, Any] | None:

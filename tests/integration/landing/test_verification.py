@@ -88,6 +88,17 @@ def test_an_advisory_check_is_shown_and_lands(site) -> None:
     ]
     assert ran["verify"] == {"state": "off"}
     site.done(task, CommandKind.MERGE)
+    assert [(one["name"], one["state"]) for one in landings.last_landing(task).checks] == [("lint", "failed")]
+
+
+def test_a_landing_records_no_verdict_on_another_tree(site) -> None:
+    task = site.task(WORK, options={"checks": [{"name": "lint", "command": "true"}]})
+    site.done(task, CommandKind.VERIFY)
+    site.sh("echo t > theirs; git add theirs; git commit -qm theirs")
+    site.done(task, CommandKind.MERGE)
+    assert [(one["name"], one["state"]) for one in landings.last_landing(task).checks] == [
+        ("lint", "not-run")
+    ]
 
 
 def test_a_result_holds_for_its_tree_and_a_moved_target_is_checked_anew(site) -> None:
