@@ -32,6 +32,7 @@ class CommandKind(StrEnum):
     DECIDE = "decide"
     LOOK = "look"
     CAPTURE = "capture"
+    FILE = "file"
     PREVIEW = "preview"
     MERGE = "merge"
     CLEANUP = "cleanup"
@@ -82,6 +83,7 @@ UNRECORDED = frozenset(
     {
         CommandKind.LOOK,
         CommandKind.CAPTURE,
+        CommandKind.FILE,
         CommandKind.PREVIEW,
         CommandKind.UNDO_PREVIEW,
         CommandKind.PUSH_PREVIEW,

@@ -18,6 +18,7 @@ from workers.attempts import closing, configured, granting
 from workers.attempts.place import attempt_directories, worktree_of
 from workers.landing import cleanup, merge, push, rebase, undo, verification
 from workers.repository import removal
+from workers.versions import texts
 
 log = logging.getLogger(__name__)
 
@@ -91,6 +92,7 @@ def _delete(task: Task, command: Command, config: Config) -> dict[str, Any]:
 WORK = {
     CommandKind.LOOK: _look,
     CommandKind.CAPTURE: _capture,
+    CommandKind.FILE: texts.keep,
     CommandKind.PREVIEW: merge.preview,
     CommandKind.MERGE: merge.merge,
     CommandKind.CLEANUP: cleanup.cleanup,

@@ -74,6 +74,12 @@ def named(files: Iterable[File], path: str) -> File:
     raise NotFound("This file is not among the task's changes.")
 
 
+def blob_of(file: File, side: str) -> str | None:
+    """The blob of a captured file's `old` or `new` version; None where it has none."""
+    blob = file.get(f"{side}_blob")
+    return str(blob) if blob else None
+
+
 def of(task: Task, files: Iterable[File]) -> Review:
     """How these files of a capture of the task stand."""
     known = {row.path: row for row in ViewedFile.select().where(ViewedFile.task == task.number)}

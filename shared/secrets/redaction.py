@@ -114,6 +114,11 @@ class Redactor:
         spans, _ = self._spans(data, False)
         return _apply(data, spans) if spans else data
 
+    def redact_lines(self, data: bytes) -> bytes:
+        """The whole of `data`, redacted, with as many lines as it had: their numbers go on to hold."""
+        spans, _ = self._spans(data, False)
+        return _apply(data, spans, keeps_lines=True)
+
     def found(self, data: bytes) -> list[tuple[int, int]]:
         """(start, end) of every given secret in `data`; independent of the stream."""
         return [(start, end) for _, start, end in self._literal_spans(data)]
@@ -288,10 +293,10 @@ def _merged(spans: list[Span]) -> list[Span]:
     return merged
 
 
-def _apply(text: bytes, spans: list[Span]) -> bytes:
+def _apply(text: bytes, spans: list[Span], *, keeps_lines: bool = False) -> bytes:
     pieces, at = [], 0
     for _, start, end in spans:
-        pieces += [text[at:start], _MASK]
+        pieces += [text[at:start], _MASK, b"\n" * text.count(b"\n", start, end) if keeps_lines else b""]
         at = end
     pieces.append(text[at:])
     return b"".join(pieces)

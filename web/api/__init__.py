@@ -27,6 +27,7 @@ from web.api import (
     tokens,
     transcripts,
     trust,
+    versions,
     workspaces,
 )
 
@@ -46,6 +47,7 @@ RESOURCES = (
     review,
     reviewing,
     comments,
+    versions,
     costs,
     audit,
     search,

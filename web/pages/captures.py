@@ -15,6 +15,7 @@ from markupsafe import Markup
 from shared.errors import NotFound
 from shared.review import marks
 from shared.store.models import INSERTED, Capture, Task
+from web.pages import pictures
 from web.patches import DRAWN_LINES, HUGE_BYTES, section, sections
 from web.rendering import diff, patch
 from web.rendering.marks import visible
@@ -51,6 +52,8 @@ class File:
     state: str
     flags: list[str]
     modes: str
+    #: Its old version and its new one, None where there is none.
+    blobs: tuple[str | None, str | None]
 
     @property
     def letter(self) -> str:
@@ -133,6 +136,7 @@ def _file(number: int, given: Mapping[str, Any], places: list[tuple[int, int]]) 
         state=_state(number, given, places, added + removed, modes),
         flags=[FLAGS.get(flag, flag) for flag in given.get("flags") or ()],
         modes=" → ".join(modes) if all(modes) and modes[0] != modes[1] else "",
+        blobs=(given.get("old_blob"), given.get("new_blob")),
     )
 
 
@@ -198,15 +202,20 @@ def _drawn(row: Capture, file: File, *, split: bool, ignore_space: bool) -> Mark
     text = section(row.id, file.index)
     found = patch.parse(text, DRAWN_LINES)
     if found.binary or file.state == "binary":
-        sizes = " → ".join(f"{size:,} bytes" for size in reversed(found.sizes) if size)
-        return _note("A binary file, not shown." + (f" {sizes}" if sizes else ""))
+        return pictures.beside(row.task_id, file.name, file.blobs) or _note(_unseen(found))
     if not found.hunks:
         return _note(_unchanged(file))
     drawn = diff.table(found, file.name, split=split, ignore_space=ignore_space)
     if file.state == "submodule":
         return _note("A submodule: only the commit it points to changes.") + drawn
+    drawn += pictures.preview(row.task_id, file.name, file.blobs)
     cut = len(text) >= HUGE_BYTES or found.lines >= DRAWN_LINES
     return drawn + _note(f"Only the first {found.lines:,} lines are shown.") if cut else drawn
+
+
+def _unseen(found: patch.FilePatch) -> str:
+    sizes = " → ".join(f"{size:,} bytes" for size in reversed(found.sizes) if size)
+    return "A binary file, not shown." + (f" {sizes}" if sizes else "")
 
 
 def _unchanged(file: File) -> str:

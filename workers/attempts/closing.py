@@ -33,6 +33,7 @@ from workers.repository import capture as captures
 from workers.repository.snapshot import Flag
 from workers.repository.worktree import Worktree
 from workers.runners.observations import Outcome, TurnEnded
+from workers.versions import keeping
 
 log = logging.getLogger(__name__)
 SUMMARY_CHARACTERS = 500
@@ -105,6 +106,12 @@ def take(task: Task, worktree: Worktree, config: Config, attempt_id: str | None 
     taken = captures.take(worktree)
     if any(flag.kind == "worktree-missing" for flag in taken.flags):
         raise NotReady("The worktree's folder is gone; start the task again to bring back its last state.")
+    return store(taken, task, config, attempt_id)
+
+
+def store(taken: captures.Capture, task: Task, config: Config, attempt_id: str | None = None) -> Capture:
+    """Keep a capture, and what a page shows beside its patch; returns the latest."""
+    keeping.keep(task, taken, config)
     return keep_capture(task, record_of(taken, task, config), attempt_id)
 
 

@@ -42,7 +42,7 @@ def candidate(task: Task, command: Command, config: Config) -> Candidate:
     """
     worktree, repository = of(task, config)
     taken = captures.take(worktree)
-    row = landings.keep_capture(task, closing.record_of(taken, task, config))
+    row = closing.store(taken, task, config)
     strategy = command.body.get("strategy") or "squash"
     keeps = strategy in KEEP_COMMITS and tasks.policy_of(task).allow_git_write
     return Candidate(

@@ -7,7 +7,7 @@ from shared.store.models.audit import AuditEntry
 from shared.store.models.columns import INSERTED, Table, json_text
 from shared.store.models.fleet import AgentSession, AgentStore, Runner, TranscriptPage, Worker
 from shared.store.models.places import AgentFile, Inspection, Workspace
-from shared.store.models.review import Capture, CheckResult, Comment, Landing, ViewedFile
+from shared.store.models.review import Capture, CheckResult, Comment, KeptVersion, Landing, ViewedFile
 from shared.store.models.work import Approval, Attempt, Command, Event, Task, TaskGroup
 
 TABLES = (
@@ -21,6 +21,7 @@ TABLES = (
     Command,
     Approval,
     Capture,
+    KeptVersion,
     ViewedFile,
     Comment,
     Landing,
@@ -55,6 +56,7 @@ __all__ = [
     "Event",
     "Idempotency",
     "Inspection",
+    "KeptVersion",
     "Landing",
     "Login",
     "LoginLink",

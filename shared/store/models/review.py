@@ -25,6 +25,22 @@ class Capture(Table):
     captured_at = InstantField()
 
 
+class KeptVersion(Table):
+    task_id: int
+    task = peewee.ForeignKeyField(Task, column_name="task", on_delete="CASCADE")
+    blob = peewee.TextField()
+    media_type = peewee.TextField()
+    width = peewee.IntegerField(null=True)
+    height = peewee.IntegerField(null=True)
+    is_cut = peewee.BooleanField(default=False)
+    size_bytes = peewee.IntegerField()
+    content = peewee.BlobField()
+    kept_at = InstantField()
+
+    class Meta:
+        table_name = "kept_version"
+
+
 class ViewedFile(Table):
     task_id: int
     task = peewee.ForeignKeyField(Task, column_name="task", on_delete="CASCADE")

@@ -18,7 +18,7 @@ from web.api.results.inventories import (
     Workspace,
 )
 from web.api.results.result import Listed, Problem
-from web.api.results.review import Comment, Diff, Landed, Looked, Pushed, Review
+from web.api.results.review import Comment, Diff, Landed, Lines, Looked, Pushed, Review
 from web.api.results.search import SearchResult
 from web.api.results.tasks import Attach, Deleting, Event, Group, GroupFiles, Logs, Reply, Task
 
@@ -38,6 +38,7 @@ __all__ = [
     "GroupFiles",
     "Health",
     "Landed",
+    "Lines",
     "Link",
     "Listed",
     "Logs",

@@ -45,6 +45,18 @@ class Diff(Result):
     truncated: bool
 
 
+class Lines(Result):
+    """Of one version of a changed file; `truncated` where only the first 1 MiB of it is kept."""
+
+    task_id: str
+    path: str
+    side: str
+    start: int
+    lines: list[str]
+    total_lines: int
+    truncated: bool
+
+
 class FileReview(Result):
     path: str
     path_b64: str | None

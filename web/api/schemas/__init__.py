@@ -25,12 +25,14 @@ from web.api.schemas.review import (
     ByComment,
     Cleanup,
     DiffQuery,
+    LinesQuery,
     Merge,
     NewComment,
     Push,
     Rebase,
     Undo,
     Verify,
+    VersionQuery,
     Viewed,
 )
 from web.api.schemas.search import Search
@@ -83,6 +85,7 @@ __all__ = [
     "DiffQuery",
     "EventPage",
     "Grant",
+    "LinesQuery",
     "Merge",
     "Mode",
     "NewComment",
@@ -109,6 +112,7 @@ __all__ = [
     "Trust",
     "Undo",
     "Verify",
+    "VersionQuery",
     "Viewed",
     "count",
 ]

@@ -6,7 +6,7 @@ from typing import Annotated, Literal
 
 from pydantic import AfterValidator, Field
 
-from shared.review.comments import BODY_CHARACTERS
+from shared.review.comments import BODY_CHARACTERS, Side
 from shared.review.gates import GateKind
 from web.api.schemas.fields import BIGGEST, Body, ById, ObjectId, Plain, Query, Reference, Word
 
@@ -18,6 +18,7 @@ def _gate(kind: str) -> str:
 
 
 Override = Annotated[list[Annotated[str, AfterValidator(_gate)]], Field(max_length=20)]
+LineNumber = Annotated[int, Field(ge=1, le=BIGGEST)]
 Message = Annotated[str, Field(max_length=20_000), Plain]
 
 
@@ -86,6 +87,18 @@ class DiffQuery(Query):
     refresh: bool = Field(False, description="Capture now, and wait up to two seconds for it.")
 
 
+class VersionQuery(Query):
+    path: Annotated[str, Field(max_length=8192)] = Field(
+        description="A changed file's path, or its `path_b64`."
+    )
+    side: Side = Field(Side.NEW, description="The version: as it was, or as it is now.")
+
+
+class LinesQuery(VersionQuery):
+    start: LineNumber = Field(1, description="The first line.")
+    limit: Annotated[int, Field(ge=1, le=10_000)] = 1_000
+
+
 class Viewed(Body):
     path: Annotated[str, Field(max_length=8192)] = Field(
         description="A changed file's path, or its `path_b64`."
@@ -94,9 +107,6 @@ class Viewed(Body):
     head_oid: ObjectId | None = Field(
         None, description="The capture that was seen; the latest unless given, 409 when that is another."
     )
-
-
-LineNumber = Annotated[int, Field(ge=1, le=BIGGEST)]
 
 
 def _said(text: str) -> str:
