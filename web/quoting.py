@@ -8,11 +8,9 @@ from typing import Any
 
 from shared.clock import rfc3339
 from shared.errors import BadRequest
-from shared.review import comments, marks
+from shared.review import comments, marks, patch, patches
 from shared.review.comments import QUOTE_LINES, Side
 from shared.store.models import Capture, Comment, Task
-from web import patches
-from web.rendering import patch
 
 
 @dataclass(frozen=True)

@@ -1,7 +1,7 @@
-"""What a person has viewed of a task's changes.
+"""What a person has viewed of a task's changes: whole files, and single hunks of them.
 
-A mark holds for the two versions of a file that were seen (blobs and modes), whichever capture they are in: what the
-agent changes again is open again, and nothing else is.
+A file's mark holds for the two versions that were seen (blobs and modes), a hunk's for what it removes and adds, both
+in whichever capture they are: what the agent changes again is open again, and nothing else is.
 """
 
 from __future__ import annotations
@@ -12,14 +12,14 @@ from datetime import datetime
 from enum import StrEnum
 from typing import Any
 
-from shared.clock import now
 from shared.errors import NotFound
-from shared.store.database import transaction
-from shared.store.models import Task, ViewedFile
+from shared.review import patches
+from shared.store.models import Capture, Task, ViewedFile, ViewedHunk
 
 #: The workspace default `review` that lets only viewed files land; otherwise the landing says what is not viewed.
 REQUIRED = "required"
 VERSIONS = ("old_mode", "old_blob", "new_mode", "new_blob")
+MODES = ("old_mode", "new_mode")
 File = Mapping[str, Any]
 
 
@@ -33,21 +33,59 @@ class Standing(StrEnum):
 
 @dataclass(frozen=True)
 class Mark:
-    """A changed file's standing; who marked it and when, None while it is open."""
+    """A changed file's standing; who marked it and when, None while it is open.
+
+    `hunks` and how many of them are viewed are counted where the file is viewed in part, else they are 0.
+    """
 
     standing: Standing
     viewed_by: str | None = None
     viewed_at: datetime | None = None
+    hunks: int = 0
+    hunks_viewed: int = 0
+
+    @property
+    def is_viewed(self) -> bool:
+        return self.standing is Standing.VIEWED
+
+
+@dataclass(frozen=True)
+class HunkMark:
+    """One hunk of a file, by its key; who viewed it and when, None while it is open."""
+
+    key: str
+    header: str
+    viewed_by: str | None = None
+    viewed_at: datetime | None = None
+
+    @property
+    def is_viewed(self) -> bool:
+        return self.viewed_at is not None
 
 
 OPEN = Mark(Standing.OPEN)
+Seen = Mapping[str, ViewedHunk]
+
+
+@dataclass(frozen=True)
+class _Known:
+    """What is kept of one file: the version that was viewed, and the hunks by their keys."""
+
+    file: ViewedFile | None
+    hunks: Seen
+
+    def is_this(self, file: File) -> bool:
+        return self.file is not None and self.file.content == content_of(file)
 
 
 @dataclass(frozen=True)
 class Review:
     """The marks of a capture's files, by `name_of`."""
 
+    capture_id: str
     marks: dict[str, Mark]
+    places: Mapping[str, int]
+    known: Mapping[str, _Known]
 
     @property
     def total(self) -> int:
@@ -55,10 +93,29 @@ class Review:
 
     @property
     def viewed(self) -> int:
-        return sum(mark.standing is Standing.VIEWED for mark in self.marks.values())
+        return sum(mark.is_viewed for mark in self.marks.values())
+
+    @property
+    def in_part(self) -> list[Mark]:
+        """The marks of files of which some hunks are viewed."""
+        return [mark for mark in self.marks.values() if mark.hunks_viewed and not mark.is_viewed]
 
     def of(self, file: File) -> Mark:
         return self.marks.get(name_of(file), OPEN)
+
+    def hunks(self, file: File) -> list[HunkMark]:
+        """How each hunk of the file stands; none where it has no lines, or too many."""
+        found = patches.hunks(self.capture_id, self.places[name_of(file)])
+        known = self.known.get(name_of(file), NOTHING)
+        whole = known.file if known.is_this(file) else None
+        rows = [known.hunks.get(key, whole) for key in found.keys]
+        return [
+            HunkMark(key, header, *((row.viewed_by, row.viewed_at) if row is not None else ()))
+            for key, header, row in zip(found.keys, found.headers, rows, strict=True)
+        ]
+
+
+NOTHING = _Known(None, {})
 
 
 def name_of(file: File) -> str:
@@ -80,34 +137,50 @@ def blob_of(file: File, side: str) -> str | None:
     return str(blob) if blob else None
 
 
-def of(task: Task, files: Iterable[File]) -> Review:
-    """How these files of a capture of the task stand."""
-    known = {row.path: row for row in ViewedFile.select().where(ViewedFile.task == task.number)}
-    return Review({name_of(file): _mark(file, known.get(name_of(file))) for file in files})
+def of(task: Task, capture: Capture | None) -> Review:
+    """How the files of a capture of the task stand."""
+    if capture is None:
+        return Review("", {}, {}, {})
+    known = _known(task)
+    places = {name_of(file): index for index, file in enumerate(capture.files)}
+    found = {
+        name: _mark(file, known.get(name, NOTHING), capture.id, index)
+        for (name, index), file in zip(places.items(), capture.files, strict=True)
+    }
+    return Review(capture.id, found, places, known)
 
 
-def _mark(file: File, known: ViewedFile | None) -> Mark:
-    if known is None:
-        return OPEN
-    standing = Standing.VIEWED if known.content == content_of(file) else Standing.CHANGED
-    return Mark(standing, known.viewed_by, known.viewed_at)
+def _known(task: Task) -> dict[str, _Known]:
+    files = {row.path: row for row in ViewedFile.select().where(ViewedFile.task == task.number)}
+    hunks: dict[str, dict[str, ViewedHunk]] = {}
+    for row in ViewedHunk.select().where(ViewedHunk.task == task.number):
+        hunks.setdefault(row.path, {})[row.hunk] = row
+    return {path: _Known(files.get(path), hunks.get(path, {})) for path in {*files, *hunks}}
+
+
+def _mark(file: File, known: _Known, capture_id: str, index: int) -> Mark:
+    if known.file is not None and known.is_this(file):
+        return Mark(Standing.VIEWED, known.file.viewed_by, known.file.viewed_at)
+    keys = patches.hunks(capture_id, index).keys if known.hunks else ()
+    viewed = [known.hunks[key] for key in keys if key in known.hunks]
+    if keys and len(viewed) == len(keys) and not _is_more_than_hunks(file, known.file):
+        last = max(viewed, key=lambda row: row.viewed_at)
+        return Mark(Standing.VIEWED, last.viewed_by, last.viewed_at)
+    counts = (len(keys), len(viewed)) if viewed else (0, 0)
+    if known.file is None:
+        return Mark(Standing.OPEN, None, None, *counts)
+    return Mark(Standing.CHANGED, known.file.viewed_by, known.file.viewed_at, *counts)
+
+
+def _is_more_than_hunks(file: File, known: ViewedFile | None) -> bool:
+    """Whether the file's mode changed as well, and was not seen to."""
+    modes = [file.get(name) for name in MODES]
+    if known is not None:
+        seen = dict(zip(VERSIONS, str(known.content).split(" "), strict=True))
+        return [mode or "-" for mode in modes] != [seen[name] for name in MODES]
+    return all(modes) and modes[0] != modes[1]
 
 
 def content_of(file: File) -> str:
     """Both versions of a captured file, as text that is the same only for the same change."""
     return " ".join(str(file.get(name) or "-") for name in VERSIONS)
-
-
-def mark(task: Task, file: File, by: str) -> None:
-    """Record that `by` has viewed this version of the file."""
-    values = {"content": content_of(file), "viewed_by": by, "viewed_at": now()}
-    with transaction():
-        ViewedFile.insert(task=task.number, path=name_of(file), **values).on_conflict(
-            conflict_target=[ViewedFile.task, ViewedFile.path], update=values
-        ).execute()
-
-
-def reopen(task: Task, file: File) -> None:
-    """Take the file's mark away."""
-    with transaction():
-        ViewedFile.delete().where(ViewedFile.task == task.number, ViewedFile.path == name_of(file)).execute()

@@ -11,29 +11,10 @@ from playwright.sync_api import expect
 
 from tests.browser import chromium
 from tests.browser.conftest import Open, is_live
-from tests.installation import Installation, git, repository
+from tests.browser.reviewed import repo, reviewed
+from tests.installation import Installation, git
 
-EDIT = (
-    "printf 'one\\ntwo\\nthree and a half\\n' > a.txt; mkdir -p src; printf 'def f(x):\\n    return x + 1\\n' > src/new.py;"
-    " head -c 300 /dev/zero > blob.bin; for n in $(seq 1 500); do echo row $n; done > long.txt; chmod +x b.txt; git mv c.txt d.txt"
-)
-
-
-@pytest.fixture
-def repo(src: Path) -> Path:
-    place = repository(src / "repo")
-    (place / "a.txt").write_text("one\ntwo\nthree\n")
-    (place / "b.txt").write_text("b\n")
-    (place / "c.txt").write_text("same\n" * 20)
-    git(place, "add", "-A")
-    git(place, "commit", "-qm", "more files")
-    return place
-
-
-def reviewed(here: Installation, repo: Path, command: str = EDIT, **more: object) -> str:
-    id = here.run(command, repo, **{"title": "Edit some files", **more})
-    assert here.until(id)["status"] == "ready-for-review"
-    return id
+__all__ = ["repo"]
 
 
 def log(repo: Path) -> list[str]:
@@ -73,28 +54,6 @@ def test_the_layout_is_chosen_by_a_key_and_remembered(visit: Open, here: Install
     expect(page.locator("table.split")).to_have_count(0)
     page.reload()
     expect(page.locator("table.unified").first).to_be_visible()
-
-
-def test_files_are_filtered_and_marked_as_viewed(visit: Open, here: Installation, repo: Path) -> None:
-    page = visit(f"/ui/tasks/{reviewed(here, repo)}/changes")
-    page.keyboard.press("/")
-    page.keyboard.type("NEW")
-    expect(page.locator("#files li:visible")).to_have_count(1)
-    page.keyboard.press("Escape")
-    page.keyboard.press("V")
-    first = page.locator("section.file").first
-    viewed = first.get_by_role("button", name="Viewed")
-    expect(viewed).to_have_attribute("aria-pressed", "true")
-    expect(first.locator(".table")).to_be_hidden()
-    expect(page.locator("#progress")).to_have_text("1 of 6 viewed")
-    page.reload()
-    expect(viewed).to_have_attribute("aria-pressed", "true")
-    page.get_by_role("link", name="Hide viewed").click()
-    expect(page.locator("section.file")).to_have_count(5)
-    page.get_by_role("link", name="Viewed hidden").click()
-    viewed.click()
-    expect(page.locator("#progress")).to_have_text("0 of 6 viewed")
-    expect(first.locator("table")).to_be_visible()
 
 
 def test_two_keys_land_and_clean_up(visit: Open, here: Installation, repo: Path) -> None:
@@ -247,68 +206,6 @@ def test_reading_and_merging_need_no_script(visit: Open, here: Installation, rep
     page.get_by_role("button", name="Merge into main").click()
     expect(page.locator(".landed")).to_contain_text("Merged into main")
     assert log(repo)[0] == "By hand"
-
-
-def test_marks_need_no_script_and_only_what_changed_again_is_open_again(
-    visit: Open, here: Installation, repo: Path
-) -> None:
-    id = reviewed(here, repo)
-    page = visit(f"/ui/tasks/{id}/changes", java_script_enabled=False)
-    for name in ("a.txt", "src/new.py"):
-        page.locator("section.file", has_text=name).get_by_role("button", name="Viewed").click()
-    expect(page.locator("#progress")).to_have_text("2 of 6 viewed")
-    Path(here.task(id)["worktree_path"], "a.txt").write_text("one\ntwo\nthree and a bit\n")
-    here.get(f"/tasks/{id}/diff?refresh=1")
-    page.reload()
-    expect(page.locator("#progress")).to_have_text("1 of 6 viewed")
-    again = page.locator("section.file", has_text="a.txt")
-    expect(again).to_contain_text("Changed again")
-    expect(again.locator("table")).to_be_visible()
-
-
-def test_a_comment_starts_at_a_line_and_is_outdated_when_the_agent_changes_it(
-    visit: Open, here: Installation, repo: Path
-) -> None:
-    id = reviewed(here, repo)
-    page = visit(f"/ui/tasks/{id}/changes")
-    file = page.locator("section.file", has_text="a.txt").first
-    file.locator("td.number.add").click()
-    expect(file.get_by_label("Lines")).to_have_value("3")
-    page.keyboard.type("Why a <half>?\nIt was whole.")
-    file.get_by_role("button", name="Save draft").click()
-    expect(file.locator(".said")).to_have_text("Why a <half>?\nIt was whole.")
-    expect(file.locator(".comment pre")).to_have_text("three and a half")
-    Path(here.task(id)["worktree_path"], "a.txt").write_text("one\ntwo\nfour\n")
-    here.get(f"/tasks/{id}/diff?refresh=1")
-    page.reload()
-    expect(file.locator(".comment")).to_contain_text("outdated")
-    page.keyboard.press("c")
-    expect(file.get_by_label("Lines")).to_be_focused()
-    found = Axe().run(page)
-    assert found.violations_count == 0, found.generate_report()
-    file.locator(".comment").get_by_role("button", name="Delete").click()
-    expect(page.locator(".comment")).to_have_count(0)
-
-
-def test_comments_need_no_script_and_a_refusal_keeps_what_was_written(
-    visit: Open, here: Installation, repo: Path
-) -> None:
-    page = visit(f"/ui/tasks/{reviewed(here, repo)}/changes", narrow=True, java_script_enabled=False)
-    file = page.locator("section.file", has_text="src/new.py")
-    file.get_by_role("link", name="Comment").click()
-    for lines, said in (("1-x", "Write the lines as a number"), ("7", "does not show these lines")):
-        file.get_by_label("Lines").fill(lines)
-        file.get_by_role("textbox", name="Comment").fill("Name it.")
-        file.get_by_role("button", name="Save draft").click()
-        expect(file.get_by_role("alert")).to_contain_text(said)
-        expect(file.get_by_role("textbox", name="Comment")).to_have_value("Name it.")
-    file.get_by_label("Lines").fill("1-2")
-    file.get_by_role("button", name="Save draft").click()
-    expect(file.locator(".comment")).to_contain_text("lines 1–2")
-    page.get_by_role("button", name="Send to the agent").click()
-    expect(page.get_by_role("alert")).to_contain_text("A shell has no agent to read comments")
-    expect(page.locator(".drafts")).to_contain_text("1 comment is a draft")
-    page.complaints.clear()  # type: ignore[attr-defined] # the browser itself reports the refusals
 
 
 def test_a_refused_merge_is_one_sentence_on_the_form(visit: Open, here: Installation, repo: Path) -> None:

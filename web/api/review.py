@@ -14,11 +14,11 @@ from shared.clock import rfc3339
 from shared.commands import CommandKind
 from shared.errors import NotFound
 from shared.review import landings
+from shared.review.patches import HEADER
 from shared.store.models import Capture, Command, Task
 from web import answers, effects, views
 from web.api import results, schemas
 from web.bodies import body_optional
-from web.patches import HEADER
 from web.resource import Resource
 from web.security import Authority, authority, writes
 

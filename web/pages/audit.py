@@ -25,14 +25,6 @@ from web.services import services
 
 PATH = "/ui/audit"
 SHOWN = 100
-ACTORS: dict[str, str] = {
-    Actor.BROWSER: "You, in a browser",
-    Actor.BEARER: "You, by token",
-    Actor.TERMINAL: "You, in a terminal",
-    Actor.RULE: "A rule",
-    Actor.TIMEOUT: "The clock",
-    Actor.SYSTEM: "openRuntime",
-}
 #: What can be chosen: the part before the colon stands for all of its kind.
 WHO = {
     "owner": "You",
@@ -56,9 +48,7 @@ class Shown:
 
     @property
     def who(self) -> str:
-        actor = str(self.entry["actor"])
-        kind, _, name = actor.partition(":")
-        return ACTORS.get(actor) or (f"Token {name}" if kind == "token" else actor)
+        return words.actor(str(self.entry["actor"]))
 
     @property
     def words(self) -> list[tuple[str, str]]:

@@ -13,11 +13,12 @@ from typing import Any
 from markupsafe import Markup
 
 from shared.errors import NotFound
-from shared.review import marks
+from shared.review import marks, patch
+from shared.review.marks import Review
+from shared.review.patches import DRAWN_LINES, HUGE_BYTES, section, sections
 from shared.store.models import INSERTED, Capture, Task
-from web.pages import pictures
-from web.patches import DRAWN_LINES, HUGE_BYTES, section, sections
-from web.rendering import diff, patch
+from web.pages import hunks, pictures
+from web.rendering import diff
 from web.rendering.marks import visible
 
 #: More changed lines than this are loaded when asked for (web.md 2.1).
@@ -182,6 +183,13 @@ class Shelf:
 
 
 _shelf = Shelf(SHELF_BYTES)
+
+
+def marked_table(row: Capture, file: File, review: Review, *, split: bool, ignore_space: bool) -> Markup:
+    """The file's changes drawn, with which of its hunks the person has viewed."""
+    found = review.hunks(row.files[file.index])
+    drawn = table(row, file, split=split, ignore_space=ignore_space)
+    return hunks.with_marks(drawn, file.key, found, folds=not all(one.is_viewed for one in found))
 
 
 def table(row: Capture, file: File, *, split: bool, ignore_space: bool) -> Markup:

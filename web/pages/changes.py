@@ -14,12 +14,11 @@ from shared import tasks
 from shared.commands import CommandKind
 from shared.errors import NotFound
 from shared.lifecycle import LIVE
-from shared.review import landings
-from shared.review import marks as reviews
-from shared.review.marks import Mark, Review, Standing
+from shared.review import landings, marks
+from shared.review.marks import Mark, Review
 from shared.store.models import Landing, Task
 from web import effects, quoting
-from web.pages import captures, forms, frame, outcome, reviewing, task_details
+from web.pages import captures, forms, frame, hunks, outcome, reviewing, task_details
 from web.pages.captures import Changes, File
 from web.quoting import Shown
 from web.reading import snapshot
@@ -119,6 +118,7 @@ def page(id: str) -> Response:
                 commented=frame.query("comment"),
                 progress=reviewing.progress(reading.review) if reading else "",
                 folders=folders(reading.shown) if reading else [],
+                counted=hunks.counted,
                 drawn=drawn(found, reading, look) if found and reading else {},
                 look=look,
                 flags=_flags(found),
@@ -143,12 +143,15 @@ def _remembered(answer: Response) -> Response:
 def file_partial(id: str) -> Response:
     """One file's diff, from the stored capture."""
     with snapshot():
-        row = captures.latest(tasks.get(id), request.args.get("capture", "")[:64])
+        task = tasks.get(id)
+        row = captures.latest(task, request.args.get("capture", "")[:64])
         if row is None:
             raise NotFound("The task has no such capture.")
         file = captures.find(row, request.args.get("path", "")[:8192], request.args.get("key", "")[:64])
         look = _look()
-        drawn = captures.table(row, file, split=look.split, ignore_space=look.ignore_space)
+        drawn = captures.marked_table(
+            row, file, marks.of(task, row), split=look.split, ignore_space=look.ignore_space
+        )
     return _remembered(make_response(drawn))
 
 
@@ -172,13 +175,13 @@ def _look() -> Look:
 def read(task: Task, found: Changes, look: Look) -> Reading:
     """What the person has viewed of a capture, and what the page shows of it."""
     listed = found.row.files
-    review = reviews.of(task, listed)
-    marks = {file.key: review.of(listed[file.index]) for file in found.files}
-    hidden = {key for key, mark in marks.items() if look.hide_viewed and mark.standing is Standing.VIEWED}
+    review = marks.of(task, found.row)
+    known = {file.key: review.of(listed[file.index]) for file in found.files}
+    hidden = {key for key, mark in known.items() if look.hide_viewed and mark.is_viewed}
     said: dict[str, list[Shown]] = {}
     for one in quoting.of(task, found.row):
         said.setdefault(captures.key_of({"path": one.comment.path}), []).append(one)
-    return Reading([file for file in found.files if file.key not in hidden], marks, review, said)
+    return Reading([file for file in found.files if file.key not in hidden], known, review, said)
 
 
 def drawn(found: Changes, reading: Reading, look: Look) -> dict[str, Markup]:
@@ -187,14 +190,14 @@ def drawn(found: Changes, reading: Reading, look: Look) -> dict[str, Markup]:
     lines = 0
     asked, commented = frame.query("path"), frame.query("comment")
     for file in reading.shown:
-        is_viewed = reading.marks[file.key].standing is Standing.VIEWED
+        is_viewed = reading.marks[file.key].is_viewed
         lines += 0 if is_viewed else file.added + file.removed
         first = (
             len(tables) < FIRST_FILES and lines <= FIRST_LINES and file.state != "folded" and not is_viewed
         )
         if first or asked == file.name or commented == file.key:
-            tables[file.key] = captures.table(
-                found.row, file, split=look.split, ignore_space=look.ignore_space
+            tables[file.key] = captures.marked_table(
+                found.row, file, reading.review, split=look.split, ignore_space=look.ignore_space
             )
     return tables
 

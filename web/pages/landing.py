@@ -15,7 +15,7 @@ from shared.review.gates import CHECKOUT, GateKind
 from shared.store.models import Command, Task
 from web import effects
 from web.api import schemas
-from web.pages import captures, forms, frame, task_details
+from web.pages import captures, forms, frame, reviewing, task_details
 from web.pages.repositories import inspection
 from web.security import Authority, authority, writes
 
@@ -80,7 +80,7 @@ def merge_page(id: str) -> str:
     seen, problem = _looked(task, strategy, target)
     task = tasks.get(id)
     shown = captures.latest(task)
-    review = marks.of(task, shown.files if shown is not None else [])
+    review = marks.of(task, shown)
     reviewed = frame.query("head")[:64]
     values: dict[str, Any] = {
         "task": task,
@@ -94,6 +94,7 @@ def merge_page(id: str) -> str:
         "message": landings.proposed_message(task),
         "files": review.total,
         "unviewed": review.total - review.viewed,
+        "in_part": reviewing.in_part(review),
         "has_moved": bool(reviewed and seen and seen.get("head_oid") != reviewed),
         "reviewed": reviewed,
         "listed": LISTED,

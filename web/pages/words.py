@@ -9,6 +9,7 @@ from pathlib import Path
 from flask import Flask
 from markupsafe import Markup
 
+from shared.audit import Actor
 from shared.clock import from_micros, now, rfc3339
 from web.rendering.marks import spelled, visible
 
@@ -17,6 +18,14 @@ ANSI = re.compile(r"\x1b\[[0-?]*[ -/]*[@-~]|\x1b[\]PX^_].*?(?:\x07|\x1b\\|$)|\x1
 MINUTE, HOUR, DAY = 60, 3600, 86400
 LABELS = {"claude-code": "Claude", "codex": "Codex", "shell": "Shell"}
 MICROS_PER_CENT = 10_000
+ACTORS: dict[str, str] = {
+    Actor.BROWSER: "You, in a browser",
+    Actor.BEARER: "You, by token",
+    Actor.TERMINAL: "You, in a terminal",
+    Actor.RULE: "A rule",
+    Actor.TIMEOUT: "The clock",
+    Actor.SYSTEM: "openRuntime",
+}
 
 
 def install(app: Flask) -> None:
@@ -33,6 +42,7 @@ def install(app: Flask) -> None:
         runner=runner_label,
         short_path=short_path,
         plural=plural,
+        actor=actor,
         field=field,
     )
 
@@ -91,6 +101,12 @@ def money(micros: int, estimated: bool = False) -> str:
 
 def runner_label(name: str) -> str:
     return LABELS.get(name, name)
+
+
+def actor(name: str) -> str:
+    """Who did something, from the audit log's word for it."""
+    kind, _, rest = name.partition(":")
+    return ACTORS.get(name) or (f"Token {rest}" if kind == "token" else name)
 
 
 def field(name: str) -> str:

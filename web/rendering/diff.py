@@ -10,9 +10,9 @@ from itertools import pairwise
 
 from markupsafe import Markup, escape
 
+from shared.review.patch import FilePatch, Hunk, Line
 from web.rendering.highlight import Piece, highlighted
 from web.rendering.marks import visible
-from web.rendering.patch import FilePatch, Hunk, Line
 
 WORD = re.compile(r"\w+|\s+|[^\w\s]")
 SPACE = re.compile(r"\s+")
@@ -32,6 +32,8 @@ HEAD = {
 }
 SIGNS = {" ": "", "+": "+", "-": "−"}
 CLASSES = {" ": "same", "+": "add", "-": "del"}
+#: Where the page may put what it has to say of a hunk; no line can hold one, text is escaped.
+SLOT = "<!--hunk {}-->"
 Span = tuple[int, int]
 
 
@@ -50,9 +52,9 @@ class Pair:
 
 
 def table(found: FilePatch, filename: str, *, split: bool, ignore_space: bool = False) -> Markup:
-    """The whole table of one file."""
+    """The whole table of one file, with a `SLOT` in the head of each hunk, numbered as in the patch."""
     parts = [f'<table class="diff {"split" if split else "unified"}">{HEAD[split]}']
-    for hunk in found.hunks:
+    for number, hunk in enumerate(found.hunks):
         pairs = paired(hunk, ignore_space=ignore_space)
         if ignore_space and all(pair.is_same for pair in pairs):
             continue
@@ -60,7 +62,9 @@ def table(found: FilePatch, filename: str, *, split: bool, ignore_space: bool = 
         columns = 6 if split else 4
         around = f" <span>{visible(hunk.around)}</span>" if hunk.around else ""
         parts.append(
-            f'<tbody><tr class="hunk"><th scope="rowgroup" colspan="{columns}">{hunk.header}{around}</th></tr>'
+            f'<tbody data-hunk="{number}"><tr class="hunk"><th scope="rowgroup" colspan="{columns}" tabindex="-1">'
+            f'<div class="hunk-head"><span class="hunk-at">{hunk.header}{around}</span>'
+            f"{SLOT.format(number)}</div></th></tr>"
         )
         parts.extend(_split_rows(pairs, code) if split else _unified_rows(pairs, code))
         parts.append("</tbody>")

@@ -104,10 +104,17 @@ def _unreviewed(candidate: Candidate) -> list[Item]:
     """Files a person has not viewed in the version that would land, where the workspace requires that."""
     if workspaces.defaults_for(candidate.task.workspace).get("review") != marks.REQUIRED:
         return []
-    files = candidate.row.files
-    review = marks.of(candidate.task, files)
-    left = [file for file in files if review.of(file).standing is not marks.Standing.VIEWED]
-    return [item(GateKind.UNREVIEWED, file["path"], "not viewed") for file in left[:MOST_FINDINGS]]
+    review = marks.of(candidate.task, candidate.row)
+    left = [(file, review.of(file)) for file in candidate.row.files]
+    return [
+        item(GateKind.UNREVIEWED, file["path"], _left_of(mark)) for file, mark in left if not mark.is_viewed
+    ][:MOST_FINDINGS]
+
+
+def _left_of(mark: marks.Mark) -> str:
+    if not mark.hunks_viewed:
+        return "not viewed"
+    return f"{mark.hunks - mark.hunks_viewed} of {mark.hunks} hunks not viewed"
 
 
 def _verify(candidate: Candidate) -> list[Item]:

@@ -7,7 +7,15 @@ from shared.store.models.audit import AuditEntry
 from shared.store.models.columns import INSERTED, Table, json_text
 from shared.store.models.fleet import AgentSession, AgentStore, Runner, TranscriptPage, Worker
 from shared.store.models.places import AgentFile, Inspection, Workspace
-from shared.store.models.review import Capture, CheckResult, Comment, KeptVersion, Landing, ViewedFile
+from shared.store.models.review import (
+    Capture,
+    CheckResult,
+    Comment,
+    KeptVersion,
+    Landing,
+    ViewedFile,
+    ViewedHunk,
+)
 from shared.store.models.work import Approval, Attempt, Command, Event, Task, TaskGroup
 
 TABLES = (
@@ -23,6 +31,7 @@ TABLES = (
     Capture,
     KeptVersion,
     ViewedFile,
+    ViewedHunk,
     Comment,
     Landing,
     CheckResult,
@@ -67,6 +76,7 @@ __all__ = [
     "TaskGroup",
     "TranscriptPage",
     "ViewedFile",
+    "ViewedHunk",
     "Worker",
     "Workspace",
     "json_text",

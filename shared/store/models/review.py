@@ -53,6 +53,18 @@ class ViewedFile(Table):
         table_name = "viewed_file"
 
 
+class ViewedHunk(Table):
+    task_id: int
+    task = peewee.ForeignKeyField(Task, column_name="task", on_delete="CASCADE")
+    path = peewee.TextField()
+    hunk = peewee.TextField()
+    viewed_by = peewee.TextField()
+    viewed_at = InstantField()
+
+    class Meta:
+        table_name = "viewed_hunk"
+
+
 class Comment(Table):
     id = peewee.TextField(primary_key=True)
     task_id: int

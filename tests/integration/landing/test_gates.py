@@ -6,7 +6,7 @@ from pathlib import Path
 
 from shared import tasks, workspaces
 from shared.commands import CommandKind
-from shared.review import landings, marks
+from shared.review import landings, marking, marks
 from shared.review.gates import GateKind
 from shared.store.database import transaction
 from shared.store.models import Attempt, Task
@@ -55,13 +55,31 @@ def test_a_workspace_may_require_that_every_file_is_viewed_as_it_lands(site) -> 
         ("unreviewed", "a.txt"),
         ("unreviewed", "b.txt"),
     ]
-    for file in landings.latest_capture(task).files:
-        marks.mark(task, file, "owner")
+    seen = landings.latest_capture(task)
+    for file in seen.files:
+        marking.mark(task, seen, file, "owner")
     Path(task.worktree_path, "b.txt").write_text("newer\n")
     refused = site.refused(task, CommandKind.MERGE)
     assert [one["path"] for one in refused["blocking"]] == ["b.txt"]
     site.done(task, CommandKind.MERGE, override=["unreviewed"])
     assert [one["path"] for one in landings.last_landing(task).overridden] == ["b.txt"]
+
+
+def test_a_file_with_an_open_hunk_is_not_viewed(site) -> None:
+    site.sh("seq 40 > c.txt; git add c.txt; git commit -qm more")
+    workspaces.change(workspaces.register(str(site.folder), site.folder).id, {"review": "required"})
+    task = site.task("sed -i 's/^3$/three/; s/^30$/thirty/' c.txt")
+    site.done(task, CommandKind.CAPTURE)
+    seen = landings.latest_capture(task)
+    first, second = marks.of(task, seen).hunks(seen.files[0])
+    marking.mark_hunk(task, seen, seen.files[0], first.key, "owner")
+    shown = site.done(task, CommandKind.PREVIEW)["blocking"]
+    assert [(one["path"], one["why"]) for one in shown] == [("c.txt", "1 of 2 hunks not viewed")]
+    marking.mark_hunk(task, seen, seen.files[0], second.key, "owner")
+    assert site.done(task, CommandKind.PREVIEW)["clean"]
+    Path(task.worktree_path, "c.txt").write_text("added\n" + Path(task.worktree_path, "c.txt").read_text())
+    refused = site.refused(task, CommandKind.MERGE)["blocking"]
+    assert [one["why"] for one in refused] == ["1 of 2 hunks not viewed"]
 
 
 def test_configuration_that_was_put_back_refuses_nothing(site) -> None:

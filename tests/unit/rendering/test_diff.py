@@ -10,8 +10,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from shared.review import patch
 from tests.unit.rendering.payloads import PAYLOADS, judged
-from web.rendering import diff, patch
+from web.rendering import diff
 from web.rendering.highlight import highlighted
 
 HEAD = b"diff --git a/x b/x\n--- a/x\n+++ b/x\n"

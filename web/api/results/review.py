@@ -57,12 +57,25 @@ class Lines(Result):
     truncated: bool
 
 
+class HunkReview(Result):
+    """`hunk` names what the hunk removes and adds, wherever it stands; `state` is `open` or `viewed`."""
+
+    hunk: str
+    header: str
+    state: str
+    viewed_by: str | None
+    viewed_at: str | None
+
+
 class FileReview(Result):
+    """`hunks` is null where the answer has as many as it may; ask for that `path`."""
+
     path: str
     path_b64: str | None
     state: str
     viewed_by: str | None
     viewed_at: str | None
+    hunks: list[HunkReview] | None
 
 
 class Review(Result):

@@ -99,11 +99,18 @@ class LinesQuery(VersionQuery):
     limit: Annotated[int, Field(ge=1, le=10_000)] = 1_000
 
 
+class ReviewQuery(Query):
+    path: Annotated[str, Field(max_length=8192)] | None = Field(None, description="Only this file.")
+
+
 class Viewed(Body):
     path: Annotated[str, Field(max_length=8192)] = Field(
         description="A changed file's path, or its `path_b64`."
     )
     viewed: bool = Field(description="Whether the person has viewed this version of the file.")
+    hunk: Annotated[str, Field(max_length=64)] | None = Field(
+        None, description="Only this hunk of it, as the review names it."
+    )
     head_oid: ObjectId | None = Field(
         None, description="The capture that was seen; the latest unless given, 409 when that is another."
     )

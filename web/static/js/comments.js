@@ -2,7 +2,7 @@
 // Comments on lines: the form opens in its file, by its link, by a key, or by a click on a line's number.
 
 import { path } from "./task.js";
-import { currentFile } from "./diff.js";
+import { currentFile } from "./marks.js";
 import * as keys from "./keys.js";
 
 const pattern = document.querySelector("#comment-form form");

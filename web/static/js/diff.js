@@ -1,5 +1,5 @@
 // @ts-check
-// The changes page: each file's diff is read when it comes near, what was viewed is told to the server, and the merge dialog.
+// The changes page: each file's diff is read when it comes near, in one of two layouts, and the merge dialog.
 
 import { path } from "./task.js";
 import * as keys from "./keys.js";
@@ -9,11 +9,10 @@ const MARGIN = "1200px 0px";
 const NARROW = matchMedia("(max-width: 720px)");
 // Beyond this many drawn lines, files far away are emptied again (web.md 2.1).
 const MOST_LINES = 10_000;
-const FOCUS_PX = 90;
 
-const review = /** @type {HTMLElement} */ (document.getElementById("review"));
+export const review = /** @type {HTMLElement} */ (document.getElementById("review"));
 const capture = review.dataset.capture ?? "";
-const files = /** @type {HTMLElement[]} */ ([...review.querySelectorAll("section.file")]);
+export const files = /** @type {HTMLElement[]} */ ([...review.querySelectorAll("section.file")]);
 /** @type {HTMLElement[]} */
 const waiting = [];
 let loads = 0;
@@ -36,7 +35,7 @@ const observer = new IntersectionObserver(
 const tableOf = (/** @type {HTMLElement} */ file) => /** @type {HTMLElement} */ (file.querySelector(".table"));
 
 /** @param {HTMLElement} file */
-function want(file) {
+export function want(file) {
   const isLazy = tableOf(file).querySelector("[data-lazy]") || tableOf(file).dataset.drained !== undefined;
   if (!isLazy || file.classList.contains("is-viewed") || waiting.includes(file)) return;
   waiting.push(file);
@@ -48,7 +47,7 @@ function next() {
 }
 
 /** @param {HTMLElement} file */
-async function load(file) {
+export async function load(file) {
   const place = tableOf(file);
   if (place.dataset.busy !== undefined) return;
   place.dataset.busy = "";
@@ -101,70 +100,6 @@ function show(wish) {
   for (const file of files) if (tableOf(file).querySelector("table")) void load(file);
 }
 
-const marks = /** @type {HTMLFormElement | null} */ (document.getElementById("marks"));
-const markOf = (/** @type {HTMLElement} */ file) => /** @type {HTMLButtonElement} */ (file.querySelector("button.viewed"));
-const isViewed = (/** @type {HTMLElement} */ file) => markOf(file).getAttribute("aria-pressed") === "true";
-
-/** @param {HTMLElement} file @param {boolean} isSeen */
-function showMark(file, isSeen) {
-  const button = markOf(file);
-  button.setAttribute("aria-pressed", String(isSeen));
-  button.name = isSeen ? "open" : "viewed";
-  file.classList.toggle("is-viewed", isSeen);
-  document.querySelector(`#files a[data-file="${file.dataset.file}"]`)?.classList.toggle("is-viewed", isSeen);
-  if (!isSeen) want(file);
-}
-
-/** The mark shows at once, and is taken back when the server does not keep it. @param {HTMLElement} file */
-async function toggle(file) {
-  if (!marks) return;
-  const button = markOf(file);
-  const isSeen = !isViewed(file);
-  const body = new FormData(marks);
-  body.set(button.name, button.value);
-  showMark(file, isSeen);
-  const problem = /** @type {HTMLElement} */ (marks.querySelector(".problem"));
-  try {
-    const answer = await fetch(marks.action, { method: "POST", body, headers: { "HX-Request": "true" } });
-    if (answer.status === 401) location.assign("/login");
-    if (!answer.ok) throw new Error(String(answer.status));
-    const progress = document.getElementById("progress");
-    if (progress) progress.textContent = await answer.text();
-    file.querySelector(".again")?.remove();
-    problem.hidden = true;
-  } catch {
-    showMark(file, !isSeen);
-    problem.textContent = "The mark was not kept. Try again.";
-    problem.hidden = false;
-  }
-}
-
-/** The file at the top of the view. */
-function current() {
-  const top = review.getBoundingClientRect().top + FOCUS_PX;
-  const place = files.findIndex((file) => file.getBoundingClientRect().bottom > top);
-  return place < 0 ? files.length - 1 : place;
-}
-
-export const currentFile = () => files[current()];
-
-/** @param {number} step */
-function moveFile(step) {
-  const now = current();
-  const isAbove = step < 0 && files[now] && files[now].getBoundingClientRect().top < review.getBoundingClientRect().top - 4;
-  const target = files[Math.max(0, Math.min(files.length - 1, isAbove ? now : now + step))];
-  target?.scrollIntoView({ block: "start" });
-}
-
-/** @param {number} step */
-function moveHunk(step) {
-  const top = review.getBoundingClientRect().top + FOCUS_PX;
-  const hunks = [...review.querySelectorAll("tr.hunk")].filter((hunk) => hunk instanceof HTMLElement && hunk.offsetParent);
-  const place = hunks.findIndex((hunk) => hunk.getBoundingClientRect().top > top + 2);
-  const next = step > 0 ? hunks[place] : hunks[(place < 0 ? hunks.length : place) - 2];
-  if (next) review.scrollTop += next.getBoundingClientRect().top - top;
-}
-
 const dialog = /** @type {HTMLDialogElement} */ (document.getElementById("merge-dialog"));
 const body = /** @type {HTMLElement} */ (document.getElementById("merge-body"));
 
@@ -207,14 +142,10 @@ document.addEventListener("click", (event) => {
   const file = asked?.closest("section.file");
   if (asked && file instanceof HTMLElement) {
     event.preventDefault();
+    file.classList.remove("is-viewed");
     void load(file);
   }
   if (target?.closest("#files a") && NARROW.matches) document.getElementById("files")?.hidePopover();
-  const marked = target?.closest("button.viewed")?.closest("section.file");
-  if (marked instanceof HTMLElement) {
-    event.preventDefault();
-    void toggle(marked);
-  }
   const layout = target?.closest("a[data-look]");
   if (layout instanceof HTMLElement) {
     event.preventDefault();
@@ -247,15 +178,7 @@ document.getElementById("files-filter")?.addEventListener("input", (event) => {
   }
 });
 
-keys.add("j", "Next file", () => moveFile(1));
-keys.add("k", "Previous file", () => moveFile(-1));
-keys.add("]", "Next hunk", () => moveHunk(1));
-keys.add("[", "Previous hunk", () => moveHunk(-1));
 keys.add("u", "Unified or split", () => choose(look === "split" ? "unified" : "split"));
-keys.add("V", "Mark the file as viewed", () => {
-  const file = currentFile();
-  if (file) void toggle(file);
-});
 keys.add("m", "Merge", openMerge);
 keys.add("/", "Filter files", () => document.getElementById("files-filter")?.focus());
 

@@ -30,7 +30,7 @@ export function areOff() {
 
 /** @param {EventTarget | null} target */
 function takesText(target) {
-  return target instanceof HTMLElement && (target.isContentEditable || target.matches("input, textarea, select"));
+  return target instanceof HTMLElement && (target.isContentEditable || target.matches("input:not([type=checkbox]), textarea, select"));
 }
 
 /** @param {KeyboardEvent} event */

@@ -2,11 +2,15 @@
 
 from __future__ import annotations
 
+import hashlib
 import re
+from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
 
 HUNK = re.compile(r"^@@ -(\d+)(?:,(\d+))? \+(\d+)(?:,(\d+))? @@ ?(.*)$", re.DOTALL)
 LITERAL = re.compile(r"^(?:literal|delta) (\d+)$")
+#: 128 bits: an agent that chooses both contents finds no two of one name.
+KEY_CHARACTERS = 32
 
 
 @dataclass(frozen=True, slots=True)
@@ -83,6 +87,24 @@ def parse(text: bytes, most: int = 1_000_000) -> FilePatch:
         else:
             hunk.lines.append(Line(" ", old, new, line[1:]))
             old, new, left_old, left_new = old + 1, new + 1, left_old - 1, left_new - 1
+    return found
+
+
+def keys(hunks: Sequence[Hunk]) -> list[str]:
+    """A name for each hunk of a file, made of its removed and added lines alone: not of where they stand, nor of what
+    is around them. Equal hunks are numbered (`…-2`).
+    """
+    counts: dict[str, int] = {}
+    found = []
+    for hunk in hunks:
+        text = "".join(
+            f"{line.kind}{line.text}{chr(10)}{'!' if line.bare else ''}"
+            for line in hunk.lines
+            if line.kind != " "
+        )
+        digest = hashlib.sha256(text.encode()).hexdigest()[:KEY_CHARACTERS]
+        counts[digest] = counts.get(digest, 0) + 1
+        found.append(digest if counts[digest] == 1 else f"{digest}-{counts[digest]}")
     return found
 
 
