@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from flask import Response
-from flask_openapi import APIBlueprint
 
 from shared import tasks
 from shared.errors import NotFound
@@ -11,9 +10,10 @@ from shared.review import landings, marks
 from shared.store.models import Task
 from web import answers, versions
 from web.api import results, schemas
+from web.resource import Resource
 from web.security import Authority, authority, writes
 
-api = APIBlueprint("versions", __name__)
+api = Resource("versions", __name__)
 
 PICTURE = {
     "description": "The picture's bytes.",
