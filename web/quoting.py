@@ -11,6 +11,7 @@ from shared.errors import BadRequest
 from shared.review import comments, marks, patch, patches
 from shared.review.comments import QUOTE_LINES, Side
 from shared.store.models import Capture, Comment, Task
+from web import versions
 
 
 @dataclass(frozen=True)
@@ -39,13 +40,19 @@ class Shown:
 
 
 def quote(row: Capture, file: marks.File, side: Side, first: int, last: int) -> str:
-    """What these lines of the capture read. Raises BadRequest where the diff does not show all of them."""
+    """What these lines of the capture read, also those that the diff leaves out.
+
+    Raises BadRequest where the file has no such lines, and what keeps a worker from reading them.
+    """
     if not 0 <= last - first < QUOTE_LINES:
         raise BadRequest(f"A comment is about 1 to {QUOTE_LINES} lines.")
+    asked = range(first, last + 1)
     shown = _lines(row, row.files.index(file), side)
-    if any(number not in shown for number in range(first, last + 1)):
-        raise BadRequest("The diff does not show these lines of the file.")
-    return "\n".join(shown[number] for number in range(first, last + 1))
+    if any(number not in shown for number in asked) and (blob := marks.blob_of(file, side)):
+        shown = {**_numbered(versions.require_text(row.task, blob)), **shown}
+    if any(number not in shown for number in asked):
+        raise BadRequest("This version of the file has no such lines to show.")
+    return "\n".join(shown[number] for number in asked)
 
 
 def of(task: Task, row: Capture | None) -> list[Shown]:
@@ -69,11 +76,17 @@ def of(task: Task, row: Capture | None) -> list[Shown]:
 
 
 def _lines(row: Capture, place: int, side: Side) -> dict[int, str]:
-    """The lines of one version that the diff shows, by number."""
+    """The lines of one version that the diff shows, and all where its text is kept, by number."""
     hunks = patch.parse(patches.section(row.id, place), patches.DRAWN_LINES).hunks
     lines = [line for hunk in hunks for line in hunk.lines]
     numbered = ((line.old if side is Side.OLD else line.new, line.text) for line in lines)
-    return {number: text for number, text in numbered if number is not None}
+    shown = {number: text for number, text in numbered if number is not None}
+    kept = versions.text(row.task, marks.blob_of(row.files[place], side))
+    return {**_numbered(kept), **shown} if kept is not None else shown
+
+
+def _numbered(text: versions.Text) -> dict[int, str]:
+    return dict(enumerate(text.lines, start=1))
 
 
 def _place(shown: Mapping[int, str], comment: Comment) -> int | None:

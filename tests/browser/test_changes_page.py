@@ -13,6 +13,7 @@ from tests.browser import chromium
 from tests.browser.conftest import Open, is_live
 from tests.browser.reviewed import repo, reviewed
 from tests.installation import Installation, git
+from tests.unit.versions import samples
 
 __all__ = ["repo"]
 
@@ -44,6 +45,62 @@ def test_every_kind_of_change_is_shown(visit: Open, here: Installation, repo: Pa
     expect(long.locator("table")).to_have_count(0)
     long.get_by_role("link", name="Show 500 changed lines").click()
     expect(long.locator("tr")).to_have_count(502)
+
+
+def test_lines_around_hunks_are_added_in_place_and_can_be_commented_on(
+    visit: Open, here: Installation, repo: Path
+) -> None:
+    (repo / "count.py").write_text("".join(f"print({number})\n" for number in range(1, 101)))
+    git(repo, "add", "-A")
+    git(repo, "commit", "-qm", "count")
+    id = reviewed(here, repo, "sed -i 's/^print(50)/print(0)/' count.py")
+    page = visit(f"/ui/tasks/{id}/changes?view=split")
+    rows = page.locator("table.diff tr")
+    expect(rows).to_have_count(10)
+    above = page.get_by_role("link", name="↑ 20 above")
+    above.focus()
+    page.keyboard.press("Enter")
+    expect(rows).to_have_count(30)
+    expect(above).to_be_focused()
+    expect(page.locator(".gap").first).to_contain_text("all 26 lines")
+    page.get_by_role("link", name="all 26 lines").press("Enter")
+    expect(rows).to_have_count(56)
+    expect(page.locator("tr.hunk th")).to_be_focused()
+    page.get_by_role("link", name="to the end").click()
+    expect(rows).to_have_count(102)
+    expect(page.locator("tr.behind")).to_have_count(0)
+    numbers = page.locator("table.diff td.number:nth-child(4)").all_inner_texts()
+    assert [text.strip() for text in numbers] == [str(number) for number in range(1, 101)]
+    page.locator("td.number:nth-child(4)", has_text="97").click()
+    page.get_by_role("textbox", name="Comment").fill("Why so far?")
+    page.get_by_role("button", name="Save draft").click()
+    expect(page.locator(".comment pre")).to_have_text("print(97)")
+
+
+def test_pictures_are_shown_old_beside_new_and_a_drawing_runs_nothing(
+    visit: Open, here: Installation, repo: Path
+) -> None:
+    (repo / "logo.png").write_bytes(samples.png(30, 20))
+    (repo / "next.png").write_bytes(samples.png(30, 20, red=20))
+    git(repo, "add", "-A")
+    git(repo, "commit", "-qm", "pictures")
+    script = "<script>document.documentElement.id = 1; parent.document.title = 1</script>"
+    drawn = f'<svg xmlns="http://www.w3.org/2000/svg" width="9" height="9">{script}</svg>'
+    id = reviewed(here, repo, f"cp next.png logo.png; echo '{drawn}' > drawn.svg")
+    page = visit(f"/ui/tasks/{id}/changes")
+    pictures = page.locator("section.file", has_text="logo.png").locator("img")
+    expect(pictures).to_have_count(2)
+    for place in range(2):
+        expect(pictures.nth(place)).to_have_js_property("naturalWidth", 30)
+    page.get_by_label("Show what differs").check()
+    expect(pictures.nth(1)).to_be_visible()
+    drawing = page.locator("section.file", has_text="drawn.svg").locator(".preview")
+    expect(drawing.locator("img")).to_have_js_property("complete", False)
+    drawing.locator("summary").click()
+    expect(drawing.locator("img")).to_have_js_property("naturalWidth", 9)
+    page.goto(f"http://{here.address}/ui/tasks/{id}/{drawing.locator('img').get_attribute('src')}")
+    assert page.evaluate("() => document.documentElement.id") == ""
+    page.complaints.clear()  # type: ignore[attr-defined]  # of the script that did not run
 
 
 def test_the_layout_is_chosen_by_a_key_and_remembered(visit: Open, here: Installation, repo: Path) -> None:

@@ -9,6 +9,7 @@ from collections import OrderedDict
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
+from urllib.parse import urlencode
 
 from markupsafe import Markup
 
@@ -19,7 +20,9 @@ from shared.review.patches import DRAWN_LINES, HUGE_BYTES, section, sections
 from shared.store.models import INSERTED, Capture, Task
 from web.pages import hunks, pictures
 from web.rendering import diff
+from web.rendering.context import CONTEXT_LINES, More, widened
 from web.rendering.marks import visible
+from web.versions import Text
 
 #: More changed lines than this are loaded when asked for (web.md 2.1).
 MANY_LINES = 400
@@ -185,10 +188,22 @@ class Shelf:
 _shelf = Shelf(SHELF_BYTES)
 
 
-def marked_table(row: Capture, file: File, review: Review, *, split: bool, ignore_space: bool) -> Markup:
-    """The file's changes drawn, with which of its hunks the person has viewed."""
+def marked_table(
+    row: Capture,
+    file: File,
+    review: Review,
+    *,
+    split: bool,
+    ignore_space: bool,
+    text: Text | None = None,
+    around: int = CONTEXT_LINES,
+) -> Markup:
+    """The file's changes drawn, with which of its hunks the person has viewed; `around` lines of its `text` about each."""
     found = review.hunks(row.files[file.index])
-    drawn = table(row, file, split=split, ignore_space=ignore_space)
+    if text is None:
+        drawn = table(row, file, split=split, ignore_space=ignore_space)
+    else:
+        drawn = _drawn(row, file, split=split, ignore_space=ignore_space, text=text, around=around)
     return hunks.with_marks(drawn, file.key, found, folds=not all(one.is_viewed for one in found))
 
 
@@ -202,23 +217,42 @@ def table(row: Capture, file: File, *, split: bool, ignore_space: bool) -> Marku
     return found
 
 
-def _drawn(row: Capture, file: File, *, split: bool, ignore_space: bool) -> Markup:
+def _drawn(
+    row: Capture,
+    file: File,
+    *,
+    split: bool,
+    ignore_space: bool,
+    text: Text | None = None,
+    around: int = CONTEXT_LINES,
+) -> Markup:
     if file.state == "missing":
-        return _note(
+        return note(
             "This file's changes lie beyond the 8 MiB that a capture keeps. Look at them in the worktree."
         )
-    text = section(row.id, file.index)
-    found = patch.parse(text, DRAWN_LINES)
+    given = section(row.id, file.index)
+    found = patch.parse(given, DRAWN_LINES)
     if found.binary or file.state == "binary":
-        return pictures.beside(row.task_id, file.name, file.blobs) or _note(_unseen(found))
+        return pictures.beside(row.task_id, file.name, file.blobs) or note(_unseen(found))
     if not found.hunks:
-        return _note(_unchanged(file))
-    drawn = diff.table(found, file.name, split=split, ignore_space=ignore_space)
+        return note(_unchanged(file))
     if file.state == "submodule":
-        return _note("A submodule: only the commit it points to changes.") + drawn
+        drawn = diff.table(found, file.name, split=split, ignore_space=ignore_space)
+        return note("A submodule: only the commit it points to changes.") + drawn
+    cut = len(given) >= HUGE_BYTES or found.lines >= DRAWN_LINES
+    if text is not None:
+        found = widened(found, text.lines, around, DRAWN_LINES, is_bare=text.is_bare)
+    more = More(_address(file, split, ignore_space), around)
+    drawn = diff.table(found, file.name, split=split, ignore_space=ignore_space, more=more)
     drawn += pictures.preview(row.task_id, file.name, file.blobs)
-    cut = len(text) >= HUGE_BYTES or found.lines >= DRAWN_LINES
-    return drawn + _note(f"Only the first {found.lines:,} lines are shown.") if cut else drawn
+    return drawn + note(f"Only the first {found.lines:,} lines are shown.") if cut else drawn
+
+
+def _address(file: File, split: bool, ignore_space: bool) -> str:
+    """The page with more lines of this file, for who has no scripts."""
+    wanted = {"view": "split" if split else "unified", "path": file.name}
+    space = {"space": "ignore"} if ignore_space else {}
+    return f"?{urlencode({**wanted, **space})}&context={{lines}}#f-{file.key}"
 
 
 def _unseen(found: patch.FilePatch) -> str:
@@ -234,5 +268,5 @@ def _unchanged(file: File) -> str:
     return "An empty file."
 
 
-def _note(text: str) -> Markup:
+def note(text: str) -> Markup:
     return Markup('<p class="note">{}</p>').format(visible(text))

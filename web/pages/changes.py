@@ -18,7 +18,7 @@ from shared.review import landings, marks
 from shared.review.marks import Mark, Review
 from shared.store.models import Landing, Task
 from web import effects, quoting
-from web.pages import captures, forms, frame, hunks, outcome, reviewing, task_details
+from web.pages import captures, context, forms, frame, hunks, outcome, reviewing, task_details
 from web.pages.captures import Changes, File
 from web.quoting import Shown
 from web.reading import snapshot
@@ -102,7 +102,7 @@ def page(id: str) -> Response:
     task = tasks.get(id)
     if task.status in LIVE and task.worktree_path:
         effects.finished(landings.request_work(task, CommandKind.CAPTURE), effects.STEER_SECONDS)
-    look = _look()
+    look, wish = _look(), context.wish(task)
     with snapshot():
         task = tasks.get(id)
         row = captures.latest(task)
@@ -119,7 +119,7 @@ def page(id: str) -> Response:
                 progress=reviewing.progress(reading.review) if reading else "",
                 folders=folders(reading.shown) if reading else [],
                 counted=hunks.counted,
-                drawn=drawn(found, reading, look) if found and reading else {},
+                drawn=drawn(found, reading, look, wish) if found and reading else {},
                 look=look,
                 flags=_flags(found),
                 landing=landing_of(task),
@@ -184,8 +184,10 @@ def read(task: Task, found: Changes, look: Look) -> Reading:
     return Reading([file for file in found.files if file.key not in hidden], known, review, said)
 
 
-def drawn(found: Changes, reading: Reading, look: Look) -> dict[str, Markup]:
-    """The tables that come with the page, by the file's key: the first ones, and the one `?path=` asks for."""
+def drawn(found: Changes, reading: Reading, look: Look, wish: context.Wish | None) -> dict[str, Markup]:
+    """The tables that come with the page, by the file's key: the first ones, and the one `?path=` asks for, perhaps
+    with more of its lines.
+    """
     tables: dict[str, Markup] = {}
     lines = 0
     asked, commented = frame.query("path"), frame.query("comment")
@@ -196,10 +198,22 @@ def drawn(found: Changes, reading: Reading, look: Look) -> dict[str, Markup]:
             len(tables) < FIRST_FILES and lines <= FIRST_LINES and file.state != "folded" and not is_viewed
         )
         if first or asked == file.name or commented == file.key:
-            tables[file.key] = captures.marked_table(
-                found.row, file, reading.review, split=look.split, ignore_space=look.ignore_space
-            )
+            tables[file.key] = _table(found, file, reading.review, look, wish)
     return tables
+
+
+def _table(found: Changes, file: File, review: Review, look: Look, wish: context.Wish | None) -> Markup:
+    wider = wish if wish is not None and wish.key == file.key else context.NOTHING
+    drawn = captures.marked_table(
+        found.row,
+        file,
+        review,
+        split=look.split,
+        ignore_space=look.ignore_space,
+        text=wider.text,
+        around=wider.around,
+    )
+    return drawn + captures.note(wider.refused) if wider.refused else drawn
 
 
 def folders(files: Sequence[File]) -> list[Folder]:

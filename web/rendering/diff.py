@@ -11,6 +11,7 @@ from itertools import pairwise
 from markupsafe import Markup, escape
 
 from shared.review.patch import FilePatch, Hunk, Line
+from web.rendering.context import More, behind, between
 from web.rendering.highlight import Piece, highlighted
 from web.rendering.marks import visible
 
@@ -51,27 +52,53 @@ class Pair:
         return self.old is not None and self.new is not None and self.new.kind == " "
 
 
-def table(found: FilePatch, filename: str, *, split: bool, ignore_space: bool = False) -> Markup:
-    """The whole table of one file, with a `SLOT` in the head of each hunk, numbered as in the patch."""
+def table(
+    found: FilePatch,
+    filename: str,
+    *,
+    split: bool,
+    ignore_space: bool = False,
+    more: More | None = None,
+) -> Markup:
+    """The whole table of one file, with a `SLOT` in the head of each hunk, numbered as in the patch; with `more`, links
+    to the unchanged lines around them.
+    """
     parts = [f'<table class="diff {"split" if split else "unified"}">{HEAD[split]}']
+    last: Hunk | None = None
     for number, hunk in enumerate(found.hunks):
         pairs = paired(hunk, ignore_space=ignore_space)
         if ignore_space and all(pair.is_same for pair in pairs):
             continue
-        code = _Code(hunk, filename)
-        columns = 6 if split else 4
+        links = more.links(between(last, hunk)) if more else ""
         around = f" <span>{visible(hunk.around)}</span>" if hunk.around else ""
-        parts.append(
-            f'<tbody data-hunk="{number}"><tr class="hunk"><th scope="rowgroup" colspan="{columns}" tabindex="-1">'
-            f'<div class="hunk-head"><span class="hunk-at">{hunk.header}{around}</span>'
-            f"{SLOT.format(number)}</div></th></tr>"
-        )
-        parts.extend(_split_rows(pairs, code) if split else _unified_rows(pairs, code))
+        head = f'{links}<span class="hunk-at">{hunk.header}{around}</span>{SLOT.format(number)}'
+        parts.append(f'<tbody data-hunk="{number}">{_head("hunk", split, head)}')
+        parts.append(_rows(pairs, _Code(hunk, filename), split=split))
         parts.append("</tbody>")
-    if len(parts) == 1:
+        last = hunk
+    if last is None:
         return Markup('<p class="note">Only white space changed.</p>')
+    if more and (gap := behind(last)) is not None:
+        parts.append(f"<tbody>{_head('behind', split, more.links(gap))}</tbody>")
     parts.append("</table>")
     return Markup("".join(parts))  # noqa: S704 -- every piece of text is escaped where it is made
+
+
+def _head(kind: str, split: bool, text: str) -> str:
+    columns = 6 if split else 4
+    head = f'<th scope="rowgroup" colspan="{columns}" tabindex="-1"><div class="hunk-head">{text}</div></th>'
+    return f'<tr class="{kind}">{head}</tr>'
+
+
+def _rows(pairs: list[Pair], code: _Code, *, split: bool) -> str:
+    return "".join(_split_rows(pairs, code) if split else _unified_rows(pairs, code))
+
+
+def unchanged(hunk: Hunk, filename: str, *, split: bool, before: Sequence[str] = ()) -> Markup:
+    """The rows of lines that both versions have; the lines `before` them only help to tell what is code."""
+    pairs = [Pair(line, line) for line in hunk.lines]
+    rows = _rows(pairs, _Code(hunk, filename, before), split=split)
+    return Markup(rows)  # noqa: S704 -- every piece of text is escaped where it is made
 
 
 def paired(hunk: Hunk, *, ignore_space: bool = False) -> list[Pair]:
@@ -153,7 +180,8 @@ def _spans(pieces: list[str], ranges: list[Span], start: int) -> list[Span]:
 class _Code:
     """The hunk's two versions in colour, by line number; carriage returns are shown only where they differ."""
 
-    def __init__(self, hunk: Hunk, filename: str) -> None:
+    def __init__(self, hunk: Hunk, filename: str, before: Sequence[str] = ()) -> None:
+        self._before = before
         ended = {line.text.endswith("\r") for line in hunk.lines}
         self._shows_returns = len(ended) > 1
         old = [line for line in hunk.lines if line.old is not None]
@@ -162,7 +190,8 @@ class _Code:
         self._new = dict(zip([line.new for line in new], self._read(new, filename), strict=True))
 
     def _read(self, lines: list[Line], filename: str) -> list[list[Piece]]:
-        return highlighted([line.text.removesuffix("\r") for line in lines], filename)
+        texts = [*self._before, *(line.text for line in lines)]
+        return highlighted([text.removesuffix("\r") for text in texts], filename)[len(self._before) :]
 
     def cell(self, line: Line, marks: Sequence[Span], *, old: bool = False) -> str:
         pieces = self._old.get(line.old) if old or line.new is None else self._new.get(line.new)

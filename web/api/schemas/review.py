@@ -126,7 +126,7 @@ class NewComment(Body):
     path: Annotated[str, Field(max_length=8192)] = Field(
         description="A changed file's path, or its `path_b64`."
     )
-    line: LineNumber = Field(description="A line that the diff shows.")
+    line: LineNumber = Field(description="A line of the file, whether the diff shows it or not.")
     last_line: LineNumber | None = Field(None, description="The last of several lines.")
     side: Literal["old", "new"] | None = Field(
         None, description="The version whose lines are counted; `new` unless given."
