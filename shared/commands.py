@@ -33,6 +33,7 @@ class CommandKind(StrEnum):
     LOOK = "look"
     CAPTURE = "capture"
     FILE = "file"
+    COMPARE = "compare"
     PREVIEW = "preview"
     MERGE = "merge"
     CLEANUP = "cleanup"
@@ -84,6 +85,7 @@ UNRECORDED = frozenset(
         CommandKind.LOOK,
         CommandKind.CAPTURE,
         CommandKind.FILE,
+        CommandKind.COMPARE,
         CommandKind.PREVIEW,
         CommandKind.UNDO_PREVIEW,
         CommandKind.PUSH_PREVIEW,

@@ -148,11 +148,13 @@ class Janitor(threading.Thread):
 def let_go_of_the_old(config: Config) -> None:
     """What landings and cleanups kept for a while, and checks whose worker nobody took over from."""
     since = now() - timedelta(days=archive.KEPT_DAYS)
-    rows = Task.select(Task.id).where(Task.worktree_cleaned_at > since)
-    spare = [row.id for row in rows]
+    spare = [row.id for row in Task.select(Task.id).where(Task.worktree_cleaned_at > since)]
+    has_worktree = Task.worktree_path.is_null(False) & Task.worktree_cleaned_at.is_null()
+    standing = [row.id for row in Task.select(Task.id).where(has_worktree)]
+    seconds = archive.KEPT_DAYS * DAY_SECONDS
     for row in Task.select(Task.workspace).where(Task.branch.is_null(False)).distinct():
         with suppress(OpenRuntimeError):
             repository = discovery.locate(row.workspace)
             if repository is not None:
-                retention.prune(repository, older_than_seconds=archive.KEPT_DAYS * DAY_SECONDS, spare=spare)
+                retention.prune(repository, older_than_seconds=seconds, spare=spare, standing=standing)
     verification.sweep(config, older_than_seconds=DAY_SECONDS)

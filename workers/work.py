@@ -14,7 +14,8 @@ from shared.errors import Conflict, OpenRuntimeError, Refused
 from shared.review import landings
 from shared.secrets import masking
 from shared.store.models import Command, Task
-from workers.attempts import closing, configured, granting
+from workers import comparing
+from workers.attempts import capturing, closing, configured, granting
 from workers.attempts.place import attempt_directories, worktree_of
 from workers.landing import cleanup, merge, push, rebase, undo, verification
 from workers.repository import removal
@@ -72,7 +73,9 @@ def _capture(task: Task, command: Command, config: Config) -> dict[str, Any]:
     worktree = worktree_of(task, config)
     if worktree is None or not worktree.is_there:
         return {"captured": False}
-    return {"captured": True, "capture": closing.take(task, worktree, config).id}
+    live = task.live_attempt is not None
+    taken = capturing.take(task, worktree, config, why=command.kind, live=live)
+    return {"captured": True, "capture": taken.id}
 
 
 def _delete(task: Task, command: Command, config: Config) -> dict[str, Any]:
@@ -93,6 +96,7 @@ WORK = {
     CommandKind.LOOK: _look,
     CommandKind.CAPTURE: _capture,
     CommandKind.FILE: texts.keep,
+    CommandKind.COMPARE: comparing.compare,
     CommandKind.PREVIEW: merge.preview,
     CommandKind.MERGE: merge.merge,
     CommandKind.CLEANUP: cleanup.cleanup,

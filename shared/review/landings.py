@@ -14,6 +14,7 @@ from shared.commands import EXCLUSIVE, CommandKind, State
 from shared.errors import Conflict
 from shared.events import Draft, Kind
 from shared.lifecycle import Status
+from shared.review import keeping
 from shared.store.database import transaction
 from shared.store.models import INSERTED, Capture, Command, Landing, Task
 from shared.tasks import get
@@ -111,15 +112,21 @@ class CaptureRecord:
     fingerprint: str | None = None
 
 
-def keep_capture(task: Task, record: CaptureRecord, attempt_id: str | None = None) -> Capture:
-    """Store a capture, unless the latest one already holds the same tree; returns the latest."""
+def keep_capture(
+    task: Task, record: CaptureRecord, attempt_id: str | None = None, why: str = "capture"
+) -> Capture:
+    """Store a capture, unless the latest one already holds the same tree; returns the latest.
+
+    `why` is `end` (of an attempt), `turn` (one begins), or the kind of the command that needed it.
+    """
     with transaction():
         last = latest_capture(task)
         if last is not None and (last.tree_oid, last.base_oid) == (record.tree_oid, record.base_oid):
             return last
         kept = Capture.create(
-            id=str(uuid4()), task=task.number, attempt=attempt_id, captured_at=now(), **vars(record)
+            id=str(uuid4()), task=task.number, attempt=attempt_id, captured_at=now(), why=why, **vars(record)
         )
+        keeping.prune(task)
         shown = record.stat if record.files else ""
         Task.update(diff_stat=shown, updated_at=now()).where(Task.number == task.number).execute()
         return kept

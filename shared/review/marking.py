@@ -13,6 +13,9 @@ from shared.review.marks import File, HunkMark, content_of, name_of
 from shared.store.database import transaction
 from shared.store.models import Capture, Task, ViewedFile, ViewedHunk
 
+#: What a captured file is called, and was before it was moved; kept with its mark.
+NAMES = ("path", "path_b64", "old_path", "old_path_b64")
+
 
 def mark(task: Task, capture: Capture, file: File, by: str) -> None:
     """Record that `by` has viewed this version of the file, and so each of its hunks."""
@@ -61,7 +64,8 @@ def _forget(table: type[ViewedFile | ViewedHunk], task: Task, file: File, *also:
 
 
 def _keep_file(task: Task, file: File, by: str) -> None:
-    values = {"content": content_of(file), "viewed_by": by, "viewed_at": now()}
+    names = {name: file[name] for name in NAMES if file.get(name) is not None}
+    values = {"content": content_of(file), "names": names, "viewed_by": by, "viewed_at": now()}
     ViewedFile.insert(task=task.number, path=name_of(file), **values).on_conflict(
         conflict_target=[ViewedFile.task, ViewedFile.path], update=values
     ).execute()

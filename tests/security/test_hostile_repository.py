@@ -12,13 +12,13 @@ import pytest
 
 from shared import commands, tasks, workspaces
 from shared.commands import STEERING, CommandKind
-from shared.review import landings
+from shared.review import landings, marking
 from shared.store.models import Command, Task
 from tests.integration.landing.conftest import WORKER, Landing, site
 from tests.integration.repository.conftest import personal_config
 from tests.security.vectors import EVERYTHING, PLAIN, VECTORS, Trap
 from workers import inspection, work
-from workers.attempts import closing, configured
+from workers.attempts import capturing, configured
 from workers.repository import capture, checkout, discovery
 
 __all__ = ["personal_config", "site"]
@@ -71,7 +71,16 @@ def capture_live(here: Hostile) -> None:
 
 def end_attempt(here: Hostile) -> None:
     task = here.first
-    assert closing.take(task, here.site.worktree(task), here.site.config).files
+    assert capturing.take(task, here.site.worktree(task), here.site.config, why="end").files
+
+
+def compare(here: Hostile) -> None:
+    here.site.done(here.first, CommandKind.CAPTURE)
+    row = landings.latest_capture(here.first)
+    assert row is not None
+    marking.mark(here.first, row, row.files[0], "owner")
+    for old in ("base", "review"):
+        here.site.done(here.first, CommandKind.COMPARE, **{"from": old, "to": "latest"})
 
 
 def previewed(strategy: str, **body: str) -> Callable[[Hostile], None]:
@@ -146,6 +155,7 @@ OPERATIONS: dict[str, Callable[[Hostile], Any]] = {
     "start again": start_again,
     "capture": lambda here: here.site.done(here.first, CommandKind.CAPTURE),
     "live capture and one file": capture_live,
+    "compare": compare,
     "end of an attempt": end_attempt,
     "preview squash": previewed("squash"),
     "preview merge elsewhere": previewed("merge", target_branch="side"),

@@ -8,8 +8,6 @@ import shutil
 import signal
 from collections.abc import Callable
 from datetime import UTC, datetime
-from functools import partial
-from itertools import islice
 from pathlib import Path
 from typing import Any
 
@@ -18,28 +16,23 @@ from shared.attempts import Ending
 from shared.config import Config
 from shared.costs import ledger
 from shared.crashpoints import crashpoint
-from shared.errors import GitFailed, NotReady, Refused
+from shared.errors import GitFailed, Refused
 from shared.events import Category, Draft, Kind
 from shared.lifecycle import Status, StopReason
-from shared.review.landings import CaptureRecord, keep_capture, latest_capture
-from shared.secrets import masking
-from shared.secrets.scan import Scanner
-from shared.store.models import Attempt, Capture, Task
-from workers.attempts import file_globs, granting, homes, process
+from shared.review import turns
+from shared.review.landings import latest_capture
+from shared.store.database import transaction
+from shared.store.models import Attempt, Task
+from workers.attempts import capturing, homes, process
 from workers.attempts.accounting import account
 from workers.attempts.place import changed_configuration, worktree_of
 from workers.attempts.steering import OUTAGE, UNSAFE
-from workers.repository import capture as captures
-from workers.repository.snapshot import Flag
-from workers.repository.worktree import Worktree
 from workers.runners.observations import Outcome, TurnEnded
-from workers.versions import keeping
 
 log = logging.getLogger(__name__)
 SUMMARY_CHARACTERS = 500
 #: Changes of git's configuration that an event names.
 MOST_CHANGES = 20
-MOST_LEAKS = 20
 #: Ends that supervision made and nobody asked for; they are failures, not stops.
 OUR_ENDS = frozenset({OUTAGE, UNSAFE})
 FAILURES = frozenset({Outcome.FAILED, Outcome.OUTAGE, Outcome.LOGIN_MISSING, Outcome.USAGE_LIMIT})
@@ -59,27 +52,35 @@ def close(attempt: Attempt, turn: TurnEnded | None, config: Config, again: Calla
     account(attempt, turn, config)
     task = Task.get_by_id(attempt.task_id)
     homes.put_away(directory, config.home_view(task.id, attempt.runner))
-    drafts, changed = _capture(task, attempt, config)
+    drafts, changed, capture = _capture(task, attempt, config)
     drafts += _tampering(task, attempt)
     crashpoint("end.captured")
     ending = _lost(attempt) if exit is None else _ended(attempt, exit, turn, changed)
-    attempts.finish(attempt, dataclasses.replace(ending, drafts=[*drafts, *ending.drafts]))
+    with transaction():
+        if attempts.finish(attempt, dataclasses.replace(ending, drafts=[*drafts, *ending.drafts])):
+            turns.end(attempt, capture)
     crashpoint("end.finished")
 
 
-def _capture(task: Task, attempt: Attempt, config: Config) -> tuple[list[Draft], bool]:
-    """The diff event and whether there is anything to review; a failing capture is an event, not a lost end."""
+def _capture(task: Task, attempt: Attempt, config: Config) -> tuple[list[Draft], bool, str | None]:
+    """The diff event, whether there is anything to review, and the capture's id; a failing capture is an event, not a
+    lost end.
+    """
     worktree = worktree_of(task, config)
     if worktree is None or task.worktree_path is None:
-        return [], False
+        return [], False, None
     try:
-        kept = take(task, worktree, config, attempt.id)
+        kept = capturing.take(task, worktree, config, attempt.id, why="end")
     except (GitFailed, Refused, OSError) as error:
         log.warning("the capture of task %s failed", task.id, exc_info=True)
         last = latest_capture(task)
-        return [Draft(Kind.ERROR, f"The changes could not be captured: {error}")], bool(last and last.files)
+        return (
+            [Draft(Kind.ERROR, f"The changes could not be captured: {error}")],
+            bool(last and last.files),
+            None,
+        )
     changed = bool(kept.files)
-    return [Draft(Kind.DIFF, kept.stat if changed else "No changes were captured")], changed
+    return [Draft(Kind.DIFF, kept.stat if changed else "No changes were captured")], changed, kept.id
 
 
 def _tampering(task: Task, attempt: Attempt) -> list[Draft]:
@@ -96,51 +97,6 @@ def _tampering(task: Task, attempt: Attempt) -> list[Draft]:
     listed = "".join(f"\n{name}: {what}" for name, what in changed[:MOST_CHANGES])
     said = f"Git's configuration or hooks changed during this attempt; merging waits for a look at it{listed}"
     return [Draft(Kind.ERROR, said, about)]
-
-
-def take(task: Task, worktree: Worktree, config: Config, attempt_id: str | None = None) -> Capture:
-    """Capture the worktree now and keep it in the store, redacted like everything else that is stored.
-
-    Raises NotReady when the folder is gone: what was captured before stays the latest word.
-    """
-    taken = captures.take(worktree)
-    if any(flag.kind == "worktree-missing" for flag in taken.flags):
-        raise NotReady("The worktree's folder is gone; start the task again to bring back its last state.")
-    return store(taken, task, config, attempt_id)
-
-
-def store(taken: captures.Capture, task: Task, config: Config, attempt_id: str | None = None) -> Capture:
-    """Keep a capture, and what a page shows beside its patch; returns the latest."""
-    keeping.keep(task, taken, config)
-    return keep_capture(task, record_of(taken, task, config), attempt_id)
-
-
-def record_of(taken: captures.Capture, task: Task, config: Config) -> CaptureRecord:
-    """A capture as the store keeps it: without a secret in its patch, its names or its warnings.
-
-    A secret in the change is a warning of its own; what refuses a landing is the gate, which looks again.
-    """
-    found = Scanner(granting.masked_of(task, config)).findings(taken.patch)
-    redactor = granting.redactor(task, config)
-    if any(redactor.redact(file.path) != file.path for file in taken.files):
-        (taken.git_directory / "index").unlink(missing_ok=True)  # git's list of names, which it makes anew
-    leaks = [Flag("secret", one.path, one.told()) for one in islice(found, MOST_LEAKS)]
-    clean = partial(masking.throughout, change=redactor.redact)
-    return CaptureRecord(
-        base_oid=taken.base_oid,
-        head_oid=taken.head_oid,
-        tree_oid=taken.tree_oid,
-        stat=redactor.redact(taken.stat),
-        files=[clean(_file(file)) for file in file_globs.judged(task, taken.files)],
-        patch=redactor.feed(taken.patch) + redactor.flush(final=True),
-        truncated=taken.truncated,
-        flags=[clean(dataclasses.asdict(flag)) for flag in (*leaks, *taken.flags)],
-    )
-
-
-def _file(file: Any) -> dict[str, Any]:
-    found = dataclasses.asdict(file)
-    return {name: value for name, value in found.items() if name != "path_b64" or value is not None}
 
 
 def _lost(attempt: Attempt) -> Ending:

@@ -73,9 +73,11 @@ def masked_of(task: Task, config: Config) -> dict[str, str]:
     return to_mask(own, granted)
 
 
-def redactor(task: Task, config: Config) -> Redactor:
-    """A fresh redactor for what is captured of a task, as its shim's."""
-    return Redactor(masked_of(task, config), rules=not tasks.policy_of(task).allow_secrets)
+def redactor(task: Task, config: Config, *others: Task) -> Redactor:
+    """A fresh redactor for what is captured of a task, as its shim's; of several tasks, for what none may show."""
+    every = (task, *others)
+    values = {name: value for one in every for name, value in masked_of(one, config).items()}
+    return Redactor(values, rules=not all(tasks.policy_of(one).allow_secrets for one in every))
 
 
 def _grantable(name: str, value: str) -> bool:

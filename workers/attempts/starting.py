@@ -6,6 +6,7 @@ import dataclasses
 import os
 from collections.abc import Mapping
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -18,7 +19,9 @@ from shared.events import Category, Draft, Kind
 from shared.network import host_grants
 from shared.policy import Policy, grants
 from shared.policy import report as policy_report
+from shared.review import turns
 from shared.secrets import keeping, masking
+from shared.store.database import transaction
 from shared.store.models import Attempt, Task
 from workers import disk
 from workers.attempts import (
@@ -31,6 +34,7 @@ from workers.attempts import (
     reach,
     sandbox,
     setting_up,
+    turning,
 )
 from workers.attempts.place import Place, prepare
 from workers.attempts.sandbox.limits import of as limits_of
@@ -74,7 +78,10 @@ def start(attempt: Attempt, config: Config) -> Watch | None:
             attempts.stopped_before_start(attempts.reload(attempt))
             return None
         plan = _plan(task, attempt, place, config)
-        started = process.start(directory, plan.launch, lambda identity: _commit(attempt, plan, identity))
+        began_from = turning.before_attempt(task, attempt, config)
+        started = process.start(
+            directory, plan.launch, lambda identity: _commit(attempt, plan, identity, began_from)
+        )
         crashpoint("start.after-go")
     except (Refused, GitFailed, SandboxFailed) as error:
         attempts.start_failed(attempt, str(error))
@@ -102,7 +109,9 @@ def attach(attempt: Attempt, config: Config) -> Watch:
         control.request("watch", timeout_seconds=ATTACH_SECONDS)
     except AgentLost:
         control = None
-    return Watch(attempt, runner, context_of(task, attempt, contained), directory, control)
+    context = context_of(task, attempt, contained)
+    before_turn = partial(turning.state, attempt, config, turning.REPLY_SECONDS)
+    return Watch(attempt, runner, context, directory, control, before_turn=before_turn)
 
 
 def context_of(task: Task, attempt: Attempt, contained: bool) -> Context:
@@ -275,8 +284,10 @@ def _wall_seconds(task: Task, policy: Policy) -> float:
     return min(minutes) * 60.0
 
 
-def _commit(attempt: Attempt, plan: Plan, identity: process.Identity) -> bool:
-    """The shim's identity and the attempt's first event, before the agent may start; False when a stop came first."""
+def _commit(attempt: Attempt, plan: Plan, identity: process.Identity, began_from: str | None) -> bool:
+    """The shim's identity, the attempt's first event and its first turn, before the agent may start; False when a stop
+    came first.
+    """
     started = {
         "category": Category.ATTEMPT_STARTED,
         "attempt_id": attempt.id,
@@ -294,8 +305,11 @@ def _commit(attempt: Attempt, plan: Plan, identity: process.Identity) -> bool:
     drafts = [] if attempt.identity else [draft]  # an earlier claim that died before its go has said so
     report = {field: list(said) for field, said in plan.report.items()}
     crashpoint("start.before-commit")
-    committed = attempts.commit_start(
-        attempt, values, drafts, session_id=plan.start.session_id, report=report
-    )
+    with transaction():
+        committed = attempts.commit_start(
+            attempt, values, drafts, session_id=plan.start.session_id, report=report
+        )
+        if committed:
+            turns.begin(attempt, attempt.id, began_from)
     crashpoint("start.after-commit")
     return committed

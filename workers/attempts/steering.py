@@ -12,6 +12,7 @@ from shared import approvals, commands
 from shared.commands import CommandKind, State
 from shared.crashpoints import crashpoint
 from shared.errors import AgentLost
+from shared.review import turns
 from shared.secrets import masking
 from shared.store.models import Approval, Command
 from workers.attempts import process
@@ -110,7 +111,7 @@ def _reply(watch: Watch, command: Command) -> None:
         if watch.takes_replies:
             watch.in_hand.discard(command.id)
         return
-    answer = _write(watch, command.id, data)
+    answer = _say(watch, command, data)
     if not answer.get("ok") and watch.runner.name != "shell":
         return
     if answer.get("ok"):
@@ -120,6 +121,20 @@ def _reply(watch: Watch, command: Command) -> None:
         watch.post(watch.heard_reply, SEEN_SECONDS)
         watch.in_hand.discard("end-turn")
     _settle(watch, command, answer, delivery="stdin")
+
+
+def _say(watch: Watch, command: Command, data: bytes) -> dict[str, Any]:
+    """Words for the agent; told to an idle one they begin a turn, which is recorded before the agent can begin it."""
+    if watch.is_working or not watch.is_agent:
+        return _write(watch, command.id, data)
+    turns.begin(watch.attempt, command.id, watch.before_turn())
+    answer: dict[str, Any] = {}
+    try:
+        answer = _write(watch, command.id, data)
+        return answer
+    finally:
+        if not answer.get("ok"):
+            turns.withdraw(command.id)
 
 
 def _is_behind(watch: Watch, command: Command) -> bool:

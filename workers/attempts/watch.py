@@ -58,6 +58,8 @@ class Watch:
     directory: Path
     control: Control | None
     wake: Callable[[], None] = lambda: None
+    #: Captures what is there before a turn begins; the capture's id, None for the base.
+    before_turn: Callable[[], str | None] = lambda: None
     status: Status = Status.RUNNING
     offset: int = 0
     turn: TurnEnded | None = None

@@ -2,17 +2,21 @@
 
 from __future__ import annotations
 
+import logging
 from typing import Any
 
 from shared.config import Config
 from shared.crashpoints import crashpoint
-from shared.errors import Conflict, UnmergedWork
-from shared.review import landings
+from shared.errors import Conflict, OpenRuntimeError, UnmergedWork
+from shared.review import keeping, landings, points
 from shared.store.models import Capture, Command, Task
 from workers.attempts import closing, setting_up
 from workers.attempts.place import attempt_directories, worktree_of
 from workers.landing import site
-from workers.repository import removal
+from workers.repository import discovery, pinning, removal
+from workers.repository.worktree import Worktree
+
+log = logging.getLogger(__name__)
 
 
 def cleanup(task: Task, command: Command, config: Config) -> dict[str, Any]:
@@ -36,6 +40,8 @@ def remove(task: Task, *, force: bool, config: Config) -> dict[str, Any]:
                 files=len(row.files),
             )
         setting_up.tear_down(task, worktree, config)
+        if row is not None:
+            _keep_captures(task, worktree, row)
         ref = removal.remove(worktree, keep=row.head_oid if row is not None else None)
         crashpoint("cleanup.removed")
     closing.forget(attempt_directories(task, config))
@@ -52,3 +58,20 @@ def _has_landed(task: Task, row: Capture) -> bool:
         return False
     landed = Capture.get_or_none(Capture.id == last.capture)
     return landed is not None and landed.tree_oid == row.tree_oid
+
+
+def _keep_captures(task: Task, worktree: Worktree, last: Capture) -> None:
+    """Comparisons go on to work for as long as the last state is kept; that this fails stops no cleanup."""
+    repository = discovery.at(worktree.repository_directory)
+    if repository is None or not worktree.capture_git_directory.is_dir():
+        return
+    try:
+        pinning.pin(
+            repository,
+            worktree,
+            last=last.head_oid,
+            heads=keeping.heads(task),
+            review=points.reviewed(task),
+        )
+    except (OpenRuntimeError, OSError):
+        log.warning("the captures of task %s are not kept", task.id, exc_info=True)

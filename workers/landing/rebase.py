@@ -13,7 +13,7 @@ from shared.review import landings
 from shared.secrets import masking
 from shared.store.database import transaction
 from shared.store.models import Command, Task
-from workers.attempts import closing, granting
+from workers.attempts import capturing, granting
 from workers.landing import site
 from workers.repository import rebasing, removal
 from workers.repository.target import choose
@@ -43,7 +43,7 @@ def rebase(task: Task, command: Command, config: Config) -> dict[str, Any]:
         again="plan" in known,
     )
     crashpoint("rebase.moved")
-    closing.take(task, moved, config)
+    capturing.take(task, moved, config, why=command.kind)
     marked = plan["conflicts"]
     said = (
         f"Rebased onto {plan['branch']} at {plan['base'][:10]}; the work before it is kept as {plan['kept']}"
@@ -72,7 +72,7 @@ def _planned(task: Task, command: Command, config: Config) -> dict[str, Any]:
     target = choose(repository, command.body.get("target_branch") or task.target_branch, "squash")
     if target.oid in ("", worktree.base_commit):
         raise Conflict(f"The task is on the tip of {target.branch} already.")
-    row = closing.take(task, worktree, config)
+    row = capturing.take(task, worktree, config, why=command.kind)
     merged = rebasing.onto(worktree, tree=row.tree_oid, target=target.oid, name=str(target.branch))
     if merged.conflicts and command.body.get("conflicts") != "mark":
         raise LandingRefused(

@@ -8,7 +8,7 @@ from shared.errors import Conflict, NotReady
 from shared.review import landings
 from shared.store.models import Capture as CaptureRow
 from shared.store.models import Command, Task
-from workers.attempts import closing
+from workers.attempts import capturing
 from workers.attempts.place import worktree_of
 from workers.landing.gates import Candidate
 from workers.repository import capture as captures
@@ -42,7 +42,7 @@ def candidate(task: Task, command: Command, config: Config) -> Candidate:
     """
     worktree, repository = of(task, config)
     taken = captures.take(worktree)
-    row = closing.store(taken, task, config)
+    row = capturing.store(taken, task, config, why=command.kind)
     strategy = command.body.get("strategy") or "squash"
     keeps = strategy in KEEP_COMMITS and tasks.policy_of(task).allow_git_write
     return Candidate(
@@ -60,5 +60,5 @@ def candidate(task: Task, command: Command, config: Config) -> Candidate:
 def last_state(task: Task, worktree: Worktree, config: Config) -> CaptureRow | None:
     """The worktree as it is now, captured; as it was last captured when the folder is gone."""
     if worktree.is_there:
-        return closing.take(task, worktree, config)
+        return capturing.take(task, worktree, config, why="cleanup")
     return landings.latest_capture(task)

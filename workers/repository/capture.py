@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import re
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
@@ -69,7 +70,7 @@ def take(worktree: Worktree, *, refresh: bool = False) -> Capture:
             tree_oid=found.tree,
             head_oid=_commit(worktree, found.tree),
             base_oid=worktree.base_commit,
-            files=tuple(_judged(worktree, file) for file in files),
+            files=judged(own, files),
             stat=difference.summary(files),
             patch=text,
             truncated=truncated,
@@ -126,19 +127,23 @@ def _commit(worktree: Worktree, tree: str) -> str:
     return git(*words, git_dir=worktree.capture_git_directory, env=env).text
 
 
-def _judged(worktree: Worktree, file: ChangedFile) -> ChangedFile:
+def judged(git_dir: Path, files: Sequence[ChangedFile]) -> tuple[ChangedFile, ...]:
+    """The files, flagged where a tool would run or obey one by itself or a link leads out of the repository."""
+    return tuple(_judged(git_dir, file) for file in files)
+
+
+def _judged(git_dir: Path, file: ChangedFile) -> ChangedFile:
     if file.status == "deleted":
         return file
     if _AUTO_EXECUTED.search(file.path):
         file = file.flagged("auto-executed")
-    if file.new_mode == "120000" and file.old_blob != file.new_blob and _leads_outside(worktree, file):
+    if file.new_mode == "120000" and file.old_blob != file.new_blob and _leads_outside(git_dir, file):
         file = file.flagged("link-outside")
     return file
 
 
-def _leads_outside(worktree: Worktree, file: ChangedFile) -> bool:
-    words = ("cat-file", "blob", str(file.new_blob))
-    target = git(*words, git_dir=worktree.capture_git_directory, max_bytes=4096).stdout
+def _leads_outside(git_dir: Path, file: ChangedFile) -> bool:
+    target = git("cat-file", "blob", str(file.new_blob), git_dir=git_dir, max_bytes=4096).stdout
     if target.startswith(b"/"):
         return True
     return os.path.normpath(os.path.join(os.path.dirname(file.raw_path), target)).split(b"/")[0] == b".."

@@ -17,6 +17,7 @@ from pathlib import Path
 from typing import IO
 
 from shared.errors import GitFailed, NotReady
+from workers.repository import time_limit
 
 OLDEST = (2, 38)  # the first with `merge-tree --write-tree`
 MAX_OUTPUT_BYTES = 1 << 30
@@ -146,6 +147,7 @@ def git(
             extra[name] = str(place)
     argv = ["git", *(str(arg) for arg in args)]
     folder = cwd or work_tree or git_dir
+    timeout_seconds = time_limit.shortened(timeout_seconds)
     with tempfile.TemporaryFile() as errors, _as_file(input) as source:
         try:
             process = subprocess.Popen(  # noqa: S603 -- an argument list of ours, no shell

@@ -10,7 +10,9 @@ from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 
+from shared.errors import GitFailed
 from workers import beneath
+from workers.repository import time_limit
 
 
 @contextmanager
@@ -27,6 +29,8 @@ def copied(work_tree: Path, paths: Sequence[bytes], beside: Path) -> Iterator[tu
 
 
 def _copy(work_tree: Path, path: bytes, folder: Path) -> bool:
+    if time_limit.is_over():
+        raise GitFailed(["copy"], None, "not copied in time")
     target = Path(os.fsdecode(os.path.join(os.fsencode(folder), path)))
     target.parent.mkdir(parents=True, exist_ok=True)
     try:

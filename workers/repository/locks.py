@@ -11,6 +11,7 @@ from contextlib import contextmanager
 from pathlib import Path
 
 from shared.errors import Unavailable
+from workers.repository import time_limit
 
 SLOTS = 256  # a bounded number of files; two keys in one slot only wait for each other
 POLL_SECONDS = 0.02
@@ -27,7 +28,7 @@ def held(folder: Path, key: str, *, timeout_seconds: float = 60) -> Iterator[int
     number = zlib.crc32(os.fsencode(key)) % SLOTS
     descriptor = os.open(slots / f"{number:02x}", os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
     try:
-        deadline = time.monotonic() + timeout_seconds
+        deadline = time.monotonic() + time_limit.shortened(timeout_seconds)
         while True:
             try:
                 fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)

@@ -33,6 +33,11 @@ def backup_ref(task_id: str) -> str:
     return f"refs/openruntime/backup/{task_id}"
 
 
+def captures_ref(task_id: str) -> str:
+    """Holds the captured states of a task whose worktree was removed."""
+    return f"refs/openruntime/captures/{task_id}"
+
+
 def landing_ref(task_id: str) -> str:
     """Pins a prepared landing until it is complete."""
     return f"refs/openruntime/landing/{task_id}"

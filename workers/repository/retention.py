@@ -9,17 +9,27 @@ from workers.repository import references
 from workers.repository.discovery import Repository
 from workers.repository.git import git
 
-KEPT = ("refs/openruntime/recovery", "refs/openruntime/backup")
+#: What a worktree that was brought back borrows objects of.
+BORROWED = ("refs/openruntime/recovery/", "refs/openruntime/captures/")
+KEPT = (*BORROWED, "refs/openruntime/backup/")
 
 
-def prune(repository: Repository, *, older_than_seconds: float, spare: Collection[str] = ()) -> int:
-    """Delete recovery and backup refs that were made longer ago, except those of the tasks in `spare`; returns how many.
+def prune(
+    repository: Repository,
+    *,
+    older_than_seconds: float,
+    spare: Collection[str] = (),
+    standing: Collection[str] = (),
+) -> int:
+    """Delete recovery, backup and capture refs that were made longer ago, except those of the tasks in `spare`; of those
+    in `standing`, whose worktree is there and may have been brought back, backups alone. Returns how many.
 
     One whose age nothing tells stays.
     """
     count = 0
     for name, oid, made_at in _kept(repository):
-        is_spared = any(task_id in name for task_id in spare)
+        spared = {*spare, *standing} if name.startswith(BORROWED) else spare
+        is_spared = any(task_id in name for task_id in spared)
         if not is_spared and made_at is not None and time.time() - made_at > older_than_seconds:
             count += references.delete(repository.git_dir, name, oid)
     return count

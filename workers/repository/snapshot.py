@@ -10,6 +10,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from shared.errors import GitFailed
+from workers.repository import time_limit
 from workers.repository.git import git
 from workers.repository.live import copied
 
@@ -91,7 +92,7 @@ def take(
             tree = git("write-tree", git_dir=git_dir, work_tree=work_tree, index=index, config=config).text
             return Snapshot(tree, tuple((*plan.flags, *_warned(warnings, ignored))[:MAX_FLAGS]))
         except GitFailed as failure:
-            if not work_tree.is_dir():
+            if not work_tree.is_dir() or time_limit.is_over():
                 raise
             last = failure
             if failure.code is None and (repair or live):

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import tempfile
+from collections.abc import Collection
 from pathlib import Path
 
 from workers.repository.git import git
@@ -40,3 +41,10 @@ def send(oid: str, source: Path, target: Path, *, known: tuple[str, ...] = ()) -
 def has(git_dir: Path, oid: str) -> bool:
     """Whether the object is there, without anything it refers to."""
     return git("cat-file", "-e", oid, git_dir=git_dir, check=False).code == 0
+
+
+def missing(git_dir: Path, oids: Collection[str]) -> set[str]:
+    """Those of the objects that are not there; one process for all of them."""
+    asked = "".join(f"{oid}\n" for oid in oids).encode()
+    found = git("cat-file", "--batch-check", git_dir=git_dir, input=asked).stdout.decode()
+    return {line.split(" ")[0] for line in found.splitlines() if line.endswith(" missing")}

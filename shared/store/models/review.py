@@ -23,6 +23,34 @@ class Capture(Table):
     truncated = peewee.BooleanField(default=False)
     fingerprint = peewee.TextField(null=True)
     captured_at = InstantField()
+    why = peewee.TextField(default="capture")
+    patch_dropped = peewee.BooleanField(default=False)
+
+
+class Turn(Table):
+    id = peewee.TextField(primary_key=True)
+    task_id: int
+    task = peewee.ForeignKeyField(Task, column_name="task", on_delete="CASCADE")
+    attempt = peewee.TextField()
+    number = peewee.IntegerField()
+    began_from = peewee.TextField(null=True)
+    ended_with = peewee.TextField(null=True)
+    began_at = InstantField()
+    ended_at = InstantField(null=True)
+
+
+class Comparison(Table):
+    id = peewee.TextField(primary_key=True)
+    task_id: int
+    task = peewee.ForeignKeyField(Task, column_name="task", on_delete="CASCADE")
+    sides = peewee.TextField()
+    old_oid = peewee.TextField()
+    new_oid = peewee.TextField()
+    stat = peewee.TextField()
+    files = JSONText()
+    patch = peewee.BlobField()
+    truncated = peewee.BooleanField(default=False)
+    made_at = InstantField()
 
 
 class KeptVersion(Table):
@@ -48,6 +76,7 @@ class ViewedFile(Table):
     content = peewee.TextField()
     viewed_by = peewee.TextField()
     viewed_at = InstantField()
+    names = JSONText(null=True)
 
     class Meta:
         table_name = "viewed_file"
