@@ -47,6 +47,16 @@ def members(group: TaskGroup) -> list[Task]:
     return list(Task.select().where(Task.group_id == group.id).order_by(Task.number))
 
 
+def two(group: TaskGroup, first: str, second: str) -> tuple[Task, Task]:
+    """Two tasks of the group, to compare them. Raises BadRequest for one outside of it, and for the same twice."""
+    found = tasks.get(first), tasks.get(second)
+    if any(task.group_id != group.id for task in found):
+        raise BadRequest("Both tasks must belong to this group.")
+    if found[0].id == found[1].id:
+        raise BadRequest("Choose two tasks: these are the same.")
+    return found
+
+
 def siblings(task: Task) -> list[Task]:
     """The tasks of a task's group, itself among them; the task alone where it has none."""
     return [task] if task.group_id is None else members(get(str(task.group_id)))

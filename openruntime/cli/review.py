@@ -8,7 +8,7 @@ from typing import Any
 
 import click
 
-from openruntime.cli import ids, output, terminal
+from openruntime.cli import comparing, ids, output, terminal
 from openruntime.cli.client import Answer, task_path
 from openruntime.cli.context import Invocation
 from openruntime.cli.root import Command
@@ -32,14 +32,18 @@ HEADINGS = (
 
 @click.command(cls=Command)
 @click.option("--stat", is_flag=True, help="Only which files, and how much.")
-@click.argument("task_id", metavar="ID")
+@click.argument("task_id", metavar="ID[..ID]")
 @click.pass_obj
 def diff(invocation: Invocation, task_id: str, stat: bool) -> None:
-    """Print what a task changed.
+    """Print what a task changed, or what would turn one task of a group into another.
 
     On a terminal in colour; in a pipe the patch exactly as captured, for `git apply`.
     """
-    found = invocation.client.get(task_path(ids.task(invocation.client, task_id), "diff"))
+    client = invocation.client
+    if comparing.APART in task_id:
+        found = comparing.between(client, task_id)
+    else:
+        found = client.get(task_path(ids.task(client, task_id), "diff"))
     if invocation.as_json:
         output.as_json({key: value for key, value in found.items() if key != "patch"} if stat else found)
     elif stat:

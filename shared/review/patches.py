@@ -1,4 +1,4 @@
-"""The stored patch of a capture, read one file at a time."""
+"""The stored patch of a capture or a comparison, read one file at a time."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from functools import lru_cache
 
 from shared.review import patch
 from shared.store.database import raw
-from shared.store.models import Capture
+from shared.store.models import Capture, Comparison
 
 #: One file's patch beyond this is not drawn; its first lines are.
 HUGE_BYTES = 1024 * 1024
@@ -21,8 +21,8 @@ HEADER = re.compile(rb"^diff --git ", re.MULTILINE)
 
 @lru_cache(maxsize=64)
 def sections(capture_id: str) -> list[tuple[int, int]]:
-    """(offset, length) of each file's part in a capture's patch; a capture never changes."""
-    row = Capture.get_by_id(capture_id)
+    """(offset, length) of each file's part in the patch of a capture or a comparison; neither ever changes."""
+    row = Capture.get_or_none(Capture.id == capture_id) or Comparison.get_by_id(capture_id)
     text = bytes(row.patch)
     starts = [found.start() for found in HEADER.finditer(text)] + [len(text)]
     places = []
@@ -45,8 +45,9 @@ def section(capture_id: str, index: int) -> bytes:
     found = (
         raw()
         .execute(
-            "SELECT substr(patch, ?, ?) FROM capture WHERE id = ?",
-            (start + 1, min(length, HUGE_BYTES), capture_id),
+            "SELECT substr(patch, :start, :length) FROM capture WHERE id = :id"
+            " UNION ALL SELECT substr(patch, :start, :length) FROM comparison WHERE id = :id",
+            {"start": start + 1, "length": min(length, HUGE_BYTES), "id": capture_id},
         )
         .fetchone()
     )

@@ -104,9 +104,11 @@ def test_cards_follow_their_tasks_and_a_half_typed_answer_stays(
 
 
 def test_a_group_is_one_card_that_follows_its_tasks(visit: Open, here: Installation, src: Path) -> None:
+    place = repository(src / "shop")
     page = visit()
     is_live(page)
-    goal = {"title": "Two ways", "prompt": "", "command": ASKS, "workspace": str(src), "policy": OPEN}
+    command = f"{ASKS}; echo $answer > answer.txt"
+    goal = {"title": "Two ways", "prompt": "", "command": command, "workspace": str(place), "policy": OPEN}
     group = here.post("/groups", {**goal, "variants": [{"runner": "shell"}] * 2}).body
     first, second = (task["id"] for task in group["tasks"])
     whole = f"#card-group-{group['id']}"
@@ -127,17 +129,24 @@ def test_a_group_is_one_card_that_follows_its_tasks(visit: Open, here: Installat
     answer = page.locator(f"#card-{first}").get_by_placeholder("Answer…")
     answer.fill("yes")
     answer.press("Enter")
-    expect(page.locator(f"#column-queued > ul > {whole}")).to_contain_text("1 done")
+    expect(page.locator(f"#column-review > ul > {whole}")).to_contain_text("1 ready")
     expect(page.locator(f"#card-{first}")).to_contain_text("got yes")
     expect(page.locator("#column-needs .card")).to_have_count(0)
-    expect(beside.locator("tbody tr").last).to_contain_text("Done")
+    expect(beside.locator(f"#line-{first}")).to_contain_text("Review")
     here.post(f"/groups/{group['id']}/pick", {"task_id": first})
     expect(beside.locator(f"#line-{first}")).to_contain_text("Picked")
-    expect(page.locator(f"#column-done > ul > #card-{first}")).to_be_visible()
+    expect(page.locator(f"#column-review > ul > #card-{first}")).to_be_visible()
     expect(page.locator(whole)).to_have_count(0)
     here.post(f"/groups/{group['id']}/unpick")
-    expect(page.locator(f"#column-ended > ul > {whole}")).to_contain_text("1 done")
+    expect(page.locator(f"#column-review > ul > {whole}")).to_contain_text("1 ready")
     expect(page.locator(f"#card-{first}")).to_have_count(1)
+    here.post(f"/tasks/{second}/start")
+    here.until(second, "needs-input")
+    here.post(f"/tasks/{second}/reply", {"message": "no"})
+    beside.get_by_role("link", name="Read the difference of two").click()
+    expect(beside.locator("section.file")).to_contain_text("answer.txt")
+    expect(beside.locator("section.file td.code")).to_have_text(["yes", "no"])
+    beside.get_by_role("link", name="Side by side").click()
     beside.locator(f"#line-{first}").get_by_role("button", name="Pick").click()
     beside.wait_for_url(f"**/ui/tasks/{first}/changes")
 

@@ -5,14 +5,16 @@ from __future__ import annotations
 from flask import Response, request
 
 from shared import groups, workspaces
-from shared.review import group_files
-from shared.store.models import Task, TaskGroup
-from web import answers, idempotency, views
-from web.api import results, schemas
+from shared.clock import rfc3339
+from shared.review import group_files, points
+from shared.review.points import State
+from shared.store.models import Command, Task, TaskGroup
+from web import answers, comparing, effects, idempotency, views
+from web.api import results, review, schemas
 from web.api.tasks import body_digest, wanted
 from web.reading import snapshot
 from web.resource import Resource
-from web.security import Authority, authority
+from web.security import Authority, authority, writes
 from web.services import services
 
 api = Resource("groups", __name__)
@@ -47,6 +49,29 @@ def files(path: schemas.ById) -> Response:
     with snapshot():
         group = groups.get(path.id)
         return answers.value(views.group_files(group, group_files.across(groups.members(group))))
+
+
+@api.get("/groups/<id>/diff", responses={200: results.GroupDiff, 202: results.Looked})
+@authority(Authority.CLIENT)
+@writes
+def diff(path: schemas.ById, query: schemas.GroupDiffQuery) -> Response:
+    """What would turn one task's latest state into another's; 202 where a worker is still comparing them."""
+    group = groups.get(path.id)
+    first, second = groups.two(group, query.from_, query.to)
+    found = points.pair(first, points.LATEST, points.LATEST, second)
+    row = comparing.made(found, effects.WORK_SECONDS)
+    if isinstance(row, Command):
+        return answers.value({"task_id": first.id, "pending_command": views.command(row)}, 202)
+    files, patch = row.files, bytes(row.patch)
+    if query.path is not None:
+        files, patch = review.only(files, patch, query.path)
+    told = {"stat": row.stat, "files": files, "truncated": row.truncated, **review.patch_text(patch)}
+    sides = {"from": _side(first, found.old), "to": _side(second, found.new)}
+    return answers.value({"group_id": group.id, **sides, "rebased": found.is_rebased, **told})
+
+
+def _side(task: Task, state: State) -> dict[str, str | None]:
+    return {"task_id": task.id, "tree_oid": state.oid, "captured_at": rfc3339(state.captured_at)}
 
 
 @api.post("/groups/<id>/pick", responses={200: results.Group})

@@ -57,11 +57,11 @@ def _view(task: Task, capture: Capture | None, path: str | None) -> dict[str, An
     files = capture.files
     patch = bytes(capture.patch)
     if path is not None:
-        files, patch = _only(files, patch, path)
+        files, patch = only(files, patch, path)
     return {
         **head,
         "stat": capture.stat,
-        **_patch(patch),
+        **patch_text(patch),
         "files": files,
         "head_oid": capture.head_oid,
         "base_oid": capture.base_oid,
@@ -70,7 +70,7 @@ def _view(task: Task, capture: Capture | None, path: str | None) -> dict[str, An
     }
 
 
-def _patch(patch: bytes) -> dict[str, str]:
+def patch_text(patch: bytes) -> dict[str, str]:
     """JSON holds text only: bytes of another encoding are shown as best they can, and whole in base64."""
     try:
         return {"patch": patch.decode()}
@@ -78,7 +78,7 @@ def _patch(patch: bytes) -> dict[str, str]:
         return {"patch": patch.decode(errors="replace"), "patch_b64": base64.b64encode(patch).decode()}
 
 
-def _only(files: list[dict[str, Any]], patch: bytes, path: str) -> tuple[list[dict[str, Any]], bytes]:
+def only(files: list[dict[str, Any]], patch: bytes, path: str) -> tuple[list[dict[str, Any]], bytes]:
     """One file and its part of the patch. Raises NotFound when the task did not change it."""
     starts = [found.start() for found in HEADER.finditer(patch)] + [len(patch)]
     place = 0

@@ -8,7 +8,7 @@ import threading
 from collections import OrderedDict
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, Generic, TypeVar
 from urllib.parse import urlencode
 
 from markupsafe import Markup
@@ -17,7 +17,7 @@ from shared.errors import NotFound
 from shared.review import marks, patch
 from shared.review.marks import Review
 from shared.review.patches import DRAWN_LINES, HUGE_BYTES, section, sections
-from shared.store.models import INSERTED, Capture, Task
+from shared.store.models import INSERTED, Capture, Comparison, Task
 from web.pages import hunks, pictures
 from web.rendering import diff
 from web.rendering.context import CONTEXT_LINES, More, widened
@@ -72,11 +72,14 @@ class File:
         return self.name.rpartition("/")[2]
 
 
-@dataclass(frozen=True)
-class Changes:
-    """A capture without its patch."""
+Row = TypeVar("Row", Capture, Comparison)
 
-    row: Capture
+
+@dataclass(frozen=True)
+class Changes(Generic[Row]):
+    """A capture or a comparison without its patch."""
+
+    row: Row
     files: list[File]
     total: int
     added: int
@@ -92,7 +95,7 @@ def latest(task: Task, capture_id: str = "") -> Capture | None:
     return found
 
 
-def changes(row: Capture) -> Changes:
+def changes(row: Row) -> Changes[Row]:
     places = sections(row.id)
     listed = row.files
     files = [_file(number, given, places) for number, given in enumerate(listed[:MOST_FILES])]
@@ -105,7 +108,7 @@ def changes(row: Capture) -> Changes:
     )
 
 
-def find(row: Capture, path: str, key: str = "") -> File:
+def find(row: Capture | Comparison, path: str, key: str = "") -> File:
     """The file with this path, old path or path in base64, or with this key. Raises NotFound."""
     files = row.files
     given = with_key(files, key) if key else marks.named(files, path)
@@ -207,7 +210,7 @@ def marked_table(
     return hunks.with_marks(drawn, file.key, found, folds=not all(one.is_viewed for one in found))
 
 
-def table(row: Capture, file: File, *, split: bool, ignore_space: bool) -> Markup:
+def table(row: Capture | Comparison, file: File, *, split: bool, ignore_space: bool) -> Markup:
     """The file's changes drawn, or one sentence about why there is nothing to draw."""
     key = (str(row.id), file.index, split, ignore_space)
     found = _shelf.get(key)
@@ -218,7 +221,7 @@ def table(row: Capture, file: File, *, split: bool, ignore_space: bool) -> Marku
 
 
 def _drawn(
-    row: Capture,
+    row: Capture | Comparison,
     file: File,
     *,
     split: bool,
@@ -232,8 +235,11 @@ def _drawn(
         )
     given = section(row.id, file.index)
     found = patch.parse(given, DRAWN_LINES)
+    #: Pictures and the lines around are kept with a task; a comparison may be of two.
+    is_of_task = isinstance(row, Capture)
     if found.binary or file.state == "binary":
-        return pictures.beside(row.task_id, file.name, file.blobs) or note(_unseen(found))
+        shown = pictures.beside(row.task_id, file.name, file.blobs) if is_of_task else None
+        return shown or note(_unseen(found))
     if not found.hunks:
         return note(_unchanged(file))
     if file.state == "submodule":
@@ -242,9 +248,10 @@ def _drawn(
     cut = len(given) >= HUGE_BYTES or found.lines >= DRAWN_LINES
     if text is not None:
         found = widened(found, text.lines, around, DRAWN_LINES, is_bare=text.is_bare)
-    more = More(_address(file, split, ignore_space), around)
+    more = More(_address(file, split, ignore_space), around) if is_of_task else None
     drawn = diff.table(found, file.name, split=split, ignore_space=ignore_space, more=more)
-    drawn += pictures.preview(row.task_id, file.name, file.blobs)
+    if is_of_task:
+        drawn += pictures.preview(row.task_id, file.name, file.blobs)
     return drawn + note(f"Only the first {found.lines:,} lines are shown.") if cut else drawn
 
 

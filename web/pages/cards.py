@@ -116,14 +116,17 @@ class Card:
 
     @property
     def how(self) -> str:
-        """What tells it apart from another task of its runner: model and further choices, a preset that is not the usual one."""
-        task = self.task
-        said = [str(task.options[name]) for name in TOLD_APART if task.options.get(name)]
-        return " · ".join([*said, *([task.preset] if task.preset != "default" else [])])
+        return told_apart(self.task)
 
     @property
     def can_start(self) -> bool:
         return self.task.status is Status.QUEUED and self.task.live_attempt is None
+
+
+def told_apart(task: Task) -> str:
+    """What tells it from another task of its runner: model and further choices, a preset that is not the usual one."""
+    said = [str(task.options[name]) for name in TOLD_APART if task.options.get(name)]
+    return " · ".join([*said, *([task.preset] if task.preset != "default" else [])])
 
 
 def cards(rows: Sequence[Task]) -> list[Card]:

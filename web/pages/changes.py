@@ -16,7 +16,7 @@ from shared.errors import NotFound
 from shared.lifecycle import LIVE
 from shared.review import landings, marks
 from shared.review.marks import Mark, Review
-from shared.store.models import Landing, Task
+from shared.store.models import Capture, Landing, Task
 from web import effects, quoting
 from web.pages import captures, context, forms, frame, hunks, outcome, reviewing, task_details
 from web.pages.captures import Changes, File
@@ -102,7 +102,7 @@ def page(id: str) -> Response:
     task = tasks.get(id)
     if task.status in LIVE and task.worktree_path:
         effects.finished(landings.request_work(task, CommandKind.CAPTURE), effects.STEER_SECONDS)
-    look, wish = _look(), context.wish(task)
+    look, wish = look_asked(), context.wish(task)
     with snapshot():
         task = tasks.get(id)
         row = captures.latest(task)
@@ -128,10 +128,10 @@ def page(id: str) -> Response:
                 unmerged=unmerged_files(task),
             )
         )
-    return _remembered(answer)
+    return remembered(answer)
 
 
-def _remembered(answer: Response) -> Response:
+def remembered(answer: Response) -> Response:
     """The layout a person chose holds for the next page."""
     view = request.args.get("view")
     if view in VIEWS and request.args.get("once") is None:
@@ -148,11 +148,11 @@ def file_partial(id: str) -> Response:
         if row is None:
             raise NotFound("The task has no such capture.")
         file = captures.find(row, request.args.get("path", "")[:8192], request.args.get("key", "")[:64])
-        look = _look()
+        look = look_asked()
         drawn = captures.marked_table(
             row, file, marks.of(task, row), split=look.split, ignore_space=look.ignore_space
         )
-    return _remembered(make_response(drawn))
+    return remembered(make_response(drawn))
 
 
 @forms.action(lambda id: f"task:{id}")
@@ -163,7 +163,7 @@ def capture(id: str) -> Any:
     return forms.leave(f"/ui/tasks/{id}/changes")
 
 
-def _look() -> Look:
+def look_asked() -> Look:
     view = frame.query("view") or request.cookies.get(VIEW_COOKIE, "")
     return Look(
         split=view != "unified",
@@ -172,7 +172,7 @@ def _look() -> Look:
     )
 
 
-def read(task: Task, found: Changes, look: Look) -> Reading:
+def read(task: Task, found: Changes[Capture], look: Look) -> Reading:
     """What the person has viewed of a capture, and what the page shows of it."""
     listed = found.row.files
     review = marks.of(task, found.row)
@@ -184,7 +184,9 @@ def read(task: Task, found: Changes, look: Look) -> Reading:
     return Reading([file for file in found.files if file.key not in hidden], known, review, said)
 
 
-def drawn(found: Changes, reading: Reading, look: Look, wish: context.Wish | None) -> dict[str, Markup]:
+def drawn(
+    found: Changes[Capture], reading: Reading, look: Look, wish: context.Wish | None
+) -> dict[str, Markup]:
     """The tables that come with the page, by the file's key: the first ones, and the one `?path=` asks for, perhaps
     with more of its lines.
     """
@@ -202,7 +204,9 @@ def drawn(found: Changes, reading: Reading, look: Look, wish: context.Wish | Non
     return tables
 
 
-def _table(found: Changes, file: File, review: Review, look: Look, wish: context.Wish | None) -> Markup:
+def _table(
+    found: Changes[Capture], file: File, review: Review, look: Look, wish: context.Wish | None
+) -> Markup:
     wider = wish if wish is not None and wish.key == file.key else context.NOTHING
     drawn = captures.marked_table(
         found.row,
@@ -224,7 +228,7 @@ def folders(files: Sequence[File]) -> list[Folder]:
     return list(found.values())
 
 
-def _flags(found: Changes | None) -> list[tuple[str, str]]:
+def _flags(found: Changes[Capture] | None) -> list[tuple[str, str]]:
     """(sentence, path) of what the capture warns about."""
     listed = found.row.flags if found else []
     return [

@@ -8,8 +8,10 @@ import pytest
 
 from shared import archive, groups, tasks
 from shared.lifecycle import Status
+from shared.review import comparisons, landings, points
+from shared.review.comparisons import ComparisonRecord
 from shared.store.database import transaction
-from shared.store.models import Approval, AuditEntry, Task, TaskGroup
+from shared.store.models import Approval, AuditEntry, Command, Task, TaskGroup
 from tests.unit.web.conftest import Api, PlayedWorker
 from tests.waiting import wait_until
 
@@ -131,6 +133,59 @@ def test_only_a_task_of_the_group_can_be_picked(api: Api) -> None:
     assert api.post(f"/groups/{alone}/pick", {"task_id": alone}).status_code == 404
     assert api.get("/groups/nonsense").status_code == 400
     assert groups.get(group["id"]).picked is None
+
+
+def captured(task: Task, tree: str) -> None:
+    record = landings.CaptureRecord("a" * 40, "e" * 40, tree * 40, "", [], b"", False, [])
+    landings.keep_capture(task, record)
+
+
+def test_two_tasks_of_a_group_are_compared_by_their_latest_states(api: Api, worker: PlayedWorker) -> None:
+    group = made(api)
+    first, second, third = (tasks.get(task["id"]) for task in group["tasks"])
+    captured(first, "1")
+    captured(second, "2")
+    asked: list[dict[str, Any]] = []
+
+    def compare(command: Command) -> tuple[str, dict[str, Any]]:
+        asked.append(command.body)
+        pair = points.pair(first, command.body["from"], command.body["to"], second)
+        files = [
+            {"path": name, "path_b64": None, "old_path": None, "status": "modified"} for name in ("a", "b")
+        ]
+        patch = b"diff --git a/a b/a\n@@ -1 +1 @@\n-x\n+\xff\ndiff --git a/b b/b\n@@ -1 +1 @@\n-x\n+y\n"
+        record = ComparisonRecord("1" * 40, "2" * 40, " 2 files changed", files, patch, False)
+        return "applied", {"comparison": comparisons.keep(pair, record).id}
+
+    worker.answer = compare
+    path = f"/groups/{group['id']}/diff"
+    found = api.get(f"{path}?from={first.id}&to={second.id}").json
+    assert (found["from"]["task_id"], found["to"]["task_id"]) == (first.id, second.id)
+    assert (found["from"]["tree_oid"], found["to"]["tree_oid"]) == ("1" * 40, "2" * 40)
+    assert [file["path"] for file in found["files"]] == ["a", "b"]
+    assert (found["rebased"], found["truncated"], "patch_b64" in found) == (False, False, True)
+    only = api.get(f"{path}?from={first.id}&to={second.id}&path=b").json
+    assert only["patch"] == "diff --git a/b b/b\n@@ -1 +1 @@\n-x\n+y\n"
+    assert [body["with"] for body in asked] == [second.id]
+    outside = api.new()["id"]
+    for query, status, said in (
+        (f"from={first.id}&to={third.id}", 409, "Nothing of this task is captured yet."),
+        (f"from={first.id}&to={first.id}", 400, "Choose two tasks"),
+        (f"from={first.id}&to={outside}", 400, "Both tasks must belong to this group."),
+        (f"from={first.id}&to={second.id}&path=c", 404, "not among"),
+        (f"from={first.id}", 422, "to"),
+        (f"from={first.id}&to={group['id']}", 404, ""),
+    ):
+        answer = api.get(f"{path}?{query}")
+        assert (answer.status_code, said in answer.text) == (status, True), answer.text
+
+
+def test_a_comparison_that_takes_long_is_answered_with_the_command(api: Api) -> None:
+    first, second, _ = (tasks.get(task["id"]) for task in made(api)["tasks"])
+    captured(first, "1")
+    captured(second, "2")
+    answer = api.get(f"/groups/{first.group_id}/diff?from={first.id}&to={second.id}")
+    assert (answer.status_code, answer.json["pending_command"]["kind"]) == (202, "compare")
 
 
 def test_a_group_goes_with_its_last_task(api: Api) -> None:

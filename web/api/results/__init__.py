@@ -20,7 +20,7 @@ from web.api.results.inventories import (
 from web.api.results.result import Listed, Problem
 from web.api.results.review import Comment, Diff, Landed, Lines, Looked, Pushed, Review
 from web.api.results.search import SearchResult
-from web.api.results.tasks import Attach, Deleting, Event, Group, GroupFiles, Logs, Reply, Task
+from web.api.results.tasks import Attach, Deleting, Event, Group, GroupDiff, GroupFiles, Logs, Reply, Task
 
 __all__ = [
     "AgentFile",
@@ -35,6 +35,7 @@ __all__ = [
     "Event",
     "Folders",
     "Group",
+    "GroupDiff",
     "GroupFiles",
     "Health",
     "Landed",

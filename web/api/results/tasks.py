@@ -151,6 +151,25 @@ class GroupFiles(Result):
     files: list[FileOfGroup]
 
 
+class StateOfTask(Result):
+    task_id: str
+    tree_oid: str
+    captured_at: str | None
+
+
+class GroupDiff(Result):
+    group_id: str
+    from_: StateOfTask = Field(alias="from")
+    to: StateOfTask
+    rebased: bool = Field(
+        description="Whether they stand on different bases, whose changes are among the differences."
+    )
+    stat: str
+    patch: str
+    files: list[dict[str, Any]]
+    truncated: bool
+
+
 class Reply(Result):
     id: str
     message: str

@@ -51,6 +51,7 @@ from web.api.schemas.steering import (
 from web.api.schemas.tasks import (
     Archive,
     EventPage,
+    GroupDiffQuery,
     NewGroup,
     NewTask,
     OneTask,
@@ -86,6 +87,7 @@ __all__ = [
     "DiffQuery",
     "EventPage",
     "Grant",
+    "GroupDiffQuery",
     "LinesQuery",
     "Merge",
     "Mode",

@@ -99,6 +99,12 @@ class NewGroup(Goal):
         return [NewTask.model_validate({**given, **one}) for one in wanted]
 
 
+class GroupDiffQuery(Query):
+    from_: str = Field(alias="from", description="The id of the task whose state is the old side.")
+    to: str = Field(description="The id of the task whose state is the new side.")
+    path: Annotated[str, Field(max_length=4096)] | None = Field(None, description="Only this file's patch.")
+
+
 class Pick(Body):
     task_id: str = Field(description="The task of the group that is kept.")
 
