@@ -1,15 +1,19 @@
-"""What a person says about lines of a task's changes: drafts, and one message to the agent made of all of them."""
+"""What a person says about lines of a task's changes: drafts, one message to the agent made of all of them, and what
+became of it.
+"""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Collection, Mapping, Sequence
 from enum import StrEnum
+from typing import Any
 from uuid import uuid4
 
 from shared import tasks
 from shared.clock import now
 from shared.errors import Conflict, NotFound
 from shared.review import marks
+from shared.review.anchors import QUOTE_CHARACTERS
 from shared.store.database import transaction
 from shared.store.models import INSERTED, Attempt, Command, Comment, Task
 
@@ -18,7 +22,6 @@ MOST_DRAFTS = 100
 MOST_COMMENTS = 1_000
 BODY_CHARACTERS = 4_000
 QUOTE_LINES = 40
-QUOTE_CHARACTERS = 2_000
 
 
 class Side(StrEnum):
@@ -28,16 +31,35 @@ class Side(StrEnum):
     NEW = "new"
 
 
+class State(StrEnum):
+    """A comment is a draft until it is sent. Sent, it is open (`sent`) while its lines read as it quotes them; it is
+    addressed when the agent changed them since, or a person says so, and outdated when they left the change.
+    """
+
+    DRAFT = "draft"
+    SENT = "sent"
+    ADDRESSED = "addressed"
+    OUTDATED = "outdated"
+
+
 def of(task: Task) -> list[Comment]:
     """The task's comments, oldest first."""
     return list(Comment.select().where(Comment.task == task.number).order_by(INSERTED))
 
 
 def add(
-    task: Task, file: marks.File, side: Side, lines: tuple[int, int], quote: str, body: str, author: str
+    task: Task,
+    file: marks.File,
+    side: Side,
+    lines: tuple[int, int],
+    quote: str,
+    body: str,
+    author: str,
+    around: Mapping[str, Any] | None = None,
 ) -> Comment:
-    """Keep a draft about lines (first, last) of a captured file that read `quote`. Raises Conflict when there are
-    too many.
+    """Keep a draft about lines (first, last) of a captured file that read `quote`, with what is `around` them.
+
+    Raises Conflict when there are too many.
     """
     with transaction():
         known = Comment.select().where(Comment.task == task.number)
@@ -57,21 +79,53 @@ def add(
             quote=quote[:QUOTE_CHARACTERS],
             body=body,
             author=author,
+            around=around,
             created_at=now(),
         )
+
+
+def edit(task: Task, id: str, body: str) -> Comment:
+    """Say something else in a draft. Raises NotFound, and Conflict for a comment that was sent."""
+    with transaction():
+        comment = _of(task, id)
+        if comment.sent_at is not None:
+            raise Conflict("The comment was sent; it can no longer be edited.")
+        if body != comment.body:
+            Comment.update(body=body, edited_at=now()).where(Comment.id == id).execute()
+        return _of(task, id)
+
+
+def resolve(task: Task, id: str, by: str | None) -> Comment:
+    """Record that `by` takes a sent comment for addressed, or with None that nobody does any more.
+
+    Raises NotFound, and Conflict for a draft.
+    """
+    with transaction():
+        if _of(task, id).sent_at is None:
+            raise Conflict("The comment is a draft; send it, or delete it.")
+        values = {"resolved_by": by, "resolved_at": now() if by is not None else None}
+        Comment.update(values).where(Comment.id == id).execute()
+        return _of(task, id)
+
+
+def _of(task: Task, id: str) -> Comment:
+    found = Comment.get_or_none(Comment.task == task.number, Comment.id == id)
+    if found is None:
+        raise NotFound("The task has no such comment.")
+    return found
 
 
 def remove(task: Task, id: str) -> None:
     """Delete a comment; one that was sent is with the agent all the same. Raises NotFound."""
     with transaction():
-        gone = Comment.delete().where(Comment.task == task.number, Comment.id == id).execute()
-        if not gone:
-            raise NotFound("The task has no such comment.")
+        _of(task, id).delete_instance()
 
 
-def send(task: Task) -> Command | Attempt:
+def send(task: Task, outdated: Collection[str] = ()) -> Command | Attempt:
     """Send every draft to the agent as one reply, in the same transaction; raises as `tasks.request_reply` does, and
     Conflict where there is no draft, or a shell that would run the words.
+
+    `outdated` are the ids of those whose lines have changed before they were sent.
     """
     if task.runner == "shell":
         raise Conflict("A shell has no agent to read comments; they stay as drafts.")
@@ -80,7 +134,10 @@ def send(task: Task) -> Command | Attempt:
         if not drafts:
             raise Conflict("There is no draft to send.")
         accepted = tasks.request_reply(task, message(drafts), None)
-        Comment.update(sent_at=now()).where(Comment.id.in_([draft.id for draft in drafts])).execute()
+        ids = [draft.id for draft in drafts]
+        Comment.update(sent_at=now()).where(Comment.id.in_(ids)).execute()
+        late = [id for id in ids if id in outdated]
+        Comment.update(was_outdated=True).where(Comment.id.in_(late)).execute()
         return accepted
 
 

@@ -15,10 +15,11 @@ from shared.commands import CommandKind
 from shared.errors import NotFound
 from shared.lifecycle import LIVE
 from shared.review import landings, marks
+from shared.review.comments import State
 from shared.review.marks import Mark, Review
 from shared.store.models import Capture, Landing, Task
 from web import effects, quoting
-from web.pages import captures, context, forms, frame, hunks, outcome, reviewing, task_details
+from web.pages import captures, context, forms, frame, hunks, outcome, reviewing, said, task_details
 from web.pages.captures import Changes, File
 from web.quoting import Shown
 from web.reading import snapshot
@@ -57,6 +58,7 @@ class Look:
     split: bool
     ignore_space: bool
     hide_viewed: bool = False
+    hide_settled: bool = False
 
     def query(self, **other: str) -> str:
         """The address of this look with something in it otherwise; an empty value leaves the thing out."""
@@ -64,6 +66,7 @@ class Look:
             "view": "split" if self.split else "unified",
             "space": "ignore" if self.ignore_space else "",
             "viewed": "hide" if self.hide_viewed else "",
+            "said": "open" if self.hide_settled else "",
             **other,
         }
         return urlencode({name: value for name, value in wanted.items() if value})
@@ -76,6 +79,7 @@ class Reading:
     shown: list[File]
     marks: dict[str, Mark]
     review: Review
+    said: list[Shown]
     comments: dict[str, list[Shown]]
 
     @property
@@ -86,7 +90,7 @@ class Reading:
 
     @property
     def drafts(self) -> int:
-        return sum(one.state == "draft" for found in self.comments.values() for one in found)
+        return sum(one.state is State.DRAFT for one in self.said)
 
 
 def install(app: Flask) -> None:
@@ -115,6 +119,7 @@ def page(id: str) -> Response:
                 **task_details.frame(task),
                 changes=found,
                 reading=reading,
+                said=said,
                 commented=frame.query("comment"),
                 progress=reviewing.progress(reading.review) if reading else "",
                 folders=folders(reading.shown) if reading else [],
@@ -169,6 +174,7 @@ def look_asked() -> Look:
         split=view != "unified",
         ignore_space=frame.query("space") == "ignore",
         hide_viewed=frame.query("viewed") == "hide",
+        hide_settled=frame.query("said") == "open",
     )
 
 
@@ -178,10 +184,12 @@ def read(task: Task, found: Changes[Capture], look: Look) -> Reading:
     review = marks.of(task, found.row)
     known = {file.key: review.of(listed[file.index]) for file in found.files}
     hidden = {key for key, mark in known.items() if look.hide_viewed and mark.is_viewed}
-    said: dict[str, list[Shown]] = {}
-    for one in quoting.of(task, found.row):
-        said.setdefault(captures.key_of({"path": one.comment.path}), []).append(one)
-    return Reading([file for file in found.files if file.key not in hidden], known, review, said)
+    every = quoting.of(task, found.row)
+    comments: dict[str, list[Shown]] = {}
+    for one in sorted(every, key=lambda one: (said.is_settled(one), one.first)):
+        if not (look.hide_settled and said.is_settled(one)):
+            comments.setdefault(captures.key_of({"path": one.comment.path}), []).append(one)
+    return Reading([file for file in found.files if file.key not in hidden], known, review, every, comments)
 
 
 def drawn(

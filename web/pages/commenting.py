@@ -25,6 +25,9 @@ LINES = re.compile(r"(\d{1,9})(?:\s*[-–]\s*(\d{1,9}))?")
 def install(app: Flask) -> None:
     app.add_url_rule("/ui/tasks/<id>/comments", "comment_form", add, methods=["POST"])
     app.add_url_rule("/ui/tasks/<id>/comments/delete", "delete_comment_form", delete, methods=["POST"])
+    act = "/ui/tasks/<id>/comments/<comment_id>"
+    app.add_url_rule(f"{act}/edit", "edit_comment_form", edit, methods=["POST"])
+    app.add_url_rule(f"{act}/resolve", "resolve_comment_form", resolve, methods=["POST"])
     app.add_url_rule("/ui/tasks/<id>/comments/send", "send_comments_form", send, methods=["POST"])
 
 
@@ -53,9 +56,24 @@ def add(id: str) -> BaseResponse:
     except ValidationError as error:
         raise problems.shape(error) from None
     side, last = Side(wished.side or Side.NEW), wished.last_line or first
-    quote = quoting.quote(row, file, side, first, last)
-    comments.add(task, file, side, (first, last), quote, wished.body, credential().actor)
-    return forms.leave(f"/ui/tasks/{id}/changes#f-{key}")
+    made = quoting.add(task, row, file, side, (first, last), wished.body)
+    return forms.leave(f"/ui/tasks/{id}/changes#c-{made.id}")
+
+
+@forms.action(lambda id, comment_id: f"comment:{comment_id}")
+def edit(id: str, comment_id: str) -> BaseResponse:
+    """Say something else in a draft."""
+    said = forms.body(schemas.CommentChange, body=forms.field("body", 16_384))
+    comments.edit(tasks.get(id), comment_id, said["body"])
+    return forms.leave(f"/ui/tasks/{id}/changes#c-{comment_id}")
+
+
+@forms.action(lambda id, comment_id: f"comment:{comment_id}")
+def resolve(id: str, comment_id: str) -> BaseResponse:
+    """Take a sent comment for addressed, or leave that to its lines again."""
+    by = credential().actor if forms.field("resolved", 4) == "1" else None
+    comments.resolve(tasks.get(id), comment_id, by)
+    return forms.leave(f"/ui/tasks/{id}/changes#c-{comment_id}")
 
 
 @forms.action(lambda id: f"comments:{id}")
@@ -68,7 +86,7 @@ def delete(id: str) -> BaseResponse:
 def send(id: str) -> BaseResponse:
     """Every draft to the agent, and on to the timeline where it answers."""
     task = tasks.get(id)
-    accepted = comments.send(task)
+    accepted = comments.send(task, quoting.outdated_drafts(task))
     if isinstance(accepted, Command) and accepted.body.get("mode") != "queue":
         effects.carried_out(accepted, effects.STEER_SECONDS)
     return forms.leave(f"/ui/tasks/{id}")

@@ -13,9 +13,9 @@ from shared.errors import BadRequest, Refused
 from shared.review import landings, marks
 from shared.review.gates import CHECKOUT, GateKind
 from shared.store.models import Command, Task
-from web import effects
+from web import effects, quoting
 from web.api import schemas
-from web.pages import captures, forms, frame, reviewing, task_details
+from web.pages import captures, forms, frame, reviewing, said, task_details
 from web.pages.repositories import inspection
 from web.security import Authority, authority, writes
 
@@ -95,6 +95,7 @@ def merge_page(id: str) -> str:
         "files": review.total,
         "unviewed": review.total - review.viewed,
         "in_part": reviewing.in_part(review),
+        "unanswered": said.unanswered(quoting.of(task, shown)),
         "has_moved": bool(reviewed and seen and seen.get("head_oid") != reviewed),
         "reviewed": reviewed,
         "listed": LISTED,

@@ -108,7 +108,12 @@ class Comment(Table):
     body = peewee.TextField()
     author = peewee.TextField()
     created_at = InstantField()
+    edited_at = InstantField(null=True)
     sent_at = InstantField(null=True)
+    around = JSONText(null=True)
+    was_outdated = peewee.BooleanField(default=False)
+    resolved_by = peewee.TextField(null=True)
+    resolved_at = InstantField(null=True)
 
 
 class Landing(Table):

@@ -89,6 +89,10 @@ class Review(Result):
 
 
 class Comment(Result):
+    """`state` is `draft`, `sent`, `addressed` or `outdated`; `now` what stands where its lines stood, null where they
+    still stand, left the change, or cannot be told.
+    """
+
     id: str
     path: str
     side: str
@@ -98,6 +102,10 @@ class Comment(Result):
     body: str
     state: str
     outdated: bool
+    now: str | None
     author: str
     created_at: str
+    edited_at: str | None
     sent_at: str | None
+    resolved_by: str | None
+    resolved_at: str | None

@@ -134,5 +134,13 @@ class NewComment(Body):
     body: Annotated[str, Field(max_length=BODY_CHARACTERS), Plain, AfterValidator(_said)]
 
 
+class CommentChange(Body):
+    body: Annotated[str, Field(max_length=BODY_CHARACTERS), Plain, AfterValidator(_said)]
+
+
+class Resolved(Body):
+    resolved: bool = Field(description="Whether the person takes what the comment asks for as done.")
+
+
 class ByComment(ById):
     comment_id: str = Field(description="The comment's id.")

@@ -51,6 +51,8 @@ document.addEventListener("click", (event) => {
   const target = event.target instanceof Element ? event.target : null;
   const cell = target?.closest("table.diff td.number");
   if (cell instanceof HTMLTableCellElement) choose(cell, event.shiftKey);
+  const all = document.getElementById("comments");
+  if (target?.closest("[data-open-comments]") && all instanceof HTMLDetailsElement) all.open = true;
   const file = target?.closest("[data-comment]")?.closest("section.file");
   if (file instanceof HTMLElement) {
     event.preventDefault();
