@@ -1,8 +1,10 @@
-"""Two tasks of a group compared, as `diff A..B` names them."""
+"""What `diff` prints: a task's whole change, what lies between two of its states, or between two tasks of a group."""
 
 from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
+
+import click
 
 from openruntime.cli import ids
 from openruntime.cli.client import task_path
@@ -11,20 +13,41 @@ from shared.errors import BadRequest, Unavailable
 if TYPE_CHECKING:
     from openruntime.cli.client import Client
 
-#: Between the ids of the two, as git has it between revisions.
+#: Between the ids of two tasks, as git has it between revisions.
 APART = ".."
 
 
-def between(client: Client, given: str) -> dict[str, Any]:
-    """What would turn the first task's latest state into the second's: the API's answer.
+def states(since: str | None, attempt: int | None, old: str | None, new: str | None) -> dict[str, str]:
+    """The two states of a task as the API names them; nothing for the whole change. Raises UsageError."""
+    if sum(each is not None for each in (since, attempt, old or new)) > 1:
+        raise click.UsageError("Say one of --since, --attempt, and --from with --to.")
+    if attempt is not None:
+        return {"from": f"before-attempt-{attempt}", "to": f"attempt-{attempt}"}
+    return {name: word for name, word in (("from", since or old), ("to", new)) if word is not None}
 
-    Raises BadRequest where the first has no group, Unavailable while no worker has compared them.
+
+def found(client: Client, given: str, between: dict[str, str]) -> dict[str, Any]:
+    """The API's answer for `ID`, or for `ID..ID` what would turn the first task's latest state into the second's.
+
+    Raises BadRequest where the first of two has no group, Unavailable while no worker has compared them.
     """
-    first, second = (ids.task(client, part) for part in given.split(APART, 1))
+    if APART not in given:
+        answer: dict[str, Any] = client.get(task_path(ids.task(client, given), "diff"), **between)
+    elif between:
+        raise click.UsageError(
+            "Two tasks are compared as they are now, without --since, --attempt, --from and --to."
+        )
+    else:
+        answer = _of_group(client, *given.split(APART, 1))
+    if "patch" not in answer:
+        raise Unavailable("No worker has compared them yet; try again in a moment.")
+    return answer
+
+
+def _of_group(client: Client, *given: str) -> dict[str, Any]:
+    first, second = (ids.task(client, one) for one in given)
     group = client.get(task_path(first), events=0).get("group_id")
     if group is None:
         raise BadRequest(f"The task {ids.short(first)} has no group: two tasks for one goal can be compared.")
-    found: dict[str, Any] = client.get(f"/groups/{group}/diff", **{"from": first, "to": second})
-    if "patch" not in found:
-        raise Unavailable("No worker has compared them yet; try again in a moment.")
-    return found
+    answer: dict[str, Any] = client.get(f"/groups/{group}/diff", **{"from": first, "to": second})
+    return answer

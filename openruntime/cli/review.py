@@ -16,6 +16,7 @@ from shared.errors import Conflict, Unavailable
 
 #: Between two looks at checks that take longer than one answer waits.
 LOOK_SECONDS = 0.5
+SINCE = ("turn", "review")
 STRATEGIES = ("squash", "merge", "rebase", "apply")
 HEADINGS = (
     "diff ",
@@ -32,18 +33,38 @@ HEADINGS = (
 
 @click.command(cls=Command)
 @click.option("--stat", is_flag=True, help="Only which files, and how much.")
+@click.option(
+    "--since",
+    type=click.Choice(SINCE),
+    help="Only what changed since the last turn began, or since your review.",
+)
+@click.option("--attempt", type=click.IntRange(1), metavar="N", help="Only what this attempt changed.")
+@click.option("--from", "old", metavar="POINT", help="Only what changed after this state; --to names them.")
+@click.option(
+    "--to",
+    "new",
+    metavar="POINT",
+    help="Only what changed up to this state: base, latest, turn, review, attempt-N, before-attempt-N, or a capture's id.",
+)
 @click.argument("task_id", metavar="ID[..ID]")
 @click.pass_obj
-def diff(invocation: Invocation, task_id: str, stat: bool) -> None:
-    """Print what a task changed, or what would turn one task of a group into another.
+def diff(
+    invocation: Invocation,
+    task_id: str,
+    stat: bool,
+    since: str | None,
+    attempt: int | None,
+    old: str | None,
+    new: str | None,
+) -> None:
+    """Print what a task changed, all of it or between two of its states; or what would turn one task of a group into
+    another.
 
     On a terminal in colour; in a pipe the patch exactly as captured, for `git apply`.
     """
-    client = invocation.client
-    if comparing.APART in task_id:
-        found = comparing.between(client, task_id)
-    else:
-        found = client.get(task_path(ids.task(client, task_id), "diff"))
+    found = comparing.found(invocation.client, task_id, comparing.states(since, attempt, old, new))
+    if found.get("note"):
+        output.note(str(found["note"]))
     if invocation.as_json:
         output.as_json({key: value for key, value in found.items() if key != "patch"} if stat else found)
     elif stat:

@@ -39,13 +39,15 @@ class State:
     """One side of a comparison.
 
     `word` names it again exactly, in a command for a worker. `oid` is its tree, or the base commit; of a review the
-    base commit that the `viewed` versions go on top of. `base_oid` is the commit that its task's work began on, then.
+    base commit that the `viewed` versions go on top of. `base_oid` is the commit that its task's work began on, then;
+    `head_oid` the commit of a capture, or the base.
     """
 
     word: str
     kind: Literal["base", "capture", "review"]
     oid: str
     base_oid: str
+    head_oid: str | None
     captured_at: datetime | None = None
     viewed: tuple[Viewed, ...] = ()
 
@@ -101,7 +103,7 @@ def pair(task: Task, old: str, new: str, other: Task | None = None) -> Pair:
     if not found:
         raise BadRequest("Both are the base: there is nothing to compare.")
     at = found[0].base_oid
-    first, last = (side or State(BASE, "base", at, at) for side in sides)
+    first, last = (side or State(BASE, "base", at, at, at) for side in sides)
     return Pair(task, first, last, other)
 
 
@@ -151,7 +153,7 @@ def reviewed(task: Task) -> State:
     latest = _known_latest(task)
     rows = ViewedFile.select().where(ViewedFile.task == task.number).order_by(ViewedFile.path)
     viewed = tuple(one for row in rows if (one := _viewed(row)) is not None)
-    return State(REVIEW, "review", latest.base_oid, latest.base_oid, viewed=viewed)
+    return State(REVIEW, "review", latest.base_oid, latest.base_oid, None, viewed=viewed)
 
 
 def _viewed(row: ViewedFile) -> Viewed | None:
@@ -172,7 +174,7 @@ def _bytes(names: dict[str, Any], which: str) -> bytes | None:
 
 
 def _captured(row: Capture) -> State:
-    return State(row.id, "capture", row.tree_oid, row.base_oid, row.captured_at)
+    return State(row.id, "capture", row.tree_oid, row.base_oid, row.head_oid, row.captured_at)
 
 
 def _with_id(task: Task, id: str) -> Capture:

@@ -107,18 +107,33 @@ def test_a_message_sent_while_a_turn_runs_is_heard_in_that_turn(claude: Site) ->
 
 
 def test_a_message_for_later_waits_until_the_turn_has_ended(claude: Site) -> None:
-    task_id = claude.start({"run": "true", "gate": "later"}, {"say": "The first is done."})
+    task_id = claude.start(
+        {"run": "true", "gate": "later"},
+        {"write": "$CWD/one.txt", "content": "1\n"},
+        {"say": "The first is done."},
+    )
     claude.reach("later")
-    claude.reply(task_id, goal({"say": "The second is done."}), "queue")
+    second = ({"write": "$CWD/two.txt", "content": "2\n"}, {"say": "The second is done."})
+    claude.reply(task_id, goal(*second), "queue")
     claude.model.open("later")
 
     wait_until(lambda: len(claude.said(task_id)) == 2, 30, what="the second answer")
-    task = claude.ended(task_id, "completed")
+    task = claude.ended(task_id, "ready-for-review")
     assert claude.said(task_id) == ["The first is done.", "The second is done."]
     history = claude.model.account.requests(claude.sessions(task_id)[0])[-1].history
-    assert [said.text for said in history if said.role == "model"][-1] == "The first is done."
+    assert [said.text for said in history if said.role == "model" and said.text][-1] == "The first is done."
     assert len(task["attempts"]) == 1
+    turns = claude.installation.get(f"/tasks/{task_id}/turns").body
+    assert [(turn["number"], turn["attempt"]) for turn in turns] == [(1, 1), (2, 1)]
+    assert (turns[0]["began_from"], turns[0]["ended_with"]) == (None, turns[1]["began_from"])
+    assert changed_since(claude, task_id, "base") == ["one.txt", "two.txt"]
+    assert changed_since(claude, task_id, "turn") == ["two.txt"]
     assert_counted(claude, task_id)
+
+
+def changed_since(claude: Site, task_id: str, point: str) -> list[str]:
+    found = claude.installation.get(f"/tasks/{task_id}/diff?from={point}")
+    return [file["path"] for file in found.body["files"]]
 
 
 def test_a_reply_after_the_exit_resumes_the_session(claude: Site) -> None:
@@ -128,6 +143,9 @@ def test_a_reply_after_the_exit_resumes_the_session(claude: Site) -> None:
     second = claude.ended(task_id, "ready-for-review", attempts=2)
     assert second["runner_session_id"] == first["runner_session_id"]
     assert claude.said(task_id) == ["One.", "Two."]
+    assert (
+        changed_since(claude, task_id, "turn") == changed_since(claude, task_id, "attempt-1") == ["two.txt"]
+    )
     assert len(claude.heard(task_id)) >= 2, "the resumed session knows the goal"
     assert claude.made(task_id, "one.txt").exists()
     assert claude.made(task_id, "two.txt").exists()

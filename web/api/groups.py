@@ -10,7 +10,7 @@ from shared.review import group_files, points
 from shared.review.points import State
 from shared.store.models import Command, Task, TaskGroup
 from web import answers, comparing, effects, idempotency, views
-from web.api import results, review, schemas
+from web.api import diffs, results, schemas
 from web.api.tasks import body_digest, wanted
 from web.reading import snapshot
 from web.resource import Resource
@@ -64,8 +64,8 @@ def diff(path: schemas.ById, query: schemas.GroupDiffQuery) -> Response:
         return answers.value({"task_id": first.id, "pending_command": views.command(row)}, 202)
     files, patch = row.files, bytes(row.patch)
     if query.path is not None:
-        files, patch = review.only(files, patch, query.path)
-    told = {"stat": row.stat, "files": files, "truncated": row.truncated, **review.patch_text(patch)}
+        files, patch = diffs.only(files, patch, query.path)
+    told = {"stat": row.stat, "files": files, "truncated": row.truncated, **diffs.patch_text(patch)}
     sides = {"from": _side(first, found.old), "to": _side(second, found.new)}
     return answers.value({"group_id": group.id, **sides, "rebased": found.is_rebased, **told})
 

@@ -1,8 +1,7 @@
-"""What a task changed, whether it would land, landing it, and removing its worktree."""
+"""Whether a task's changes would land, landing them, and removing its worktree."""
 
 from __future__ import annotations
 
-import base64
 from collections.abc import Mapping, Sequence
 from typing import Any
 
@@ -10,86 +9,19 @@ from flask import Response
 from pydantic import BaseModel
 
 from shared import tasks
-from shared.clock import rfc3339
 from shared.commands import CommandKind
-from shared.errors import NotFound
 from shared.review import landings
-from shared.review.patches import HEADER
-from shared.store.models import Capture, Command, Task
+from shared.store.models import Command, Task
 from web import answers, effects, views
 from web.api import results, schemas
 from web.bodies import body_optional
 from web.resource import Resource
-from web.security import Authority, authority, writes
+from web.security import Authority, authority
 
 api = Resource("review", __name__)
 
 #: Of a push's result beside its message; null where there is none.
 PUSHED = ("pushed", "compare_url", "pull_request_url", "pull_request_refused")
-
-
-@api.get("/tasks/<id>/diff", responses={200: results.Diff})
-@authority(Authority.CLIENT)
-@writes
-def diff(path: schemas.ById, query: schemas.DiffQuery) -> Response:
-    """The latest capture; `refresh` takes a new one first."""
-    task = tasks.get(path.id)
-    if query.refresh and task.worktree_path and task.worktree_cleaned_at is None:
-        effects.finished(landings.request_work(task, CommandKind.CAPTURE), effects.STEER_SECONDS)
-        task = tasks.get(path.id)
-    capture = landings.latest_capture(task)
-    return answers.value(_view(task, capture, query.path))
-
-
-def _view(task: Task, capture: Capture | None, path: str | None) -> dict[str, Any]:
-    head: dict[str, Any] = {
-        "task_id": task.id,
-        "isolated": bool(task.worktree_path) or capture is not None,
-        "worktree_path": task.worktree_path,
-        "runner_session_id": task.runner_session_id,
-        "base_commit": task.base_commit,
-    }
-    if capture is None:
-        if path is not None:
-            raise NotFound("This file is not among the task's changes.")
-        empty: dict[str, Any] = {"files": [], "head_oid": None, "base_oid": None, "captured_at": None}
-        return {**head, "stat": task.diff_stat or "", "patch": "", **empty, "truncated": False}
-    files = capture.files
-    patch = bytes(capture.patch)
-    if path is not None:
-        files, patch = only(files, patch, path)
-    return {
-        **head,
-        "stat": capture.stat,
-        **patch_text(patch),
-        "files": files,
-        "head_oid": capture.head_oid,
-        "base_oid": capture.base_oid,
-        "captured_at": rfc3339(capture.captured_at),
-        "truncated": capture.truncated,
-    }
-
-
-def patch_text(patch: bytes) -> dict[str, str]:
-    """JSON holds text only: bytes of another encoding are shown as best they can, and whole in base64."""
-    try:
-        return {"patch": patch.decode()}
-    except UnicodeDecodeError:
-        return {"patch": patch.decode(errors="replace"), "patch_b64": base64.b64encode(patch).decode()}
-
-
-def only(files: list[dict[str, Any]], patch: bytes, path: str) -> tuple[list[dict[str, Any]], bytes]:
-    """One file and its part of the patch. Raises NotFound when the task did not change it."""
-    starts = [found.start() for found in HEADER.finditer(patch)] + [len(patch)]
-    place = 0
-    for file in files:
-        #: git writes a change of type (a link instead of a file) as a deletion and an addition.
-        pieces = 2 if file.get("status") == "type-changed" else 1
-        if path in (file.get("path"), file.get("path_b64"), file.get("old_path")):
-            end = min(place + pieces, len(starts) - 1)
-            return [file], patch[starts[min(place, end)] : starts[end]]
-        place += pieces
-    raise NotFound("This file is not among the task's changes.")
 
 
 @api.post("/tasks/<id>/worktree/preview", responses={200: results.Looked, 202: results.Looked})

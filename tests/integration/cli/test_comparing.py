@@ -19,3 +19,21 @@ def test_two_tasks_of_a_group_are_compared_by_both_ids(api: Api, cli: Cli) -> No
     assert "No worker has compared them yet" in cli("diff", "aaaa..bbbb").err
     refused = cli("diff", "cccc..aaaa")
     assert (refused.code, alone["id"][:8] in refused.err, "has no group" in refused.err) == (1, True, True)
+
+
+def test_a_part_of_a_change_is_named_by_turn_review_attempt_or_two_states(api: Api, cli: Cli) -> None:
+    id = api.task("aaaa1111")["id"]
+    api.answers["GET", f"/tasks/{id}/diff"] = 200, {"stat": "", "patch": PATCH, "note": "Rebased in between."}
+    for words, query in {
+        ("--since", "review"): "?from=review",
+        ("--since", "turn"): "?from=turn",
+        ("--attempt", "2"): "?from=before-attempt-2&to=attempt-2",
+        ("--from", "attempt-1", "--to", "attempt-2"): "?from=attempt-1&to=attempt-2",
+        (): "",
+    }.items():
+        printed = cli("diff", "aaaa", *words)
+        assert (printed.out, "Rebased in between." in printed.err) == (PATCH, True)
+        assert api.asked[-1][1] == f"/tasks/{id}/diff{query}"
+    for wrong in (("--since", "turn", "--attempt", "1"), ("--since", "noon"), ("--attempt", "0")):
+        assert cli("diff", "aaaa", *wrong).code == 2
+    assert cli("diff", "aaaa..aaaa", "--since", "turn").code == 2

@@ -18,7 +18,7 @@ from web.api.results.inventories import (
     Workspace,
 )
 from web.api.results.result import Listed, Problem
-from web.api.results.review import Comment, Diff, Landed, Lines, Looked, Pushed, Review
+from web.api.results.review import Capture, Comment, Diff, Landed, Lines, Looked, Pushed, Review, Turn
 from web.api.results.search import SearchResult
 from web.api.results.tasks import Attach, Deleting, Event, Group, GroupDiff, GroupFiles, Logs, Reply, Task
 
@@ -28,6 +28,7 @@ __all__ = [
     "Attach",
     "AuditEntry",
     "AuditVerdict",
+    "Capture",
     "Comment",
     "Costs",
     "Deleting",
@@ -58,5 +59,6 @@ __all__ = [
     "Task",
     "Token",
     "Transcript",
+    "Turn",
     "Workspace",
 ]

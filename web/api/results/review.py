@@ -31,6 +31,8 @@ class Looked(Result):
 
 
 class Diff(Result):
+    """`from`, `to` and a `note` for a reader are there where two states were named; an oid is null of what is no commit."""
+
     task_id: str
     isolated: bool
     worktree_path: str | None
@@ -65,6 +67,36 @@ class HunkReview(Result):
     state: str
     viewed_by: str | None
     viewed_at: str | None
+
+
+class Capture(Result):
+    """`attempt` and `turn` are the numbers of those that ended with it; `files` counts them."""
+
+    id: str
+    attempt: int | None
+    turn: int | None
+    why: str
+    captured_at: str
+    base_oid: str
+    head_oid: str
+    tree_oid: str
+    files: int
+    additions: int
+    deletions: int
+    flags: list[Any]
+    truncated: bool
+    has_patch: bool
+
+
+class Turn(Result):
+    """`began_from` is a capture, null for the base; `ended_with` is null while it lasts, or where nothing was captured."""
+
+    number: int
+    attempt: int | None
+    began_from: str | None
+    ended_with: str | None
+    began_at: str
+    ended_at: str | None
 
 
 class FileReview(Result):

@@ -8,6 +8,7 @@ from pydantic import AfterValidator, Field
 
 from shared.review.comments import BODY_CHARACTERS, Side
 from shared.review.gates import GateKind
+from shared.review.points import WORDS
 from web.api.schemas.fields import BIGGEST, Body, ById, ObjectId, Plain, Query, Reference, Word
 
 
@@ -82,9 +83,18 @@ class Cleanup(Body):
     force: bool | None = Field(None, description="Also when unmerged work goes.")
 
 
+Point = Annotated[str, Field(max_length=80)]
+
+
 class DiffQuery(Query):
     path: Annotated[str, Field(max_length=4096)] | None = Field(None, description="Only this file's patch.")
     refresh: bool = Field(False, description="Capture now, and wait up to two seconds for it.")
+    old: Point | None = Field(
+        None, alias="from", description="Only what differs from this state: as `to`; `base` unless given."
+    )
+    new: Point | None = Field(
+        None, alias="to", description=f"Only what differs up to this state: {WORDS}; `latest` unless given."
+    )
 
 
 class VersionQuery(Query):
