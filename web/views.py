@@ -20,6 +20,8 @@ from shared.store.database import raw
 from shared.store.models import Approval, Attempt, Command, Task, TaskGroup
 
 MICROS_PER_CENT = 10_000
+#: Files of a group that one answer lists.
+MOST_FILES = 5_000
 #: What a live task frame leaves out (contract 6).
 HEAVY = ("events", "attempts", "prompt", "policy", "effective_policy", "policy_report")
 STAT = re.compile(r"(\d+) files? changed(?:, (\d+) insertions?\(\+\))?(?:, (\d+) deletions?\(-\))?")
@@ -146,6 +148,7 @@ def group_files(row: TaskGroup, found: Across) -> View:
     return {
         "group_id": row.id,
         "task_ids": list(ids.values()),
+        "total": len(found.files),
         "files": [
             {
                 "path": file.path,
@@ -161,7 +164,7 @@ def group_files(row: TaskGroup, found: Across) -> View:
                     for number, made in file.by_task.items()
                 ],
             }
-            for file in found.files
+            for file in found.files[:MOST_FILES]
         ],
     }
 

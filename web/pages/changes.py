@@ -104,8 +104,7 @@ def install(app: Flask) -> None:
 def page(id: str) -> Response:
     """The latest capture; while the agent works, one is taken first."""
     task = tasks.get(id)
-    if task.status in LIVE and task.worktree_path:
-        effects.finished(landings.request_work(task, CommandKind.CAPTURE), effects.STEER_SECONDS)
+    look_again(task)
     look, wish = look_asked(), context.wish(task)
     with snapshot():
         task = tasks.get(id)
@@ -134,6 +133,12 @@ def page(id: str) -> Response:
             )
         )
     return remembered(answer)
+
+
+def look_again(task: Task) -> None:
+    """Have the worktree captured, as long as the agent works in it."""
+    if task.status in LIVE and task.worktree_path:
+        effects.finished(landings.request_work(task, CommandKind.CAPTURE), effects.STEER_SECONDS)
 
 
 def remembered(answer: Response) -> Response:

@@ -46,7 +46,9 @@ def install(app: Flask) -> None:
 def page(id: str) -> Response:
     """What would turn the one task's latest state into the other's."""
     asked = _asked(id)
-    found, problem = _compared(asked)
+    for task in (asked.first, asked.second):
+        changes.look_again(task)
+    pair, found, problem = _compared(asked)
     with snapshot():
         shown = captures.changes(found) if isinstance(found, Comparison) else None
         text = frame.page(
@@ -59,7 +61,7 @@ def page(id: str) -> Response:
             told_apart=cards.told_apart,
             waits=isinstance(found, Command),
             problem_said=problem,
-            rebased=False if problem else _pair(asked).is_rebased,
+            pair=pair,
         )
     return changes.remembered(make_response(text))
 
@@ -91,16 +93,13 @@ def _asked(id: str) -> Asked:
     return Asked(group, members, first, second, changes.look_asked())
 
 
-def _pair(asked: Asked) -> Pair:
-    return points.pair(asked.first, points.LATEST, points.LATEST, asked.second)
-
-
-def _compared(asked: Asked) -> tuple[Comparison | Command | None, str | None]:
-    """The comparison, or the command that is still making it, or the sentence that says why there is none."""
+def _compared(asked: Asked) -> tuple[Pair | None, Comparison | Command | None, str | None]:
+    """What is compared, and the comparison or the command that is still making it; or the sentence why there is none."""
     try:
-        return comparing.made(_pair(asked), effects.STEER_SECONDS), None
+        pair = points.pair(asked.first, points.LATEST, points.LATEST, asked.second)
+        return pair, comparing.made(pair, effects.STEER_SECONDS), None
     except Refused as refused:
-        return None, refused.detail
+        return None, None, refused.detail
 
 
 def _drawn(found: Changes[Comparison], look: Look) -> dict[str, Markup]:

@@ -139,3 +139,13 @@ def test_groups_and_tasks_stand_in_one_order(visitor: Visitor, api: Api) -> None
         put({"id": id}, Status.NEEDS_INPUT, updated_at=now() - timedelta(minutes=minutes))
     wanted = [f"card-group-{first['id']}", f"card-{alone['id']}", f"card-group-{last['id']}"]
     assert list(standing(visitor.get("/").text)) == wanted
+
+
+def test_what_a_folded_task_refuses_is_said_where_it_can_be_seen(visitor: Visitor, api: Api) -> None:
+    first = made(api)["tasks"][0]["id"]
+    put({"id": first}, Status.READY_FOR_REVIEW)
+    answer = visitor.send(f"/ui/tasks/{first}/stop", {"back": "/"})
+    assert answer.status_code == 409
+    unfolded = re.findall(r'<details class="folded" id="[^"]+" open>(.*?)</details>', answer.text, re.DOTALL)
+    assert 'role="alert"' in unfolded[0]
+    assert "open>" not in visitor.get("/").text.partition('class="folded"')[2][:80]

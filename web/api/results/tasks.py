@@ -148,6 +148,7 @@ class FileOfGroup(Result):
 class GroupFiles(Result):
     group_id: str
     task_ids: list[str] = Field(description="The tasks that have a capture.")
+    total: int = Field(description="How many files there are; `files` has the first 5,000.")
     files: list[FileOfGroup]
 
 
