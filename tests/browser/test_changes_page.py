@@ -113,11 +113,18 @@ def test_the_layout_is_chosen_by_a_key_and_remembered(visit: Open, here: Install
     expect(page.locator("table.unified").first).to_be_visible()
 
 
-def test_two_keys_land_and_clean_up(visit: Open, here: Installation, repo: Path) -> None:
+def test_work_is_rebased_from_the_merge_dialog_and_two_keys_land_it_and_clean_up(
+    visit: Open, here: Installation, repo: Path
+) -> None:
     id = reviewed(here, repo)
-    page = visit(f"/ui/tasks/{id}/changes")
+    git(repo, "commit", "-q", "--allow-empty", "-m", "theirs")
+    page = visit(f"/ui/tasks/{id}/changes?merge")
+    expect(page.get_by_role("dialog")).to_contain_text("main has moved on by 1 commit since the work began")
+    page.get_by_role("button", name="Rebase now").click()
+    expect(page.locator(".notice", has_text="Rebased onto main at")).to_be_visible()
     is_live(page)
     page.keyboard.press("m")
+    expect(page.get_by_role("dialog")).not_to_contain_text("moved on")
     expect(page.get_by_role("dialog")).to_contain_text("Lands cleanly")
     expect(page.get_by_role("dialog")).to_contain_text("6 of 6 files not viewed yet.")
     expect(page.locator("[data-merge]")).to_be_focused()
