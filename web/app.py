@@ -16,6 +16,7 @@ from shared.version import VERSION
 from web import api, metrics, pages, problems, security, sockets, strict_json
 from web.api.results import Problem
 from web.hub import Hub, Listener
+from web.rules import LazyRule
 from web.services import KEY, Services
 from web.throttle import Throttle
 
@@ -27,6 +28,7 @@ class Application(OpenAPI):
     """Flask with OpenAPI, and JSON read strictly."""
 
     request_class = strict_json.StrictRequest
+    url_rule_class = LazyRule
 
 
 def create_app(
