@@ -13,7 +13,8 @@ from shared import doorbell
 from shared.agents import sessions
 from shared.agents.sessions import Session
 from shared.config import Config, from_env
-from shared.store.database import close, open_store, raw
+from shared.store.database import close
+from tests import stores
 from workers import inventory
 
 SHAPES = Path(__file__).resolve().parents[2] / "agents/session-stores"
@@ -61,8 +62,7 @@ def _line(line: Json | bytes | str) -> bytes:
 @pytest.fixture
 def config(tmp_path: Path) -> Iterator[Config]:
     found = from_env({}, data=tmp_path / "data")
-    open_store(found)
-    raw().execute("PRAGMA synchronous = off")
+    stores.fresh(found)
     yield found
     doorbell.forget()
     close()

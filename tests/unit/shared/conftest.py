@@ -9,15 +9,15 @@ import pytest
 
 from shared import doorbell
 from shared.config import Config, from_env
-from shared.store.database import close, open_store, raw
+from shared.store.database import close
+from tests import stores
 from tests.unit.shared.played import Board
 
 
 @pytest.fixture
 def config(tmp_path: Path) -> Iterator[Config]:
     found = from_env({}, data=tmp_path / "data")
-    open_store(found)
-    raw().execute("PRAGMA synchronous = off")  # a power cut is not what these tests are about
+    stores.fresh(found)
     yield found
     doorbell.forget()
     close()

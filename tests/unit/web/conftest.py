@@ -9,13 +9,15 @@ from typing import Any
 
 import pytest
 from flask.testing import FlaskClient
+from jinja2.bccache import Bucket, BytecodeCache
 from werkzeug.test import TestResponse
 
 from shared import attempts, doorbell, fleet
 from shared.access import accounts
 from shared.config import Config, from_env
-from shared.store.database import close, open_store
+from shared.store.database import close
 from shared.store.models import Attempt, Command
+from tests import stores
 from tests.waiting import wait_until
 from web.app import Application, create_app
 from web.services import KEY
@@ -27,15 +29,33 @@ HOST = f"127.0.0.1:{PORT}"
 @pytest.fixture
 def config(short_dir: Path) -> Iterator[Config]:
     found = from_env({"OPENRUNTIME_DATA": str(short_dir / "data")})
-    open_store(found)
+    stores.fresh(found)
     yield found
     doorbell.forget()
     close()
 
 
+class Compiled(BytecodeCache):
+    """Templates compiled once per process rather than once per application."""
+
+    def __init__(self) -> None:
+        self._kept: dict[str, bytes] = {}
+
+    def load_bytecode(self, bucket: Bucket) -> None:
+        if kept := self._kept.get(bucket.key):
+            bucket.bytecode_from_string(kept)
+
+    def dump_bytecode(self, bucket: Bucket) -> None:
+        self._kept[bucket.key] = bucket.bytecode_to_string()
+
+
+TEMPLATES = Compiled()
+
+
 @pytest.fixture
 def app(config: Config, tmp_path: Path) -> Iterator[Application]:
     found = create_app(config, home=tmp_path)
+    found.jinja_env.bytecode_cache = TEMPLATES
     hub = found.extensions[KEY].hub
     hub.start()
     yield found
