@@ -104,7 +104,7 @@ class Review:
         return self.marks.get(name_of(file), OPEN)
 
     def hunks(self, file: File) -> list[HunkMark]:
-        """How each hunk of the file stands; none where it has no lines, or too many."""
+        """How each hunk of the file stands; none where it has no lines, or is too long."""
         found = patches.hunks(self.capture_id, self.places[name_of(file)])
         known = self.known.get(name_of(file), NOTHING)
         whole = known.file if known.is_this(file) else None

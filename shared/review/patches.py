@@ -13,8 +13,6 @@ from shared.store.models import Capture, Comparison
 #: One file's patch beyond this is not drawn; its first lines are.
 HUGE_BYTES = 1024 * 1024
 DRAWN_LINES = 5_000
-#: A file of more hunks is marked as a whole only.
-MOST_HUNKS = 2_000
 #: At a line's beginning only a file's header says this: every other line of a patch begins with another mark.
 HEADER = re.compile(rb"^diff --git ", re.MULTILINE)
 
@@ -56,20 +54,20 @@ def section(capture_id: str, index: int) -> bytes:
 
 @dataclass(frozen=True)
 class Hunks:
-    """The hunks of one captured file by `patch.keys`, with their header lines; none where it is `cut`: too long."""
+    """The hunks of one captured file by `patch.keys`, with their header lines."""
 
     keys: tuple[str, ...] = ()
     headers: tuple[str, ...] = ()
-    is_cut: bool = False
 
 
 @lru_cache(maxsize=512)
 def hunks(capture_id: str, index: int) -> Hunks:
-    """The hunks of a file of a capture; a capture never changes."""
+    """The hunks of a file of a capture, which never changes; none where they are too long to be drawn whole."""
     places = sections(capture_id)
     if index >= len(places):
         return Hunks()
-    found = patch.parse(section(capture_id, index)).hunks
-    if places[index][1] > HUGE_BYTES or len(found) > MOST_HUNKS:
-        return Hunks(is_cut=True)
-    return Hunks(tuple(patch.keys(found)), tuple(f"{hunk.header} {hunk.around}".rstrip() for hunk in found))
+    found = patch.parse(section(capture_id, index), DRAWN_LINES)
+    if places[index][1] > HUGE_BYTES or found.lines >= DRAWN_LINES:
+        return Hunks()
+    heads = (f"{hunk.header} {hunk.around}".rstrip() for hunk in found.hunks)
+    return Hunks(tuple(patch.keys(found.hunks)), tuple(heads))

@@ -68,7 +68,7 @@ def test_what_was_said_is_counted_and_told_message_by_message(story: Story) -> N
     capture([file("a.txt", new_blob="9" * 40)], PATCH.replace(b"+2\n", b"+<b>two</b>\n"), "t2")
     text = story.page()
     assert text.count("1 draft, 1 open, 1 addressed") == 2
-    heads = re.findall(r"<h3>(.*?)</h3>", text)
+    heads = re.findall(r"<h2>((?:Not sent|Sent).*?)</h2>", text)
     assert [re.sub(r"<.*?>", "", head).strip() for head in heads] == [
         "Not sent yet 1 draft", "Sent just now 1 open, 1 addressed",
     ]  # fmt: skip

@@ -169,3 +169,7 @@ def test_a_file_without_lines_is_viewed_as_a_whole_only(task: Task) -> None:
     marking.mark(task, seen, binary, "owner")
     again = file(binary=True, new_blob="3" * 40)
     assert standing(task, again) is Standing.CHANGED
+    long = captured(task, file(), patch=lines(ONE, "|".join(f"+{n}" for n in range(5_000))))
+    assert keys(task, long) == []
+    marking.mark(task, long, file(), "owner")
+    assert standing(task, file()) is Standing.VIEWED
