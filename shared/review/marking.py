@@ -38,7 +38,7 @@ def mark_hunk(task: Task, capture: Capture, file: File, key: str, by: str) -> No
     with transaction():
         _with(task, capture, file, key)
         _keep_hunks(task, file, [key], by, now())
-        if all(one.is_viewed for one in marks.of(task, capture).hunks(file)):
+        if all(one.is_viewed for one in marks.of(task, capture, file).hunks(file)):
             _keep_file(task, file, by)
 
 
@@ -53,7 +53,7 @@ def reopen_hunk(task: Task, capture: Capture, file: File, key: str) -> None:
 
 
 def _with(task: Task, capture: Capture, file: File, key: str) -> list[HunkMark]:
-    found = marks.of(task, capture).hunks(file)
+    found = marks.of(task, capture, file).hunks(file)
     if all(one.key != key for one in found):
         raise NotFound("This hunk is not among the file's changes.")
     return found

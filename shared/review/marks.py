@@ -137,25 +137,30 @@ def blob_of(file: File, side: str) -> str | None:
     return str(blob) if blob else None
 
 
-def of(task: Task, capture: Capture | None) -> Review:
-    """How the files of a capture of the task stand."""
+def of(task: Task, capture: Capture | None, only: File | None = None) -> Review:
+    """How the files of a capture of the task stand, or `only` one of them."""
     if capture is None:
         return Review("", {}, {}, {})
-    known = _known(task)
-    places = {name_of(file): index for index, file in enumerate(capture.files)}
+    known = _known(task, only)
+    places = {name_of(file): index for index, file in enumerate(capture.files) if only in (None, file)}
     found = {
-        name: _mark(file, known.get(name, NOTHING), capture.id, index)
-        for (name, index), file in zip(places.items(), capture.files, strict=True)
+        name: _mark(capture.files[index], known.get(name, NOTHING), capture.id, index)
+        for name, index in places.items()
     }
     return Review(capture.id, found, places, known)
 
 
-def _known(task: Task) -> dict[str, _Known]:
-    files = {row.path: row for row in ViewedFile.select().where(ViewedFile.task == task.number)}
+def _known(task: Task, only: File | None) -> dict[str, _Known]:
+    files = {row.path: row for row in _rows(ViewedFile, task, only)}
     hunks: dict[str, dict[str, ViewedHunk]] = {}
-    for row in ViewedHunk.select().where(ViewedHunk.task == task.number):
+    for row in _rows(ViewedHunk, task, only):
         hunks.setdefault(row.path, {})[row.hunk] = row
     return {path: _Known(files.get(path), hunks.get(path, {})) for path in {*files, *hunks}}
+
+
+def _rows(table: type[ViewedFile | ViewedHunk], task: Task, only: File | None) -> Any:
+    query = table.select().where(table.task == task.number)
+    return query if only is None else query.where(table.path == name_of(only))
 
 
 def _mark(file: File, known: _Known, capture_id: str, index: int) -> Mark:

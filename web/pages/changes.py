@@ -160,7 +160,11 @@ def file_partial(id: str) -> Response:
         file = captures.find(row, request.args.get("path", "")[:8192], request.args.get("key", "")[:64])
         look = look_asked()
         drawn = captures.marked_table(
-            row, file, marks.of(task, row), split=look.split, ignore_space=look.ignore_space
+            row,
+            file,
+            marks.of(task, row, row.files[file.index]),
+            split=look.split,
+            ignore_space=look.ignore_space,
         )
     return remembered(make_response(drawn))
 

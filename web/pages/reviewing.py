@@ -64,7 +64,7 @@ def _told(task: Task, row: Capture, file: marks.File) -> BaseResponse:
 
 def _place(task: Task, row: Capture, file: marks.File, key: str, hunk: str) -> str:
     """The id on the page of what was marked."""
-    known = [one.key for one in marks.of(task, row).hunks(file)] if hunk else []
+    known = [one.key for one in marks.of(task, row, file).hunks(file)] if hunk else []
     return f"h-{key}-{known.index(hunk)}" if hunk in known else f"f-{key}"
 
 
