@@ -76,14 +76,33 @@ Row = TypeVar("Row", Capture, Comparison)
 
 
 @dataclass(frozen=True)
+class Wanted:
+    """Which files a page lists: the `part`-th `most` of those that have `words` in their paths; rather the part that
+    holds the file that is `asked` for, by its path or key.
+    """
+
+    part: int = 1
+    words: str = ""
+    asked: str = ""
+    most: int = MOST_FILES
+
+
+EVERY = Wanted()
+
+
+@dataclass(frozen=True)
 class Changes(Generic[Row]):
-    """A capture or a comparison without its patch."""
+    """A capture or a comparison without its patch; `files` are a part of the `matching` ones, the first being `first`."""
 
     row: Row
     files: list[File]
     total: int
     added: int
     removed: int
+    matching: int
+    part: int
+    parts: int
+    first: int
 
 
 def latest(task: Task, capture_id: str = "") -> Capture | None:
@@ -95,17 +114,38 @@ def latest(task: Task, capture_id: str = "") -> Capture | None:
     return found
 
 
-def changes(row: Row) -> Changes[Row]:
+def changes(row: Row, wanted: Wanted = EVERY) -> Changes[Row]:
     places = sections(row.id)
     listed = row.files
-    files = [_file(number, given, places) for number, given in enumerate(listed[:MOST_FILES])]
+    words = wanted.words.lower()
+    matching = [number for number, given in enumerate(listed) if words in str(given["path"]).lower()]
+    parts = max(1, -(-len(matching) // wanted.most))
+    place = _place(listed, matching, wanted.asked)
+    part = min(max(1, wanted.part), parts) if place is None else place // wanted.most + 1
+    start = (part - 1) * wanted.most
     return Changes(
         row,
-        files,
+        [_file(number, listed[number], places) for number in matching[start : start + wanted.most]],
         len(listed),
         sum(int(given.get("additions") or 0) for given in listed),
         sum(int(given.get("deletions") or 0) for given in listed),
+        len(matching),
+        part,
+        parts,
+        start + 1,
     )
+
+
+def _place(listed: Sequence[marks.File], matching: Sequence[int], asked: str) -> int | None:
+    """Where among the matching files the one with this path or key is."""
+    if not asked:
+        return None
+    found = (
+        place
+        for place, number in enumerate(matching)
+        if asked in (listed[number]["path"], key_of(listed[number]))
+    )
+    return next(found, None)
 
 
 def find(row: Capture | Comparison, path: str, key: str = "") -> File:

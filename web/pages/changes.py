@@ -20,7 +20,7 @@ from shared.review.marks import Mark, Review
 from shared.store.models import Capture, Landing, Task
 from web import effects, quoting
 from web.pages import captures, context, forms, frame, hunks, outcome, reviewing, said, task_details
-from web.pages.captures import Changes, File
+from web.pages.captures import Changes, File, Wanted
 from web.quoting import Shown
 from web.reading import snapshot
 from web.security import Authority, authority, writes
@@ -28,7 +28,10 @@ from web.security import Authority, authority, writes
 VIEWS = ("split", "unified")
 VIEW_COOKIE, YEAR_SECONDS = "openruntime_diff", 365 * 24 * 60 * 60
 #: Drawn with the page, so that the first frame shows code; the rest comes when it is near.
-FIRST_FILES, FIRST_LINES = 3, 300
+FIRST_FILES, FIRST_LINES = 3, 120
+#: Of more changed files the page lists one part at a time: 250 are 0.4 MB of markup, and twice as many a slow first frame.
+PART_FILES = 250
+FIND_CHARACTERS, PART_DIGITS = 200, 6
 FLAGS = {
     "secret": "A secret, or what looks like one, is in the change",
     "mass-deletion": "More than half of the files are deleted",
@@ -59,17 +62,30 @@ class Look:
     ignore_space: bool
     hide_viewed: bool = False
     hide_settled: bool = False
+    part: int = 1
+    find: str = ""
 
     def query(self, **other: str) -> str:
         """The address of this look with something in it otherwise; an empty value leaves the thing out."""
         wanted = {
+            **self._parts(),
+            "find": self.find,
+            "part": str(self.part) if self.part > 1 else "",
+            **other,
+        }
+        return urlencode({name: value for name, value in wanted.items() if value})
+
+    def kept(self) -> list[tuple[str, str]]:
+        """What a form that finds other files carries on, by name."""
+        return [(name, value) for name, value in self._parts().items() if value]
+
+    def _parts(self) -> dict[str, str]:
+        return {
             "view": "split" if self.split else "unified",
             "space": "ignore" if self.ignore_space else "",
             "viewed": "hide" if self.hide_viewed else "",
             "said": "open" if self.hide_settled else "",
-            **other,
         }
-        return urlencode({name: value for name, value in wanted.items() if value})
 
 
 @dataclass(frozen=True)
@@ -109,7 +125,7 @@ def page(id: str) -> Response:
     with snapshot():
         task = tasks.get(id)
         row = captures.latest(task)
-        found = captures.changes(row) if row is not None else None
+        found = captures.changes(row, wanted(look)) if row is not None else None
         reading = read(task, found, look) if found else None
         answer = make_response(
             frame.page(
@@ -139,6 +155,11 @@ def look_again(task: Task) -> None:
     """Have the worktree captured, as long as the agent works in it."""
     if task.status in LIVE and task.worktree_path:
         effects.finished(landings.request_work(task, CommandKind.CAPTURE), effects.STEER_SECONDS)
+
+
+def wanted(look: Look) -> Wanted:
+    """The files that the page lists."""
+    return Wanted(look.part, look.find, frame.query("path") or frame.query("comment"), PART_FILES)
 
 
 def remembered(answer: Response) -> Response:
@@ -184,7 +205,13 @@ def look_asked() -> Look:
         ignore_space=frame.query("space") == "ignore",
         hide_viewed=frame.query("viewed") == "hide",
         hide_settled=frame.query("said") == "open",
+        part=_part(frame.query("part")),
+        find=frame.query("find")[:FIND_CHARACTERS],
     )
+
+
+def _part(given: str) -> int:
+    return int(given) if given.isascii() and given.isdigit() and len(given) < PART_DIGITS else 1
 
 
 def read(task: Task, found: Changes[Capture], look: Look) -> Reading:

@@ -121,5 +121,5 @@ def short_path(path: str) -> str:
 
 
 def plural(count: int, one: str, many: str | None = None) -> str:
-    """`1 task`, `3 tasks`."""
-    return f"{count} {one if count == 1 else many or one + 's'}"
+    """`1 task`, `3,000 tasks`."""
+    return f"{count:,} {one if count == 1 else many or one + 's'}"
