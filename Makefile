@@ -5,6 +5,8 @@ PYTEST := $(BIN)/python -m pytest --session-timeout=1800
 # One more than there are cores: tests that wait leave a fifth of them idle.
 CORES ?= $(shell expr $$(getconf _NPROCESSORS_ONLN) + 1)
 ARGS ?=
+# Every process of the suite would compile the program anew: a third of a web or worker process's start.
+export PYTHONDONTWRITEBYTECODE :=
 .DEFAULT_GOAL := help
 .PHONY: help run test slow check bench screenshots lock build clean
 
