@@ -53,6 +53,7 @@ def main(names: list[str]) -> int:
                 "merge": f"/ui/tasks/{ids['review']}/changes?merge",
                 "merged": f"/ui/tasks/{ids['merged']}/changes",
                 "group": f"/ui/groups/{group}",
+                "group-diff": f"/ui/groups/{group}/diff",
                 "delete": f"/ui/tasks/{ids['review']}/delete",
             }
             for look in _looks():
