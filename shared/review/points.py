@@ -16,7 +16,7 @@ from shared.store.models import INSERTED, Attempt, Capture, Task, Turn, ViewedFi
 
 BASE, LATEST, TURN, REVIEW = "base", "latest", "turn", "review"
 WORDS = "base, latest, turn, review, attempt-N, before-attempt-N, or a capture's id"
-_ATTEMPT = re.compile(r"(before-)?attempt-([1-9][0-9]{0,5})")
+ATTEMPT = re.compile(r"(before-)?attempt-([1-9][0-9]{0,5})")
 _ID = re.compile(r"[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}")
 _ROW = [field for field in Capture._meta.sorted_fields if field not in (Capture.patch, Capture.files)]
 
@@ -109,7 +109,7 @@ def pair(task: Task, old: str, new: str, other: Task | None = None) -> Pair:
 
 def _state(task: Task, word: str) -> State | None:
     """The state a word names; None for the base, which depends on what it is compared with."""
-    attempt = _ATTEMPT.fullmatch(word)
+    attempt = ATTEMPT.fullmatch(word)
     if word == BASE:
         return None
     if word == LATEST:

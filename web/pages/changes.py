@@ -14,7 +14,7 @@ from shared import tasks
 from shared.commands import CommandKind
 from shared.errors import NotFound
 from shared.lifecycle import LIVE
-from shared.review import landings, marks
+from shared.review import landings, marks, scopes
 from shared.review.comments import State
 from shared.review.marks import Mark, Review
 from shared.store.models import Capture, Landing, Task
@@ -141,6 +141,7 @@ def page(id: str) -> Response:
                 counted=hunks.counted,
                 drawn=drawn(found, reading, look, wish) if found and reading else {},
                 look=look,
+                scopes=scopes.of(task),
                 flags=_flags(found),
                 landing=landing_of(task),
                 news=outcome.news(task),

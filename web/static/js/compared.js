@@ -1,5 +1,5 @@
 // @ts-check
-// The difference between two tasks of a group: keys lead from file to file, and a choice of tasks applies at once.
+// Two states that are compared: keys lead from file to file, and a choice of tasks applies at once.
 
 import * as keys from "./keys.js";
 
