@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import base64
 from typing import TYPE_CHECKING, Any
 
 import click
@@ -32,22 +33,38 @@ def found(client: Client, given: str, between: dict[str, str]) -> dict[str, Any]
     Raises BadRequest where the first of two has no group, Unavailable while no worker has compared them.
     """
     if APART not in given:
-        answer: dict[str, Any] = client.get(task_path(ids.task(client, given), "diff"), **between)
+        path, query = task_path(ids.task(client, given), "diff"), between
     elif between:
         raise click.UsageError(
             "Two tasks are compared as they are now, without --since, --attempt, --from and --to."
         )
     else:
-        answer = _of_group(client, *given.split(APART, 1))
-    if "patch" not in answer:
+        path, query = _of_group(client, *given.split(APART, 1))
+    parts = [client.get(path, **query)]
+    while cursor := parts[-1].get("next_cursor"):
+        parts.append(client.get(path, **query, cursor=cursor))
+    if any("patch" not in part for part in parts):
         raise Unavailable("No worker has compared them yet; try again in a moment.")
-    return answer
+    return joined(parts)
 
 
-def _of_group(client: Client, *given: str) -> dict[str, Any]:
+def _of_group(client: Client, *given: str) -> tuple[str, dict[str, str]]:
+    """Where two tasks of a group are compared, and by which query."""
     first, second = (ids.task(client, one) for one in given)
     group = client.get(task_path(first), events=0).get("group_id")
     if group is None:
         raise BadRequest(f"The task {ids.short(first)} has no group: two tasks for one goal can be compared.")
-    answer: dict[str, Any] = client.get(f"/groups/{group}/diff", **{"from": first, "to": second})
-    return answer
+    return f"/groups/{group}/diff", {"from": first, "to": second}
+
+
+def joined(parts: list[dict[str, Any]]) -> dict[str, Any]:
+    """The parts of a long answer as one: all files, and the whole patch."""
+    whole = parts[0]
+    if len(parts) > 1:
+        patches = [base64.b64decode(part.get("patch_b64", "")) or part["patch"].encode() for part in parts]
+        patch = b"".join(patches)
+        whole |= {"patch": patch.decode(errors="replace"), "next_cursor": None}
+        whole["files"] = [file for part in parts for file in part["files"]]
+        if any("patch_b64" in part for part in parts):
+            whole["patch_b64"] = base64.b64encode(patch).decode()
+    return whole

@@ -36,17 +36,17 @@ def diff(path: schemas.ById, query: schemas.DiffQuery) -> Response:
         effects.finished(landings.request_work(task, CommandKind.CAPTURE), effects.STEER_SECONDS)
         task = tasks.get(path.id)
     if query.old is None and query.new is None:
-        return answers.value(_whole(task, landings.latest_capture(task), query.path))
+        return answers.value(_whole(task, landings.latest_capture(task), query))
     old, new = BASE if query.old is None else query.old, LATEST if query.new is None else query.new
-    return compared(points.pair(task, old, new), query.path)
+    return compared(points.pair(task, old, new), query)
 
 
-def compared(pair: Pair, path: str | None) -> Response:
+def compared(pair: Pair, query: schemas.DiffPart) -> Response:
     """The answer that says what differs between two states; 202 while that is being found out."""
     found = comparing.made(pair, effects.WORK_SECONDS)
     if isinstance(found, Command):
         return answers.value({"task_id": pair.task.id, "pending_command": views.command(found)}, 202)
-    shown = _shown(pair.task, found, path)
+    shown = _shown(pair.task, found, query)
     told = {
         "head_oid": pair.new.head_oid,
         "base_oid": pair.old.head_oid,
@@ -58,30 +58,40 @@ def compared(pair: Pair, path: str | None) -> Response:
     return answers.value({**shown, **told})
 
 
-def _whole(task: Task, capture: Capture | None, path: str | None) -> dict[str, Any]:
+def _whole(task: Task, capture: Capture | None, query: schemas.DiffPart) -> dict[str, Any]:
     if capture is None:
-        if path is not None:
+        if query.path is not None:
             raise NotFound("This file is not among the task's changes.")
         empty: dict[str, Any] = {"files": [], "head_oid": None, "base_oid": None, "captured_at": None}
+        empty |= {"total_files": 0, "next_cursor": None}
         stat = task.diff_stat or ""
         return {**_head(task, isolated=False), "stat": stat, "patch": "", **empty, "truncated": False}
     return {
-        **_shown(task, capture, path),
+        **_shown(task, capture, query),
         "head_oid": capture.head_oid,
         "base_oid": capture.base_oid,
         "captured_at": rfc3339(capture.captured_at),
     }
 
 
-def _shown(task: Task, row: Capture | Comparison, path: str | None) -> dict[str, Any]:
+def _shown(task: Task, row: Capture | Comparison, query: schemas.DiffPart) -> dict[str, Any]:
+    return {**_head(task, isolated=True), **listed(row, query)}
+
+
+def listed(row: Capture | Comparison, query: schemas.DiffPart) -> dict[str, Any]:
+    """The files that a query asks for, with their part of the patch. Raises NotFound."""
     files, patch = row.files, bytes(row.patch)
-    if path is not None:
-        files, patch = only(files, patch, path)
+    total, first, end = len(files), int(query.cursor), int(query.cursor) + query.limit
+    if query.path is not None:
+        files, patch = only(files, patch, query.path)
+    elif first or end < total:
+        files, patch = _some(files, patch, first, end)
     return {
-        **_head(task, isolated=True),
         "stat": row.stat,
         **patch_text(patch),
         "files": files,
+        "total_files": total,
+        "next_cursor": str(end) if query.path is None and end < total else None,
         "truncated": row.truncated,
     }
 
@@ -106,16 +116,21 @@ def patch_text(patch: bytes) -> dict[str, str]:
 
 def only(files: list[dict[str, Any]], patch: bytes, path: str) -> tuple[list[dict[str, Any]], bytes]:
     """One file and its part of the patch. Raises NotFound when the task did not change it."""
-    starts = [found.start() for found in HEADER.finditer(patch)] + [len(patch)]
-    place = 0
-    for file in files:
-        #: git writes a change of type (a link instead of a file) as a deletion and an addition.
-        pieces = 2 if file.get("status") == "type-changed" else 1
+    for place, file in enumerate(files):
         if path in (file.get("path"), file.get("path_b64"), file.get("old_path")):
-            end = min(place + pieces, len(starts) - 1)
-            return [file], patch[starts[min(place, end)] : starts[end]]
-        place += pieces
+            return _some(files, patch, place, place + 1)
     raise NotFound("This file is not among the task's changes.")
+
+
+def _some(
+    files: list[dict[str, Any]], patch: bytes, first: int, end: int
+) -> tuple[list[dict[str, Any]], bytes]:
+    """The files between two places, and their part of the patch."""
+    starts = [found.start() for found in HEADER.finditer(patch)] + [len(patch)]
+    #: git writes a change of type (a link instead of a file) as a deletion and an addition.
+    pieces = [2 if file.get("status") == "type-changed" else 1 for file in files[:end]]
+    places = (min(sum(pieces[:place]), len(starts) - 1) for place in (first, end))
+    return files[first:end], patch[slice(*(starts[place] for place in places))]
 
 
 @api.get("/tasks/<id>/captures", responses={200: results.Listed[results.Capture]})

@@ -62,12 +62,10 @@ def diff(path: schemas.ById, query: schemas.GroupDiffQuery) -> Response:
     row = comparing.made(found, effects.WORK_SECONDS)
     if isinstance(row, Command):
         return answers.value({"task_id": first.id, "pending_command": views.command(row)}, 202)
-    files, patch = row.files, bytes(row.patch)
-    if query.path is not None:
-        files, patch = diffs.only(files, patch, query.path)
-    told = {"stat": row.stat, "files": files, "truncated": row.truncated, **diffs.patch_text(patch)}
     sides = {"from": _side(first, found.old), "to": _side(second, found.new)}
-    return answers.value({"group_id": group.id, **sides, "rebased": found.is_rebased, **told})
+    return answers.value(
+        {"group_id": group.id, **sides, "rebased": found.is_rebased, **diffs.listed(row, query)}
+    )
 
 
 def _side(task: Task, state: State) -> dict[str, str | None]:

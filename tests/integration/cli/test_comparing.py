@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import base64
+
+from openruntime.cli import comparing
 from tests.integration.cli.conftest import Cli
 from tests.integration.cli.standin_api import Api
 
@@ -19,6 +22,16 @@ def test_two_tasks_of_a_group_are_compared_by_both_ids(api: Api, cli: Cli) -> No
     assert "No worker has compared them yet" in cli("diff", "aaaa..bbbb").err
     refused = cli("diff", "cccc..aaaa")
     assert (refused.code, alone["id"][:8] in refused.err, "has no group" in refused.err) == (1, True, True)
+
+
+def test_the_parts_of_a_long_change_are_printed_as_one() -> None:
+    odd = {"patch": "caf\ufffd\n", "patch_b64": base64.b64encode(b"caf\xe9\n").decode(), "files": ["b"]}
+    parts = [{"patch": PATCH, "files": ["a"], "next_cursor": "1", "stat": "s"}, {**odd, "next_cursor": None}]
+    whole = comparing.joined(parts)
+    assert (whole["files"], whole["next_cursor"], whole["stat"]) == (["a", "b"], None, "s")
+    assert whole["patch"] == f"{PATCH}caf\ufffd\n"
+    assert base64.b64decode(whole["patch_b64"]) == PATCH.encode() + b"caf\xe9\n"
+    assert comparing.joined([odd]) is odd
 
 
 def test_a_part_of_a_change_is_named_by_turn_review_attempt_or_two_states(api: Api, cli: Cli) -> None:

@@ -20,7 +20,7 @@ def test_before_the_first_capture_a_diff_is_empty(api: Api) -> None:
     assert found == {
         "task_id": task["id"], "isolated": False, "worktree_path": None, "runner_session_id": None,
         "base_commit": None, "stat": "", "patch": "", "files": [], "head_oid": None, "base_oid": None,
-        "captured_at": None, "truncated": False,
+        "captured_at": None, "truncated": False, "total_files": 0, "next_cursor": None,
     }  # fmt: skip
 
 
@@ -37,6 +37,27 @@ def test_the_diff_is_the_latest_capture_whole_or_by_file(api: Api) -> None:
     assert second["patch"] == TWO.decode()
     assert "patch_b64" not in second
     assert api.get(f"{path}?path=nope").status_code == 404
+
+
+def test_a_long_diff_comes_in_parts_each_with_its_files_patch(api: Api) -> None:
+    path = f"/tasks/{ended(api)['id']}/diff"
+    change = TWO.replace(b"a/b b/b", b"a/c b/c")  # of a file's type: a deletion and an addition
+    capture([file("a.txt"), file("c", status="type-changed"), file("b")], ONE + change + change + TWO)
+    whole = api.get(path).json
+    assert (len(whole["files"]), whole["total_files"], whole["next_cursor"]) == (3, 3, None)
+    found, patch, cursor = [], b"", "0"
+    while cursor:
+        part = api.get(f"{path}?limit=1&cursor={cursor}").json
+        assert (len(part["files"]), part["total_files"]) == (1, 3)
+        found += part["files"]
+        patch += base64.b64decode(part.get("patch_b64", "")) or part["patch"].encode()
+        cursor = part["next_cursor"]
+    assert found == whole["files"]
+    assert patch == base64.b64decode(whole["patch_b64"])
+    assert api.get(f"{path}?cursor=3").json["files"] == []
+    assert api.get(f"{path}?limit=1&path=c").json["next_cursor"] is None
+    for odd in ("limit=0", "limit=10001", "cursor=-1", "cursor=x"):
+        assert api.get(f"{path}?{odd}").status_code == 422, odd
 
 
 def test_a_refresh_captures_first_and_always_answers(api: Api, worker: PlayedWorker) -> None:

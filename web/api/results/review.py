@@ -41,6 +41,8 @@ class Diff(Result):
     stat: str
     patch: str
     files: list[dict[str, Any]]
+    total_files: int
+    next_cursor: str | None
     head_oid: str | None
     base_oid: str | None
     captured_at: str | None

@@ -168,6 +168,8 @@ class GroupDiff(Result):
     stat: str
     patch: str
     files: list[dict[str, Any]]
+    total_files: int
+    next_cursor: str | None
     truncated: bool
 
 

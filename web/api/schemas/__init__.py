@@ -7,6 +7,7 @@ from web.api.schemas.audit import AuditExport, AuditList
 from web.api.schemas.fields import (
     PROMPT_BYTES,
     ById,
+    DiffPart,
     NothingNeeded,
     Page,
     Reference,
@@ -87,6 +88,7 @@ __all__ = [
     "CostList",
     "Decision",
     "Defaults",
+    "DiffPart",
     "DiffQuery",
     "EventPage",
     "Grant",

@@ -139,6 +139,16 @@ class Page(Query):
     )
 
 
+class DiffPart(Query):
+    """Which files of a difference are shown, with their part of its patch."""
+
+    path: Annotated[str, Field(max_length=4096)] | None = Field(None, description="Only this file's patch.")
+    limit: Annotated[int, Field(ge=1, le=10_000)] = Field(5_000, description="At most so many files.")
+    cursor: Annotated[str, Field(pattern=r"^[0-9]{1,9}$")] = Field(
+        "0", description="The `next_cursor` of the answer before."
+    )
+
+
 RepositorySettings = Annotated[
     Literal["ask", "ignore"],
     Field(

@@ -9,7 +9,7 @@ from pydantic import AfterValidator, Field
 from shared.review.comments import BODY_CHARACTERS, Side
 from shared.review.gates import GateKind
 from shared.review.points import WORDS
-from web.api.schemas.fields import BIGGEST, Body, ById, ObjectId, Plain, Query, Reference, Word
+from web.api.schemas.fields import BIGGEST, Body, ById, DiffPart, ObjectId, Plain, Query, Reference, Word
 
 
 def _gate(kind: str) -> str:
@@ -86,8 +86,7 @@ class Cleanup(Body):
 Point = Annotated[str, Field(max_length=80)]
 
 
-class DiffQuery(Query):
-    path: Annotated[str, Field(max_length=4096)] | None = Field(None, description="Only this file's patch.")
+class DiffQuery(DiffPart):
     refresh: bool = Field(False, description="Capture now, and wait up to two seconds for it.")
     old: Point | None = Field(
         None, alias="from", description="Only what differs from this state: as `to`; `base` unless given."

@@ -16,6 +16,7 @@ from web.api.schemas.fields import (
     Checks,
     CheckSeconds,
     Command,
+    DiffPart,
     Line,
     Long,
     Plain,
@@ -99,10 +100,9 @@ class NewGroup(Goal):
         return [NewTask.model_validate({**given, **one}) for one in wanted]
 
 
-class GroupDiffQuery(Query):
+class GroupDiffQuery(DiffPart):
     from_: str = Field(alias="from", description="The id of the task whose state is the old side.")
     to: str = Field(description="The id of the task whose state is the new side.")
-    path: Annotated[str, Field(max_length=4096)] | None = Field(None, description="Only this file's patch.")
 
 
 class Pick(Body):
