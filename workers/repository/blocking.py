@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 import stat
 from collections.abc import Container, Sequence
+from datetime import UTC, datetime
 from pathlib import Path
 
 from workers import beneath
@@ -28,10 +30,7 @@ UNDER_WAY = {
 }
 
 Item = dict[str, str]
-INDEX_LOCK: Item = {
-    "path": ".git/index.lock",
-    "why": "another git command holds the index, or one has crashed",
-}
+INDEX_LOCK = ".git/index.lock"
 
 
 def under_way(git_dir: Path) -> list[Item]:
@@ -42,8 +41,17 @@ def under_way(git_dir: Path) -> list[Item]:
         if os.path.lexists(git_dir / name)
     ]
     if os.path.lexists(git_dir / "index.lock"):
-        found.append(INDEX_LOCK)
+        found.append(index_lock(git_dir))
     return found
+
+
+def index_lock(git_dir: Path) -> Item:
+    """The locked index of a checkout, and since when: a person tells by that whether its git has crashed."""
+    since = ""
+    with contextlib.suppress(OSError):
+        made = datetime.fromtimestamp((git_dir / "index.lock").lstat().st_mtime, UTC)
+        since = f" since {made:%Y-%m-%d %H:%M} UTC"
+    return {"path": INDEX_LOCK, "why": f"another git command holds the index{since}, or one has crashed"}
 
 
 def rebasing(repository: Repository, branch: str) -> list[Item]:

@@ -72,10 +72,14 @@ def perform(repository: Repository, checkout: Checkout, update: Update, lock: in
                 )
             _back_up(repository, checkout, update, own)
             _write_files(repository, checkout, update, own, paths, lock)
+            _stage(update, marker)
             _move_branch(repository, checkout, update, own, paths)
         except Refused:
             _unlock(checkout, marker)
             raise
+        except OSError as failure:
+            _recover(repository, checkout, update, own, paths)
+            raise _not_updated(str(failure)) from failure
         except BaseException:
             _recover(repository, checkout, update, own, paths)
             raise
@@ -175,12 +179,10 @@ def _lock(checkout: Checkout, marker: Path) -> None:
     try:
         os.link(marker, checkout.git_dir / "index.lock")
         waiting = [
-            item
-            for item in blocking.under_way(checkout.git_dir)
-            if item["path"] != blocking.INDEX_LOCK["path"]
+            item for item in blocking.under_way(checkout.git_dir) if item["path"] != blocking.INDEX_LOCK
         ]
     except FileExistsError:
-        waiting = [blocking.INDEX_LOCK]
+        waiting = [blocking.index_lock(checkout.git_dir)]
     if waiting:
         _unlock(checkout, marker)
         raise LandingRefused(f"The checkout is busy: {waiting[0]['why']}.", conflicts=[], blocking=waiting)
@@ -239,11 +241,14 @@ def _write_files(
         )
     except GitFailed as failure:
         put_back(repository, checkout, own, paths)
-        raise LandingRefused(
-            "The checkout could not be updated, and is as it was.",
-            conflicts=[],
-            blocking=[{"path": "", "why": failure.stderr.strip()[:2000]}],
-        ) from failure
+        raise _not_updated(failure.stderr.strip()[:2000]) from failure
+
+
+def _not_updated(why: str) -> LandingRefused:
+    blocking = [{"path": "", "why": why}]
+    return LandingRefused(
+        "The checkout could not be updated, and is as it was.", conflicts=[], blocking=blocking
+    )
 
 
 def _move_branch(
@@ -264,14 +269,23 @@ def _move_branch(
         raise Conflict("The target branch has moved: look at the landing again.") from failure
 
 
+def _stage(update: Update, marker: Path) -> None:
+    """Put the updated copy of the index into the lock, where one rename makes it the user's: that needs no room."""
+    if update.branch is None or not update.index.is_file():
+        return
+    content = update.index.read_bytes()
+    if marker.read_bytes() == content:
+        return
+    with marker.open("wb") as opened:
+        opened.write(content)
+        opened.flush()
+        os.fsync(opened.fileno())
+
+
 def _install(checkout: Checkout, update: Update, marker: Path) -> None:
     """Make the updated copy the user's index, in one rename, and let go of the lock."""
     if update.branch is not None and update.index.is_file():
-        content = update.index.read_bytes()
-        with marker.open("wb") as opened:
-            opened.write(content)
-            opened.flush()
-            os.fsync(opened.fileno())
+        _stage(update, marker)
         os.replace(checkout.git_dir / "index.lock", checkout.git_dir / "index")
     _unlock(checkout, marker)
     update.index.unlink(missing_ok=True)

@@ -134,6 +134,11 @@ def _place(repository: Repository, intent: Intent) -> Checkout:
     for place in checkouts(repository):
         if str(place.path) == intent.checkout_path:
             return place
+    chosen = Path(str(intent.checkout_path))
+    # Git itself does not know where the files are when its directory was separated from them.
+    apart = discovery.locate(chosen) if chosen.is_dir() else None
+    if apart is not None and (apart.toplevel, apart.git_dir) == (chosen, repository.common_dir):
+        return Checkout(chosen, apart.git_dir, apart.branch)
     raise Conflict(f"The checkout {intent.checkout_path} is gone: look at the landing again.")
 
 

@@ -65,19 +65,23 @@ def shell(folder: Path, script: str) -> str:
     return os.fsdecode(done.stdout).strip()
 
 
+#: What is ours in a user's git directory, and what their own git adds to on the way.
+OURS = (
+    "worktrees",
+    *(f"{place}{name}" for place in ("", "logs/") for name in ("refs/openruntime", "refs/heads/openruntime")),
+)
+
+
 def state(folder: Path, *, git_dir: str = ".git") -> dict[str, str]:
-    """Every file under a checkout with its kind, mode and content; of its git directory index, HEAD and refs."""
+    """Every file under a checkout with its kind, mode and content; the files of its git directory too, but for objects and what is ours."""
+    left_out = {os.path.join(folder, git_dir, name) for name in ("objects", *OURS)}
     found: dict[str, str] = {}
     for place, folders, names in os.walk(folder):
-        if place == str(folder) and git_dir in folders:
-            folders.remove(git_dir)
-        for name in (*names, *folders):
+        folders[:] = [name for name in folders if os.path.join(place, name) not in left_out]
+        of_git = place == os.path.join(folder, git_dir) or f"/{git_dir}/" in place[len(str(folder)) :]
+        for name in (*names, *(() if of_git else folders)):
             path = os.path.join(place, name)
             found[os.path.relpath(path, folder)] = describe(path)
-    for name in ("HEAD", "index"):
-        path = folder / git_dir / name
-        if path.exists():
-            found[f"{git_dir}/{name}"] = describe(str(path))
     return found
 
 

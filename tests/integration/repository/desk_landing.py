@@ -11,6 +11,17 @@ WORK = (
 )
 
 
+#: All that a landing on `main`, checked out, changes in the git directory beside objects and refs of ours.
+MOVED = {".git/index", ".git/refs/heads/main", ".git/logs/HEAD", ".git/logs/refs/heads/main"}
+#: The same on `side`, which is checked out elsewhere or nowhere.
+MOVED_SIDE = {".git/refs/heads/side", ".git/logs/refs/heads/side"}
+
+
+def changed(before: dict[str, str], after: dict[str, str]) -> set[str]:
+    """What differs between two states of a checkout."""
+    return {path for path in before.keys() | after.keys() if before.get(path) != after.get(path)}
+
+
 def land(desk, taken, **words):
     words.setdefault("target_branch", "main")
     recipe = Recipe(

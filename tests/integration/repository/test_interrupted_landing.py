@@ -103,7 +103,7 @@ def assert_landed(desk, intent: Intent, strategy: str = "squash") -> None:
         intent.previous_oid if strategy == "apply" else intent.commit_oid
     )
     assert (desk.folder / "made/deep/m.txt").read_text() == "m\n"
-    assert (desk.folder / ".env").read_text() == "secret\n"
+    assert desk.sh("cat s sub/b.txt loose .env") == "staged\nb\nmine\nloose\nsecret"
     assert desk.sh("wc -l < a.txt") == "5000"
     assert not (desk.folder / ".git/index.lock").exists()
     assert not list(desk.folder.glob(".git/openruntime-*"))

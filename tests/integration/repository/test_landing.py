@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from shared.errors import LandingRefused, NotReady
-from tests.integration.repository.desk_landing import WORK, land, look, refs
+from tests.integration.repository.desk_landing import MOVED, MOVED_SIDE, WORK, changed, land, look, refs
 
 
 def test_a_squash_is_one_commit_on_the_branch_and_the_checkout_has_it(desk) -> None:
@@ -51,6 +51,8 @@ KEPT = {
     "a mode change": "chmod +x sub/b.txt",
     "an untracked file in a folder that goes": "echo mine > gone/mine",
     "an ignored file in a folder that goes": "echo mine > gone/mine.log",
+    "stashes, branches, tags and settings": "echo s >> sub/b.txt; git stash -q; git branch b; git tag -a -m t t; git notes add -m n; git config a.b c",
+    "a sparse edit": "git update-index --skip-worktree sub/b.txt; echo mine >> sub/b.txt",
     "a hidden edit": "git update-index --assume-unchanged sub/b.txt; echo mine >> sub/b.txt",
     "intent to add": "echo n > n; git add -N n",
     "touched files": "touch -d '2001-01-01' a.txt d.txt gone/g.txt",
@@ -58,7 +60,14 @@ KEPT = {
 
 NOTHING_TO_BACK_UP = {
     KEPT[kind]
-    for kind in ("an ignored file", "an ignored file in a folder that goes", "a hidden edit", "touched files")
+    for kind in (
+        "an ignored file",
+        "an ignored file in a folder that goes",
+        "a hidden edit",
+        "a sparse edit",
+        "stashes, branches, tags and settings",
+        "touched files",
+    )
 }
 
 
@@ -72,10 +81,8 @@ def test_what_does_not_overlap_is_kept_byte_for_byte(desk, user, strategy) -> No
     index = (desk.folder / ".git/index").read_bytes()
     assert look(desk, taken, strategy=strategy).clean
     done = land(desk, taken, strategy=strategy)
-    after = desk.state()
-    changed = {path for path in files.keys() | after.keys() if files.get(path) != after.get(path)}
     written = {"a.txt", "new.txt", "made", "made/m.txt", "gone", "gone/g.txt", "d.txt", "moved.txt"}
-    assert changed <= written | ({".git/index"} if strategy != "apply" else set())
+    assert changed(files, desk.state()) <= written | (MOVED if strategy != "apply" else set())
     assert (desk.folder / "new.txt").read_text() == "new\n"
     if strategy == "apply":
         assert (desk.folder / ".git/index").read_bytes() == index
@@ -104,6 +111,8 @@ OVERLAPS = {
     "a file where a folder comes": ("echo mine > made", "made", "untracked"),
     "an ignored file where a folder comes": ("echo made >> .git/info/exclude; echo mine > made", "made", "ignored"),
     "a link where a folder comes": ("ln -s /tmp made", "made", "untracked"),
+    "an ignored folder where a file comes": ("echo new.txt/ >> .git/info/exclude; mkdir new.txt; echo mine > new.txt/x", "new.txt/x", "ignored"),
+    "a folder turned link": ("mv gone ../away; ln -s ../away gone", "gone/g.txt", "modified"),
     "a folder where a file comes": ("mkdir new.txt; echo mine > new.txt/x", "new.txt/x", "untracked"),
     "a file inside a folder that comes": ("mkdir made; echo mine > made/m.txt", "made/m.txt", "untracked"),
     "an assume-unchanged edit": ("git update-index --assume-unchanged a.txt; echo mine >> a.txt", "a.txt", "modified"),
@@ -111,11 +120,12 @@ OVERLAPS = {
     "a mode change": ("chmod +x a.txt", "a.txt", "modified"),
     "a file turned link": ("ln -sf sub/b.txt a.txt", "a.txt", "modified"),
     "an index lock": ("touch .git/index.lock", ".git/index.lock", "another git"),
-    "an old index lock": ("touch -d '1 hour ago' .git/index.lock", ".git/index.lock", "another git"),
+    "an old index lock": ("touch -d '2001-02-03 04:05 UTC' .git/index.lock", ".git/index.lock", "another git command holds the index since 2001-02-03 04:05 UTC"),
     "a merge": ("git checkout -qb o HEAD~1; echo o > o; git add o; git commit -qm o; git checkout -q main; git merge -q --no-commit --no-ff o", ".git/MERGE_HEAD", "a merge"),
     "a conflicted cherry-pick": ("git checkout -qb o; echo o > sub/b.txt; git commit -qam o; git checkout -q main; echo p > sub/b.txt; git commit -qam p; git cherry-pick o || true", ".git/CHERRY_PICK_HEAD", "a cherry-pick"),
     "a conflicted revert": ("echo p > sub/b.txt; git commit -qam p; echo q > sub/b.txt; git commit -qam q; git revert --no-edit HEAD~1 || true", ".git/REVERT_HEAD", "a revert"),
     "a bisect": ("git bisect start; git bisect bad; git checkout -q main", ".git/BISECT_LOG", "a bisect"),
+    "patches by mail": ("git format-patch -q -1 --stdout HEAD > ../p; git reset -q --hard HEAD~1; echo x > d.txt; git add d.txt; git commit -qm x; git am -q ../p || true", ".git/rebase-apply", "a rebase"),
     "a stash that conflicted": ("echo s > sub/b.txt; git stash -q; echo t > sub/b.txt; git commit -qam t; git stash pop -q || true", "sub/b.txt", "unmerged"),
 }  # fmt: skip
 
@@ -181,7 +191,7 @@ def test_a_branch_nobody_has_checked_out_moves_alone(desk) -> None:
     before = desk.state()
     done = land(desk, taken, target_branch="side")
     assert (done.backup_ref, desk.sh("git rev-parse side")) == (None, done.commit_oid)
-    assert desk.state() == before
+    assert changed(before, desk.state()) == MOVED_SIDE
     assert desk.sh("git log --format=%s side").split("\n") == ["Land the work", "first"]
 
 
@@ -194,7 +204,7 @@ def test_a_branch_checked_out_in_another_worktree_is_updated_there(desk) -> None
     assert look(desk, taken, target_branch="side").checked_out_at == str(desk.root / "other")
     land(desk, taken, target_branch="side")
     assert desk.sh("cd ../other; git status --porcelain; cat s") == "?? untracked\ns"
-    assert desk.state() == before
+    assert changed(before, desk.state()) == MOVED_SIDE
 
 
 def test_a_merge_has_two_parents_and_a_rebase_is_one_commit(desk) -> None:

@@ -9,6 +9,7 @@ from pathlib import Path
 import pytest
 
 from shared.errors import NotReady
+from tests.integration.repository.desk_landing import land
 from workers.repository import capture, fingerprint, removal
 from workers.repository.inspect import inspect
 
@@ -70,6 +71,8 @@ def test_a_repository_at_an_odd_path_works(make_desk, name) -> None:
     (made.path / "a").write_text("b\n")
     taken = capture.take(made)
     assert [file.path for file in taken.files] == ["a"]
+    land(desk, taken)
+    assert desk.sh("cat a; git status --porcelain") == "b"
     removal.remove(made, keep=taken.head_oid)
 
 
