@@ -126,6 +126,15 @@ def test_sigterm_ends_the_processes_and_leaves_agents_running(application: Appli
         assert lives(application.pids("agent")[0])
 
 
+@pytest.fixture
+def _terminal() -> Iterator[None]:
+    """SIGHUP as a terminal's programs find it, also where the suite itself runs under nohup."""
+    before = signal.signal(signal.SIGHUP, signal.SIG_DFL)
+    yield
+    signal.signal(signal.SIGHUP, before)
+
+
+@pytest.mark.usefixtures("_terminal")
 def test_a_closed_terminal_counts_as_sigterm(application: Application) -> None:
     with application.up() as up:
         up.ready()

@@ -14,8 +14,9 @@ from shared.commands import CommandKind, State
 from shared.config import Config, from_env
 from shared.lifecycle import Status
 from shared.review import landings
-from shared.store.database import close, open_store, raw
+from shared.store.database import close
 from shared.store.models import Attempt, Command, Task
+from tests import stores
 from tests.integration.repository.conftest import shell, state
 from workers import work
 from workers.attempts import place
@@ -105,8 +106,7 @@ class Landing:
 def site(tmp_path: Path) -> Iterator[Landing]:
     """A repository on `main` with one commit, and a store beside it."""
     config = from_env({}, data=tmp_path / "data")
-    open_store(config)
-    raw().execute("PRAGMA synchronous = off")  # a power cut is not what these tests are about
+    stores.fresh(config)
     folder = tmp_path / "repo"
     folder.mkdir()
     shell(folder, REPOSITORY)
