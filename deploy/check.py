@@ -7,6 +7,7 @@ import subprocess
 import sys
 import time
 from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import vendor
@@ -84,20 +85,26 @@ CHECKS = {
 }
 
 
+def timed(name: str) -> tuple[str, bool, str, float]:
+    """A check's name, whether it passed, what it said, and the seconds it took."""
+    began = time.monotonic()
+    passed, detail = CHECKS[name]()
+    return name, passed, detail, time.monotonic() - began
+
+
 def main(names: list[str]) -> int:
     """Exit code 0 when all passed, 1 when one failed, 2 for a name that is no check."""
     if unknown := [name for name in names if name not in CHECKS]:
         print(f"no such check: {', '.join(unknown)}; there are {', '.join(CHECKS)}", file=sys.stderr)
         return 2
     failed = []
-    for name in names or CHECKS:
-        began = time.monotonic()
-        passed, detail = CHECKS[name]()
-        note = detail.rstrip() if not passed or name in TELLING else ""
-        print(f"{'ok  ' if passed else 'FAIL'} {name} ({time.monotonic() - began:.1f} s)", flush=True)
-        if note:
-            print("\n".join(f"     {line}" for line in note.splitlines()), flush=True)
-        failed += [] if passed else [name]
+    with ThreadPoolExecutor(os.cpu_count()) as side_by_side:
+        for name, passed, detail, seconds in side_by_side.map(timed, names or CHECKS):
+            note = detail.rstrip() if not passed or name in TELLING else ""
+            print(f"{'ok  ' if passed else 'FAIL'} {name} ({seconds:.1f} s)", flush=True)
+            if note:
+                print("\n".join(f"     {line}" for line in note.splitlines()), flush=True)
+            failed += [] if passed else [name]
     print(f"make check: {len(failed)} failed: {', '.join(failed)}" if failed else "make check: all passed")
     return bool(failed)
 
