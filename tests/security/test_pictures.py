@@ -112,7 +112,7 @@ def test_where_no_picture_is_kept_a_binary_file_is_noted_with_its_sizes(visitor:
 
 OURS = re.compile(
     r'<a class="backdrop" href="changes/picture/2{40}"><img src="changes/picture/2{40}" alt="[^"<>]*" loading="lazy"'
-    r' decoding="async"></a>|</?fig(ure|caption)>'
+    r' decoding="async"></a>|</?(figure|figcaption)>'
 )
 
 

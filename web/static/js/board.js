@@ -20,8 +20,10 @@ function refreshCard(id, group) {
   const key = group ?? groupOf(id) ?? id;
   let reader = readers.get(key);
   if (!reader) {
+    /** @type {{refresh: () => void, id: string}} */
     const fresh = { id, refresh: throttled(() => readCard(fresh.id), CARD_PAUSE) };
-    readers.set(key, (reader = fresh));
+    reader = fresh;
+    readers.set(key, fresh);
   }
   reader.id = id;
   reader.refresh();
