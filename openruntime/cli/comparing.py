@@ -7,9 +7,9 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from openruntime.cli import ids
+from openruntime.cli import groups, ids
 from openruntime.cli.client import task_path
-from shared.errors import BadRequest, Unavailable
+from shared.errors import Unavailable
 
 if TYPE_CHECKING:
     from openruntime.cli.client import Client
@@ -51,10 +51,7 @@ def found(client: Client, given: str, between: dict[str, str]) -> dict[str, Any]
 def _of_group(client: Client, *given: str) -> tuple[str, dict[str, str]]:
     """Where two tasks of a group are compared, and by which query."""
     first, second = (ids.task(client, one) for one in given)
-    group = client.get(task_path(first), events=0).get("group_id")
-    if group is None:
-        raise BadRequest(f"The task {ids.short(first)} has no group: two tasks for one goal can be compared.")
-    return f"/groups/{group}/diff", {"from": first, "to": second}
+    return f"{groups.path_of(client, first)}/diff", {"from": first, "to": second}
 
 
 def joined(parts: list[dict[str, Any]]) -> dict[str, Any]:

@@ -24,6 +24,8 @@ MODULES = {
     "review": "reviewing",
     "comment": "reviewing",
     "comments": "reviewing",
+    "compare": "groups",
+    "pick": "groups",
     "attach": "tasks",
     "start": "steering",
     "reply": "steering",
