@@ -7,7 +7,7 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
-from playwright.sync_api import Browser, BrowserContext, Page, expect
+from playwright.sync_api import Browser, BrowserContext, Locator, Page, expect
 
 from tests import conftest
 from tests.browser import chromium
@@ -81,3 +81,9 @@ def sign_in(here: Installation, context: BrowserContext) -> None:
 
 def is_live(page: Page) -> None:
     expect(page.locator("#connection")).to_have_attribute("data-state", "live")
+
+
+def send(button: Locator) -> None:
+    """Send a form without scripts, and wait until its answer is the page: a reload on the way would race with it."""
+    with button.page.expect_navigation():
+        button.click()

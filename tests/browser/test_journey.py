@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 from playwright.sync_api import Page, expect
 
-from tests.browser.conftest import Open, is_live
+from tests.browser.conftest import Open, is_live, send
 from tests.installation import OPEN, Installation, git, repository
 from tests.waiting import wait_until
 
@@ -206,7 +206,7 @@ def test_everything_works_without_a_script(visit: Open, here: Installation, src:
     card.get_by_role("button", name="Send").click()
     expect(card.locator(".problem")).to_contain_text("Write an answer first")
     card.get_by_placeholder("Answer…").fill("no")
-    card.get_by_role("button", name="Send").click()
+    send(card.get_by_role("button", name="Send"))
     here.until(newest)
     page.reload()
     expect(card).to_contain_text("got no")

@@ -7,7 +7,7 @@ from pathlib import Path
 
 from playwright.sync_api import Page, expect
 
-from tests.browser.conftest import Open, is_live
+from tests.browser.conftest import Open, is_live, send
 from tests.installation import OPEN, Installation, ended, repository
 from tests.waiting import wait_until
 
@@ -120,14 +120,14 @@ def test_everything_works_without_a_script(visit: Open, here: Installation, src:
     gated = here.create(ASKS, repository(src / "repo"), policy={**OPEN, "require_approval": True})
     here.post(f"/tasks/{gated['id']}/start")
     page = visit(f"/ui/tasks/{gated['id']}", java_script_enabled=False)
-    page.get_by_role("button", name="Approve and start").click()
+    send(page.get_by_role("button", name="Approve and start"))
     here.until(gated["id"], "needs-input")
     page.reload()
     expect(page.locator("#pinned")).to_contain_text("Go on?")
     page.get_by_role("button", name="Send").click()
     expect(page.get_by_role("alert")).to_have_text("Write an answer first.")
     page.get_by_label("Type a line").fill("surely")
-    page.get_by_role("button", name="Send").click()
+    send(page.get_by_role("button", name="Send"))
     assert page.url.endswith(f"/ui/tasks/{gated['id']}")
     here.until(gated["id"])
     page.reload()
