@@ -21,6 +21,7 @@ class GateKind(StrEnum):
     FILE_GLOBS = "file-globs"
     SECRETS = "secrets"
     CONFLICT_MARKERS = "conflict-markers"
+    MASS_DELETION = "mass-deletion"
     UNREVIEWED = "unreviewed"
     VERIFY = "verify"
 
@@ -32,6 +33,7 @@ OVERRIDABLE: frozenset[GateKind] = frozenset(
         GateKind.FILE_GLOBS,
         GateKind.SECRETS,
         GateKind.CONFLICT_MARKERS,
+        GateKind.MASS_DELETION,
         GateKind.UNREVIEWED,
         GateKind.VERIFY,
     }

@@ -24,6 +24,10 @@ CO_AUTHORS = {
     "claude-code": "Claude <noreply@anthropic.com>",
     "codex": "Codex <noreply@openai.com>",
 }
+#: Warnings of a capture about what it does not hold.
+LEFT_OUT = frozenset(
+    {"embedded-repository", "submodule-moved", "too-large", "too-much", "unreadable", "unsafe-name"}
+)
 DONE = {
     CommandKind.MERGE: "merged",
     CommandKind.CLEANUP: "cleaned up",
@@ -115,13 +119,14 @@ class CaptureRecord:
 def keep_capture(
     task: Task, record: CaptureRecord, attempt_id: str | None = None, why: str = "capture"
 ) -> Capture:
-    """Store a capture, unless the latest one already holds the same tree; returns the latest.
+    """Store a capture, unless the latest one already holds the same tree and warnings; returns the latest.
 
     `why` is `end` (of an attempt), `turn` (one begins), or the kind of the command that needed it.
     """
     with transaction():
         last = latest_capture(task)
-        if last is not None and (last.tree_oid, last.base_oid) == (record.tree_oid, record.base_oid):
+        known = (last.tree_oid, last.base_oid, last.flags) if last is not None else None
+        if last is not None and known == (record.tree_oid, record.base_oid, record.flags):
             return last
         kept = Capture.create(
             id=str(uuid4()), task=task.number, attempt=attempt_id, captured_at=now(), why=why, **vars(record)
@@ -134,6 +139,12 @@ def keep_capture(
 
 def latest_capture(task: Task) -> Capture | None:
     return Capture.select().where(Capture.task == task.number).order_by(INSERTED.desc()).first()
+
+
+def left_out(capture: Capture | None) -> list[str]:
+    """What the worktree holds and no capture, by its warnings: a cleanup would take it for good."""
+    flags = capture.flags if capture is not None else []
+    return [str(flag.get("path") or "") for flag in flags if flag.get("kind") in LEFT_OUT]
 
 
 def begin_landing(

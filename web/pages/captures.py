@@ -34,6 +34,7 @@ LETTERS = {
 FLAGS = {
     "auto-executed": "runs by itself",
     "link-outside": "links outside the repository",
+    "ignore-rules": "changes what git ignores",
     "outside-globs": "not among the allowed files",
 }
 #: Generated files: a person rarely reads them, so they wait folded.

@@ -41,6 +41,7 @@ FLAGS = {
     "too-large": "Too large to be captured",
     "too-much": "Left out, the capture was full",
     "unsafe-name": "Left out for its name",
+    "ignored": "Left out, git ignores it, and the change touches the rules for that",
     "worktree-missing": "The worktree was missing",
 }
 MOST_FLAGS = 20
@@ -147,6 +148,7 @@ def page(id: str) -> Response:
                 news=outcome.news(task),
                 pushed=outcome.pushed(task),
                 unmerged=unmerged_files(task),
+                left_out=len(landings.left_out(row)),
             )
         )
     return remembered(answer)

@@ -46,6 +46,10 @@ OBJECTIONS = {
         "A conflict is not resolved.",
         "Resolve it in the worktree, or ask the agent to.",
     ),
+    GateKind.MASS_DELETION: (
+        "More than half of the files would be deleted.",
+        "Is that what you asked for? The landing can be undone.",
+    ),
     GateKind.UNREVIEWED: (
         "Not every file is viewed.",
         "This workspace asks for it before a task lands.",

@@ -16,6 +16,8 @@ from workers.landing import site
 from workers.repository import discovery, pinning, removal
 from workers.repository.worktree import Worktree
 
+#: Of what would be lost, how many a refusal names.
+MOST_NAMES = 5
 log = logging.getLogger(__name__)
 
 
@@ -39,6 +41,8 @@ def remove(task: Task, *, force: bool, config: Config) -> dict[str, Any]:
                 "The task's changes are not merged; merge them, or force the cleanup. They stay under a recovery ref.",
                 files=len(row.files),
             )
+        if not force:
+            _refuse_to_lose(landings.left_out(row))
         setting_up.tear_down(task, worktree, config)
         if row is not None:
             _keep_captures(task, worktree, row)
@@ -50,6 +54,19 @@ def remove(task: Task, *, force: bool, config: Config) -> dict[str, Any]:
         landings.cleaned(task, said)
     crashpoint("cleanup.recorded")
     return {"message": said, "recovery_ref": ref}
+
+
+def _refuse_to_lose(names: list[str]) -> None:
+    """Raise UnmergedWork for what is in the worktree only, landed or not."""
+    if not names:
+        return
+    some = ", ".join(names[:MOST_NAMES]) + (
+        f" and {len(names) - MOST_NAMES} more" if len(names) > MOST_NAMES else ""
+    )
+    raise UnmergedWork(
+        f"No capture holds {some}: save what you want of it, then force the cleanup, which deletes it for good.",
+        files=len(names),
+    )
 
 
 def _has_landed(task: Task, row: Capture) -> bool:

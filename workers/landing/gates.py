@@ -100,6 +100,16 @@ def _conflict_markers(candidate: Candidate) -> list[Item]:
     ][:MOST_FINDINGS]
 
 
+def _mass_deletion(candidate: Candidate) -> list[Item]:
+    """An agent that emptied its worktree has rarely meant that."""
+    why = "The change deletes more than half of the files: {}."
+    return [
+        item(GateKind.MASS_DELETION, "", why.format(flag.detail))
+        for flag in candidate.capture.flags
+        if flag.kind == GateKind.MASS_DELETION
+    ]
+
+
 def _unreviewed(candidate: Candidate) -> list[Item]:
     """Files a person has not viewed in the version that would land, where the workspace requires that."""
     if workspaces.defaults_for(candidate.task.workspace).get("review") != marks.REQUIRED:
@@ -135,6 +145,7 @@ GATES: Mapping[GateKind, Callable[[Candidate], list[Item]]] = {
     GateKind.FILE_GLOBS: _file_globs,
     GateKind.SECRETS: _secrets,
     GateKind.CONFLICT_MARKERS: _conflict_markers,
+    GateKind.MASS_DELETION: _mass_deletion,
     GateKind.UNREVIEWED: _unreviewed,
     GateKind.VERIFY: _verify,
 }

@@ -14,10 +14,11 @@ from workers.repository import difference, snapshot
 from workers.repository.difference import ChangedFile
 from workers.repository.git import git
 from workers.repository.locks import held
-from workers.repository.snapshot import Flag, Snapshot
+from workers.repository.snapshot import SCAN_SECONDS, Flag, Snapshot, display
 from workers.repository.worktree import Worktree
 from workers.repository.worktrees import FIXED_IDENTITY
 
+MOST_IGNORED = 10
 MASS_DELETION_FILES = 10  # below this, deleting more than half is an ordinary change
 # Files that tools run or obey on their own once they are in a checkout.
 _AUTO_EXECUTED = re.compile(
@@ -74,7 +75,7 @@ def take(worktree: Worktree, *, refresh: bool = False) -> Capture:
             stat=difference.summary(files),
             patch=text,
             truncated=truncated,
-            flags=(*found.flags, *_mass_deletion(worktree, files)),
+            flags=(*found.flags, *_mass_deletion(worktree, files), *_hidden(worktree, files)),
             captured_at=datetime.now(UTC),
             git_directory=own,
         )
@@ -137,6 +138,8 @@ def _judged(git_dir: Path, file: ChangedFile) -> ChangedFile:
         return file
     if _AUTO_EXECUTED.search(file.path):
         file = file.flagged("auto-executed")
+    if _is_ignore_file(file):
+        file = file.flagged("ignore-rules")
     if file.new_mode == "120000" and file.old_blob != file.new_blob and _leads_outside(git_dir, file):
         file = file.flagged("link-outside")
     return file
@@ -158,3 +161,23 @@ def _mass_deletion(worktree: Worktree, files: tuple[ChangedFile, ...]) -> list[F
     if deleted * 2 <= total:
         return []
     return [Flag("mass-deletion", None, f"{deleted} of {total} files")]
+
+
+def _is_ignore_file(file: ChangedFile) -> bool:
+    return file.status != "deleted" and os.path.basename(file.path) == ".gitignore"
+
+
+def _hidden(worktree: Worktree, files: Sequence[ChangedFile]) -> list[Flag]:
+    """What git ignores in a tree whose rules for that were changed: no capture holds it, and nobody else says so."""
+    if not any(_is_ignore_file(file) for file in files) or not worktree.is_there:
+        return []
+    words = ("ls-files", "-o", "-i", "--exclude-standard", "--directory", "-z")
+    own = worktree.capture_git_directory
+    listed = git(
+        *words, git_dir=own, work_tree=worktree.path, index=own / "index", timeout_seconds=SCAN_SECONDS
+    )
+    names = [name for name in listed.stdout.split(b"\0") if name]
+    more = (
+        [Flag("ignored", None, f"and {len(names) - MOST_IGNORED} more")] if len(names) > MOST_IGNORED else []
+    )
+    return [*(Flag("ignored", display(name)) for name in names[:MOST_IGNORED]), *more]

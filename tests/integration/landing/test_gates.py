@@ -45,6 +45,17 @@ def test_changed_configuration_refuses_until_a_person_says_so_and_is_shown(site)
     assert landed.overridden == shown["blocking"]
 
 
+def test_most_of_the_files_are_not_deleted_without_a_persons_word(site) -> None:
+    site.sh("for n in $(seq 20); do echo $n > f$n; done; git add -A; git commit -qm many")
+    task = site.task("rm -r * .git")
+    refused = site.refused(task, CommandKind.MERGE)
+    assert [(found["kind"], found["path"], found["why"], found["overridable"]) for found in refused["blocking"]] == [
+        ("mass-deletion", "", "The change deletes more than half of the files: 22 of 22 files.", True)
+    ]  # fmt: skip
+    site.done(task, CommandKind.MERGE, override=["mass-deletion"])
+    assert site.sh("git ls-files") == ""
+
+
 def test_a_workspace_may_require_that_every_file_is_viewed_as_it_lands(site) -> None:
     task = site.task("echo four >> a.txt; echo new > b.txt")
     assert site.done(task, CommandKind.PREVIEW)["clean"]

@@ -96,6 +96,21 @@ def test_a_file_as_large_as_a_disk_is_flagged_and_keeps_what_it_had(desk) -> Non
     }
 
 
+def test_rules_that_hide_files_are_flagged_with_what_they_hide(desk) -> None:
+    taken = desk.change("echo s > .env; echo n > n")
+    assert taken.flags == ()
+    assert all(file.flags == () for file in taken.files)
+    taken = desk.change(
+        "echo '*.py' >> .gitignore; mkdir sub/h; echo h/ > sub/.gitignore; echo x > x.py; echo y > sub/h/y"
+    )
+    assert by_path(taken)[".gitignore"].flags == ("ignore-rules",)
+    assert flags(taken) == {("ignored", ".env"), ("ignored", "x.py"), ("ignored", "sub/h/")}
+    made = desk.create()
+    for number in range(300):
+        (made.path / f"x{number}.py").write_text("x")
+    assert len(capture.take(made).flags) == capture.MOST_IGNORED + 1
+
+
 ADVENTURES = (
     "git checkout -q -b side HEAD~1; echo p > p; git add p; git commit -qm p; git rebase -q -",
     "git tag mine; git commit -q --amend -m again; git tag -a -m t annotated",
