@@ -12,7 +12,7 @@ from tests.browser.conftest import Open, is_live
 from tests.installation import Installation
 
 PAGES = ["/", "/?archived=1", "/ui/inbox", "/ui/sessions", seed.TRANSCRIPT, "/ui/workspaces", "/ui/workspaces?browse=/", "/ui/runners", "/ui/audit?verify=1", "/ui/search", "/ui/search?q=the", "/ui/costs", "/ui/costs?by=task&period=all",
-         "/ui/nothing-here", "/ui/groups/{group}", "/ui/groups/{group}/diff", "/ui/tasks/{review}/delete", "/ui/tasks/{done}/delete"]  # fmt: skip
+         "/ui/nothing-here", "/ui/groups/{group}", "/ui/groups/{group}/diff", "/ui/tasks/{review}/changes/between?to=attempt-1", "/ui/tasks/{review}/delete", "/ui/tasks/{done}/delete"]  # fmt: skip
 
 
 @pytest.fixture(scope="module", autouse=True)
