@@ -41,11 +41,12 @@ def find(task: Task, blob: str | None) -> KeptVersion | None:
     )
 
 
-def listed(task_number: int, blobs: Collection[str | None]) -> dict[str, KeptVersion]:
-    """Those of these versions that are kept, by blob, without their content."""
+def listed(holders: Collection[Task], blobs: Collection[str | None]) -> dict[str, KeptVersion]:
+    """Those of these versions that are kept with one of the tasks, by blob, without their content."""
     fields = [field for field in KeptVersion._meta.sorted_fields if field is not KeptVersion.content]
     rows = KeptVersion.select(*fields).where(
-        KeptVersion.task == task_number, KeptVersion.blob.in_([blob for blob in blobs if blob])
+        KeptVersion.task.in_([task.number for task in holders]),
+        KeptVersion.blob.in_([blob for blob in blobs if blob]),
     )
     return {row.blob: row for row in rows}
 

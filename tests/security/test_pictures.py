@@ -102,7 +102,7 @@ def test_a_picture_that_unpacks_to_too_much_is_only_linked(visitor: Visitor, api
     keep(task, "2", "image/png", samples.bomb(), 30_000, 30_000)
     shown = partial(visitor, task, "a.png")
     assert "<img" not in shown
-    assert f'href="changes/picture/{"2" * 40}"' in shown
+    assert f'href="/ui/tasks/{task.id}/changes/picture/{"2" * 40}"' in shown
 
 
 def test_where_no_picture_is_kept_a_binary_file_is_noted_with_its_sizes(visitor: Visitor, api: Api) -> None:
@@ -111,7 +111,7 @@ def test_where_no_picture_is_kept_a_binary_file_is_noted_with_its_sizes(visitor:
 
 
 OURS = re.compile(
-    r'<a class="backdrop" href="changes/picture/2{40}"><img src="changes/picture/2{40}" alt="[^"<>]*" loading="lazy"'
+    r'<a class="backdrop" href="/ui/tasks/[0-9a-f-]{36}/changes/picture/2{40}"><img src="/ui/tasks/[0-9a-f-]{36}/changes/picture/2{40}" alt="[^"<>]*" loading="lazy"'
     r' decoding="async"></a>|</?(figure|figcaption)>'
 )
 

@@ -1,33 +1,21 @@
-"""A stored capture as the changes page reads it: its files, what can be shown of each, and one file's table."""
+"""A stored capture or comparison as pages read it: its files, and what can be shown of each."""
 
 from __future__ import annotations
 
 import hashlib
 import re
-import threading
-from collections import OrderedDict
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Generic, TypeVar
-from urllib.parse import urlencode
-
-from markupsafe import Markup
 
 from shared.errors import NotFound
-from shared.review import marks, patch
-from shared.review.marks import Review
-from shared.review.patches import DRAWN_LINES, HUGE_BYTES, section, sections
+from shared.review import marks
+from shared.review.patches import HUGE_BYTES, sections
 from shared.store.models import INSERTED, Capture, Comparison, Task
-from web.pages import hunks, pictures
-from web.rendering import diff
-from web.rendering.context import CONTEXT_LINES, More, widened
-from web.rendering.marks import visible
-from web.versions import Text
 
 #: More changed lines than this are loaded when asked for (web.md 2.1).
 MANY_LINES = 400
 MOST_FILES = 1_000
-SHELF_BYTES = 16 * 1024 * 1024
 LETTERS = {
     "added": "A", "modified": "M", "deleted": "D", "renamed": "R", "copied": "C", "type-changed": "T",
 }  # fmt: skip
@@ -202,119 +190,3 @@ def _state(
     if lines > MANY_LINES or places[number][1] > HUGE_BYTES or GENERATED.search(str(given["path"])):
         return "folded"
     return "lines"
-
-
-class Shelf:
-    """Drawn tables, the least used of which go first; bounded in characters."""
-
-    def __init__(self, most: int) -> None:
-        self._most, self._size = most, 0
-        self._kept: OrderedDict[tuple[str, int, bool, bool], Markup] = OrderedDict()
-        self._guard = threading.Lock()
-
-    def get(self, key: tuple[str, int, bool, bool]) -> Markup | None:
-        with self._guard:
-            found = self._kept.get(key)
-            if found is not None:
-                self._kept.move_to_end(key)
-            return found
-
-    def put(self, key: tuple[str, int, bool, bool], value: Markup) -> None:
-        with self._guard:
-            if key in self._kept or len(value) > self._most:
-                return
-            self._kept[key] = value
-            self._size += len(value)
-            while self._size > self._most:
-                self._size -= len(self._kept.popitem(last=False)[1])
-
-
-_shelf = Shelf(SHELF_BYTES)
-
-
-def marked_table(
-    row: Capture,
-    file: File,
-    review: Review,
-    *,
-    split: bool,
-    ignore_space: bool,
-    text: Text | None = None,
-    around: int = CONTEXT_LINES,
-) -> Markup:
-    """The file's changes drawn, with which of its hunks the person has viewed; `around` lines of its `text` about each."""
-    found = review.hunks(row.files[file.index])
-    if text is None:
-        drawn = table(row, file, split=split, ignore_space=ignore_space)
-    else:
-        drawn = _drawn(row, file, split=split, ignore_space=ignore_space, text=text, around=around)
-    return hunks.with_marks(drawn, file.key, found, folds=not all(one.is_viewed for one in found))
-
-
-def table(row: Capture | Comparison, file: File, *, split: bool, ignore_space: bool) -> Markup:
-    """The file's changes drawn, or one sentence about why there is nothing to draw."""
-    key = (str(row.id), file.index, split, ignore_space)
-    found = _shelf.get(key)
-    if found is None:
-        found = _drawn(row, file, split=split, ignore_space=ignore_space)
-        _shelf.put(key, found)
-    return found
-
-
-def _drawn(
-    row: Capture | Comparison,
-    file: File,
-    *,
-    split: bool,
-    ignore_space: bool,
-    text: Text | None = None,
-    around: int = CONTEXT_LINES,
-) -> Markup:
-    if file.state == "missing":
-        return note(
-            "This file's changes lie beyond the 8 MiB that a capture keeps. Look at them in the worktree."
-        )
-    given = section(row.id, file.index)
-    found = patch.parse(given, DRAWN_LINES)
-    #: Pictures and the lines around are kept with a task; a comparison may be of two.
-    is_of_task = isinstance(row, Capture)
-    if found.binary or file.state == "binary":
-        shown = pictures.beside(row.task_id, file.name, file.blobs) if is_of_task else None
-        return shown or note(_unseen(found))
-    if not found.hunks:
-        return note(_unchanged(file))
-    if file.state == "submodule":
-        drawn = diff.table(found, file.name, split=split, ignore_space=ignore_space)
-        return note("A submodule: only the commit it points to changes.") + drawn
-    cut = len(given) >= HUGE_BYTES or found.lines >= DRAWN_LINES
-    if text is not None:
-        found = widened(found, text.lines, around, DRAWN_LINES, is_bare=text.is_bare)
-    more = More(_address(file, split, ignore_space), around) if is_of_task else None
-    drawn = diff.table(found, file.name, split=split, ignore_space=ignore_space, more=more)
-    if is_of_task:
-        drawn += pictures.preview(row.task_id, file.name, file.blobs)
-    return drawn + note(f"Only the first {found.lines:,} lines are shown.") if cut else drawn
-
-
-def _address(file: File, split: bool, ignore_space: bool) -> str:
-    """The page with more lines of this file, for who has no scripts."""
-    wanted = {"view": "split" if split else "unified", "path": file.name}
-    space = {"space": "ignore"} if ignore_space else {}
-    return f"?{urlencode({**wanted, **space})}&context={{lines}}#f-{file.key}"
-
-
-def _unseen(found: patch.FilePatch) -> str:
-    sizes = " → ".join(f"{size:,} bytes" for size in reversed(found.sizes) if size)
-    return "A binary file, not shown." + (f" {sizes}" if sizes else "")
-
-
-def _unchanged(file: File) -> str:
-    if file.modes:
-        return f"Only the mode changed: {file.modes}"
-    if file.status in ("renamed", "copied"):
-        return f"Only the name changed, from {file.old_name}"
-    return "An empty file."
-
-
-def note(text: str) -> Markup:
-    return Markup('<p class="note">{}</p>').format(visible(text))

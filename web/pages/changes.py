@@ -19,8 +19,9 @@ from shared.review.comments import State
 from shared.review.marks import Mark, Review
 from shared.store.models import Capture, Landing, Task
 from web import effects, quoting
-from web.pages import captures, context, forms, frame, hunks, outcome, reviewing, said, task_details
+from web.pages import captures, context, forms, frame, hunks, outcome, reviewing, said, tables, task_details
 from web.pages.captures import Changes, File, Wanted
+from web.pages.tables import Wider
 from web.quoting import Shown
 from web.reading import snapshot
 from web.security import Authority, authority, writes
@@ -122,7 +123,7 @@ def page(id: str) -> Response:
     """The latest capture; while the agent works, one is taken first."""
     task = tasks.get(id)
     look_again(task)
-    look, wish = look_asked(), context.wish(task)
+    look, wish = look_asked(), context.wish(captures.latest(task))
     with snapshot():
         task = tasks.get(id)
         row = captures.latest(task)
@@ -183,7 +184,7 @@ def file_partial(id: str) -> Response:
             raise NotFound("The task has no such capture.")
         file = captures.find(row, request.args.get("path", "")[:8192], request.args.get("key", "")[:64])
         look = look_asked()
-        drawn = captures.marked_table(
+        drawn = tables.marked(
             row,
             file,
             marks.of(task, row, row.files[file.index]),
@@ -231,40 +232,22 @@ def read(task: Task, found: Changes[Capture], look: Look) -> Reading:
     return Reading([file for file in found.files if file.key not in hidden], known, review, every, comments)
 
 
-def drawn(
-    found: Changes[Capture], reading: Reading, look: Look, wish: context.Wish | None
-) -> dict[str, Markup]:
+def drawn(found: Changes[Capture], reading: Reading, look: Look, wish: Wider | None) -> dict[str, Markup]:
     """The tables that come with the page, by the file's key: the first ones, and the one `?path=` asks for, perhaps
     with more of its lines.
     """
-    tables: dict[str, Markup] = {}
+    shown: dict[str, Markup] = {}
     lines = 0
     asked, commented = frame.query("path"), frame.query("comment")
     for file in reading.shown:
         is_viewed = reading.marks[file.key].is_viewed
         lines += 0 if is_viewed else file.added + file.removed
-        first = (
-            len(tables) < FIRST_FILES and lines <= FIRST_LINES and file.state != "folded" and not is_viewed
-        )
+        first = len(shown) < FIRST_FILES and lines <= FIRST_LINES and file.state != "folded" and not is_viewed
         if first or asked == file.name or commented == file.key:
-            tables[file.key] = _table(found, file, reading.review, look, wish)
-    return tables
-
-
-def _table(
-    found: Changes[Capture], file: File, review: Review, look: Look, wish: context.Wish | None
-) -> Markup:
-    wider = wish if wish is not None and wish.key == file.key else context.NOTHING
-    drawn = captures.marked_table(
-        found.row,
-        file,
-        review,
-        split=look.split,
-        ignore_space=look.ignore_space,
-        text=wider.text,
-        around=wider.around,
-    )
-    return drawn + captures.note(wider.refused) if wider.refused else drawn
+            shown[file.key] = tables.marked(
+                found.row, file, reading.review, split=look.split, ignore_space=look.ignore_space, wider=wish
+            )
+    return shown
 
 
 def folders(files: Sequence[File]) -> list[Folder]:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass, field
+from urllib.parse import urlencode
 
 from flask import Response, make_response
 from markupsafe import Markup
@@ -12,9 +13,10 @@ from shared.errors import NotFound, Refused
 from shared.review.points import Pair
 from shared.store.models import Command, Comparison
 from web import comparing, effects
-from web.pages import captures, changes, frame
-from web.pages.captures import Changes
+from web.pages import captures, changes, context, frame, tables
+from web.pages.captures import Changes, File
 from web.pages.changes import FIRST_FILES, FIRST_LINES, Folder, Look
+from web.pages.tables import Wider
 
 
 @dataclass(frozen=True)
@@ -38,22 +40,26 @@ def of(name: Callable[[], Pair], look: Look) -> Compared:
         return Compared(problem=refused.detail)
     if isinstance(row, Command):
         return Compared(pair, waits=True)
-    found = captures.changes(row)
-    return Compared(pair, found, changes.folders(found.files), _drawn(found, look))
+    found, wish = captures.changes(row), context.wish(row)
+    return Compared(pair, found, changes.folders(found.files), _drawn(found, look, wish))
 
 
-def _drawn(found: Changes[Comparison], look: Look) -> dict[str, Markup]:
+def _drawn(found: Changes[Comparison], look: Look, wish: Wider | None) -> dict[str, Markup]:
     """The tables that come with the page, by the file's key: the first ones, and the one `?path=` asks for."""
-    tables: dict[str, Markup] = {}
+    shown: dict[str, Markup] = {}
     lines, wanted = 0, frame.query("path")
     for file in found.files:
         lines += file.added + file.removed
-        is_first = len(tables) < FIRST_FILES and lines <= FIRST_LINES and file.state != "folded"
+        is_first = len(shown) < FIRST_FILES and lines <= FIRST_LINES and file.state != "folded"
         if is_first or wanted == file.name:
-            tables[file.key] = captures.table(
-                found.row, file, split=look.split, ignore_space=look.ignore_space
-            )
-    return tables
+            shown[file.key] = _table(found.row, file, look, wish)
+    return shown
+
+
+def _table(row: Comparison, file: File, look: Look, wish: Wider | None = None) -> Markup:
+    """A file's changes, with the two states in its links as the request names them."""
+    scope = urlencode({name: frame.query(name)[:80] for name in ("from", "to")}) + "&"
+    return tables.table(row, file, split=look.split, ignore_space=look.ignore_space, wider=wish, scope=scope)
 
 
 def one_file(row: Comparison | None) -> Response:
@@ -62,4 +68,4 @@ def one_file(row: Comparison | None) -> Response:
         raise NotFound("This comparison is not kept any more; look at the page again.")
     file = captures.find(row, "", frame.query("key")[:64])
     look = changes.look_asked()
-    return make_response(captures.table(row, file, split=look.split, ignore_space=look.ignore_space))
+    return make_response(_table(row, file, look))

@@ -2,18 +2,17 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-
 from flask import Flask, Response, make_response, request
 from markupsafe import Markup
 
 from shared import tasks
 from shared.errors import BadRequest, NotFound, Refused
 from shared.review.patch import Hunk
-from shared.store.models import Task
+from shared.store.models import Capture, Comparison, Task
 from web import versions
 from web.pages import captures, frame
 from web.pages.captures import File
+from web.pages.tables import Wider
 from web.rendering import diff
 from web.rendering.context import CONTEXT_LINES, Gap, lines_of
 from web.rendering.highlight import HUNK_CHARACTERS
@@ -25,19 +24,6 @@ NUMBER_DIGITS = 9
 CUT = Markup('<tr class="cut"><td colspan="{}">Only the first 1 MiB of a file is shown.</td></tr>')
 
 
-@dataclass(frozen=True)
-class Wish:
-    """One file with `around` lines about its hunks; `text` is None where that is `refused`, with a sentence."""
-
-    key: str
-    around: int
-    text: versions.Text | None
-    refused: str = ""
-
-
-NOTHING = Wish("", CONTEXT_LINES, None)
-
-
 def install(app: Flask) -> None:
     app.add_url_rule("/ui/tasks/<id>/changes/lines", "changed_lines", lines)
 
@@ -47,7 +33,7 @@ def install(app: Flask) -> None:
 def lines(id: str) -> Response:
     """Rows of a file's unchanged lines, `count` of them from `old` and `new` on; fewer where the file ends."""
     task = tasks.get(id)
-    row = captures.latest(task, request.args.get("capture", "")[:64])
+    row = _row(task)
     if row is None:
         raise NotFound("The task has no such capture.")
     file = captures.find(row, request.args.get("path", "")[:8192], request.args.get("key", "")[:64])
@@ -62,17 +48,24 @@ def lines(id: str) -> Response:
     return make_response(rows + CUT.format(6 if split else 4) if is_cut else rows)
 
 
-def wish(task: Task) -> Wish | None:
+def _row(task: Task) -> Capture | Comparison | None:
+    wanted = request.args.get("comparison", "")[:64]
+    if not wanted:
+        return captures.latest(task, request.args.get("capture", "")[:64])
+    found: Comparison | None = Comparison.get_or_none(Comparison.id == wanted, Comparison.task == task.number)
+    return found
+
+
+def wish(row: Capture | Comparison | None) -> Wider | None:
     """What the page's query asks for: `context` lines around the hunks of the file at `path`. Waits for a worker."""
     around = frame.query("context")
-    row = captures.latest(task) if around.isascii() and around.isdigit() else None
-    if row is None:
+    if row is None or not (around.isascii() and around.isdigit()):
         return None
     file = captures.find(row, frame.query("path")[:8192])
     try:
-        return Wish(file.key, int(around[:NUMBER_DIGITS]), _text(task, file))
+        return Wider(file.key, int(around[:NUMBER_DIGITS]), _text(row.task, file))
     except Refused as refused:
-        return Wish(file.key, CONTEXT_LINES, None, refused.detail)
+        return Wider(file.key, CONTEXT_LINES, None, refused.detail)
 
 
 def _text(task: Task, file: File) -> versions.Text:

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 from flask import Flask, Response
 from markupsafe import Markup
 
 from shared import tasks
 from shared.review import versions
-from shared.store.models import KeptVersion
+from shared.store.models import KeptVersion, Task
 from web.rendering.marks import spelled, visible
 from web.security import Authority, authority
 from web.versions import SVG, is_drawn, picture
@@ -30,9 +32,9 @@ def one(id: str, blob: str) -> Response:
     return picture(tasks.get(id), blob)
 
 
-def beside(task_number: int, name: str, blobs: tuple[str | None, str | None]) -> Markup | None:
-    """Both versions of a changed file as pictures; None where neither is kept as one."""
-    kept = versions.listed(task_number, blobs)
+def beside(holders: Sequence[Task], name: str, blobs: tuple[str | None, str | None]) -> Markup | None:
+    """Both versions of a changed file as pictures; None where neither is kept as one, with any of the tasks."""
+    kept = versions.listed(holders, blobs)
     found = [kept.get(blob) if blob else None for blob in blobs]
     shown = [one for one in found if one is not None and one.media_type in KINDS]
     if not shown:
@@ -55,8 +57,7 @@ def _figure(side: str, name: str, version: KeptVersion | None) -> Markup:
             side, why
         )
     told = [KINDS[version.media_type], _size(version), f"{version.size_bytes:,} bytes"]
-    #: Beside `/ui/tasks/<id>/changes`, wherever the server stands.
-    address = f"changes/picture/{version.blob}"
+    address = f"/ui/tasks/{version.task.id}/changes/picture/{version.blob}"
     return Markup(
         '<figure><figcaption><b>{}</b> <span class="quiet">{}</span></figcaption>{}</figure>'
     ).format(side, " · ".join(filter(None, told)), _drawn(address, side, name, version))
@@ -77,9 +78,9 @@ def _size(version: KeptVersion) -> str:
     return f"{version.width:,} × {version.height:,}" if version.width else ""
 
 
-def preview(task_number: int, name: str, blobs: tuple[str | None, str | None]) -> Markup:
+def preview(holders: Sequence[Task], name: str, blobs: tuple[str | None, str | None]) -> Markup:
     """A drawing's two versions, folded: what drawing it costs is the agent's choice, opening it the person's."""
-    found = beside(task_number, name, blobs)
+    found = beside(holders, name, blobs)
     if found is None:
         return Markup("")
     return Markup('<details class="preview"><summary>Preview of {}</summary>{}</details>').format(

@@ -24,9 +24,10 @@ class Gap:
 
 @dataclass(frozen=True)
 class More:
-    """How to ask for lines: without scripts by the page's `address`, which takes how many to show around each hunk."""
+    """How to ask for lines: scripts at the `source`, others by the `page`, which takes how many to show around each hunk."""
 
-    address: str
+    page: Markup
+    source: str
     shown: int = CONTEXT_LINES
 
     def links(self, gap: Gap | None) -> Markup:
@@ -52,8 +53,8 @@ class More:
             gap.old, gap.new, count, links
         )
 
-    def _at(self, lines: int) -> str:
-        return self.address.replace("{lines}", str(self.shown + lines))
+    def _at(self, lines: int) -> Markup:
+        return self.page.replace("{lines}", str(self.shown + lines))
 
 
 def between(last: Hunk | None, hunk: Hunk) -> Gap | None:

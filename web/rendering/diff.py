@@ -63,7 +63,8 @@ def table(
     """The whole table of one file, with a `SLOT` in the head of each hunk, numbered as in the patch; with `more`, links
     to the unchanged lines around them.
     """
-    parts = [f'<table class="diff {"split" if split else "unified"}">{HEAD[split]}']
+    source = f' data-lines="{escape(more.source)}"' if more else ""
+    parts = [f'<table class="diff {"split" if split else "unified"}"{source}>{HEAD[split]}']
     last: Hunk | None = None
     for number, hunk in enumerate(found.hunks):
         pairs = paired(hunk, ignore_space=ignore_space)

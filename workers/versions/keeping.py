@@ -31,7 +31,7 @@ def keep(task: Task, taken: Capture, config: Config) -> None:
         redactor = granting.redactor(task, config)
         pictured = _unique(_pictures(taken.files))[:MOST_PICTURES]
         commented = _unique(_commented(task, taken.files))[:MOST_TEXTS]
-        known = versions.listed(task.number, [*pictured, *commented])
+        known = versions.listed([task], [*pictured, *commented])
         found = [
             *_read_pictures(taken, [blob for blob in pictured if blob not in known], redactor),
             *_read_texts(taken, [blob for blob in commented if blob not in known], redactor),

@@ -7,6 +7,7 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
+from shared import groups
 from shared.config import Config
 from shared.errors import Conflict
 from shared.review import versions
@@ -53,10 +54,14 @@ def read(git_dir: Path, blob: str, redactor: Redactor) -> Version | None:
 
 
 def _git_directories(task: Task, config: Config) -> Iterator[Path]:
-    """Where a task's objects may be: with its worktree, and after a cleanup in the person's repository."""
-    worktree = worktree_of(task, config)
-    if worktree is not None and worktree.capture_git_directory.is_dir():
-        yield worktree.capture_git_directory
+    """Where a task's objects may be: with its worktree, with one of its group that it is compared with, and after a
+    cleanup in the person's repository.
+    """
+    others = [] if task.group_id is None else groups.members(groups.get(task.group_id))
+    for one in [task, *(other for other in others if other.id != task.id)]:
+        worktree = worktree_of(one, config)
+        if worktree is not None and worktree.capture_git_directory.is_dir():
+            yield worktree.capture_git_directory
     repository = discovery.locate(task.workspace) if os.path.isdir(task.workspace) else None
     if repository is not None:
         yield repository.git_dir

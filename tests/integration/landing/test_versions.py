@@ -8,12 +8,13 @@ from pathlib import Path
 import pytest
 
 from shared import tasks
+from shared.clock import now
 from shared.commands import CommandKind
 from shared.review import comments, landings, marks, versions
 from shared.review.comments import Side
 from shared.secrets import keeping as secret_keeping
 from shared.secrets import kept as kept_secrets
-from shared.store.models import KeptVersion, Task
+from shared.store.models import KeptVersion, Task, TaskGroup
 from tests.integration.landing.conftest import Landing
 from tests.unit.versions import samples
 from workers import work
@@ -151,6 +152,18 @@ def test_a_text_is_read_after_a_cleanup_out_of_the_persons_repository_until_it_i
     )
     refused = site.refused(task, CommandKind.FILE, blob=files["new.txt"]["new_blob"])
     assert (refused["status"], refused["detail"]) == (409, "This version of the file is not kept any more.")
+
+
+def test_a_text_of_another_task_of_the_group_is_read_for_the_one_it_is_compared_with(site: Landing) -> None:
+    first, second = site.task("true"), site.task("echo only here > new.txt")
+    blob = captured(site, second)["new.txt"]["new_blob"]
+    assert site.refused(first, CommandKind.FILE, blob=blob)["status"] == 409
+    group = TaskGroup.create(id=first.id, created_at=now())
+    Task.update(group_id=group.id).execute()
+    site.done(first, CommandKind.FILE, blob=blob)
+    found = versions.find(first, str(blob))
+    assert found is not None
+    assert bytes(found.content) == b"only here\n"
 
 
 def test_a_long_text_is_kept_in_whole_lines_and_a_binary_one_refused(

@@ -7,15 +7,18 @@ from typing import Any
 
 import pytest
 
-from shared import fleet
-from shared.review import comments, landings, versions
+from shared import fleet, tasks
+from shared.review import comments, comparisons, landings, points, versions
+from shared.review.comparisons import ComparisonRecord
 from shared.review.landings import CaptureRecord
 from shared.review.versions import TEXT, Version
 from shared.store.models import Command, Task
 from tests.unit.pages.conftest import Visitor
 from tests.unit.rendering.payloads import PAYLOADS, judged
 from tests.unit.rendering.test_context import OLD
+from tests.unit.versions import samples
 from tests.unit.web.conftest import Api, PlayedWorker
+from tests.unit.web.test_groups import captured, made
 
 BLOB = "2" * 40
 NEW = [*OLD[:29], "changed", *OLD[30:]]
@@ -28,12 +31,14 @@ PATCH = b"".join(
 )  # fmt: skip
 
 
+FILE = {"path": "a.py", "status": "modified", "additions": 1, "deletions": 1, "old_blob": "1" * 40,
+        "new_blob": BLOB, "old_mode": "100644", "new_mode": "100644", "binary": False}  # fmt: skip
+
+
 @pytest.fixture
 def task(api: Api) -> Task:
     found: Task = Task.get(Task.id == api.new()["id"])
-    file = {"path": "a.py", "status": "modified", "additions": 1, "deletions": 1, "old_blob": "1" * 40,
-            "new_blob": BLOB, "old_mode": "100644", "new_mode": "100644", "binary": False}  # fmt: skip
-    record = CaptureRecord("b" * 40, "c" * 40, "t1", "stat", [file], PATCH, False, [])
+    record = CaptureRecord("b" * 40, "c" * 40, "t1", "stat", [FILE], PATCH, False, [])
     landings.keep_capture(found, record)
     return found
 
@@ -124,6 +129,37 @@ def test_comments_on_lines_that_the_diff_leaves_out_quote_them_and_move_with_the
     (moved,) = api.get(path).json
     assert (moved["line"], moved["outdated"]) == (91, False)
     assert comments.of(task)[0].first_line == 90
+
+
+def test_a_comparison_of_two_tasks_has_their_pictures_and_the_lines_around(
+    visitor: Visitor, api: Api, worker: PlayedWorker
+) -> None:
+    first, second, _ = (tasks.get(one["id"]) for one in made(api)["tasks"])
+    captured(first, "1")
+    captured(second, "2")
+    versions.keep(second, [Version("5" * 40, "image/png", samples.png(), 3, 2)])
+    picture = {**FILE, "path": "a.png", "old_blob": "4" * 40, "new_blob": "5" * 40, "binary": True}
+    patch = PATCH + b"diff --git a/a.png b/a.png\nGIT binary patch\n\n"
+
+    def compare(command: Command) -> tuple[str, dict[str, Any]]:
+        if command.kind == "file":
+            return kept(command)
+        pair = points.pair(first, command.body["from"], command.body["to"], second)
+        record = ComparisonRecord("1" * 40, "2" * 40, "", [FILE, picture], patch, False)
+        return "applied", {"comparison": comparisons.keep(pair, record).id}
+
+    worker.answer = compare
+    page = f"/ui/groups/{first.group_id}/diff?from={first.id}&to={second.id}"
+    shown = visitor.get(f"{page}&view=unified&path=a.png").text
+    assert f'src="/ui/tasks/{second.id}/changes/picture/{"5" * 40}"' in shown
+    (source,) = re.findall(r'data-lines="([^"]+)"', shown)
+    rows = visitor.get(f"{source.replace('&amp;', '&')}&view=unified&old=40&new=40&count=2").text
+    assert numbers(rows) == ["40", "40", "41", "41"]
+    link = re.findall(r'href="(\?[^"]+context=23)#[^"]*" data-more="up"', shown)[0].replace("&amp;", "&")
+    assert f"from={first.id}&to={second.id}" in link
+    assert numbers(visitor.get(page.partition("?")[0] + link).text)[:2] == ["7", "7"]
+    wrong = source.replace("&amp;", "&").replace(first.id, second.id)
+    assert visitor.get(f"{wrong}&old=1&new=1&count=1").status_code == 404
 
 
 def test_hostile_lines_stay_text(visitor: Visitor, task: Task, worker: PlayedWorker) -> None:

@@ -63,14 +63,14 @@ def test_the_files_that_differ_are_read_and_what_is_far_comes_when_asked_for(
         r"</?time[^>]*>", "", page.text
     )
     assert "a/&lt;b&gt;.py" in page.text
-    assert page.text.count('<table class="diff unified">') == 1
+    assert page.text.count('<table class="diff unified"') == 1
     assert SCRIPT not in page.text
     [partial] = re.findall(r'hx-get="([^"]+)"', page.text)
     part = visitor.get(partial.replace("&amp;", "&")).text
     assert part.count('<tr class="add">') == 350
     assert "Show 900 changed lines" in page.text
     assert visitor.get(path_of(two, path="huge.py")).text.count("<table class=") == 2
-    assert '<table class="diff split">' in visitor.get(path_of(two, view="split")).text
+    assert '<table class="diff split"' in visitor.get(path_of(two, view="split")).text
 
 
 def test_without_a_choice_the_first_two_tasks_are_compared(

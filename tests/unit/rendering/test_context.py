@@ -7,6 +7,7 @@ import re
 
 from hypothesis import given
 from hypothesis import strategies as st
+from markupsafe import Markup
 
 from shared.review import patch
 from shared.review.patch import FilePatch
@@ -15,7 +16,7 @@ from web.rendering.context import Gap, More
 
 OLD = [f"line {number}" for number in range(1, 101)]
 NEW = [*OLD[:29], "changed", *OLD[30:59], "one more", *OLD[59:]]
-MORE = More("?path=a&context={lines}#f")
+MORE = More(Markup("?path=a&amp;context={lines}#f"), "/lines?file=a")
 
 
 def made(old: list[str], new: list[str]) -> FilePatch:

@@ -1,9 +1,6 @@
 // @ts-check
 // The unchanged lines around hunks, added in place; without scripts the same links draw the page with them.
 
-import { path } from "./task.js";
-import { capture } from "./diff.js";
-
 const STEP = 20;
 // A long gap comes in pieces, so many of them for one click.
 const PIECE = 1000;
@@ -11,16 +8,14 @@ const PIECES = 5;
 
 /** @param {HTMLElement} gap @param {number} skipped @param {number} count @returns {Promise<Element[]>} */
 async function rows(gap, skipped, count) {
-  const file = gap.closest("section.file");
+  const table = /** @type {HTMLTableElement} */ (gap.closest("table"));
   const query = new URLSearchParams({
-    key: (file instanceof HTMLElement && file.dataset.file) || "",
-    capture,
-    view: gap.closest("table.split") ? "split" : "unified",
+    view: table.classList.contains("split") ? "split" : "unified",
     old: String(Number(gap.dataset.old) + skipped),
     new: String(Number(gap.dataset.new) + skipped),
     count: String(count),
   });
-  const answer = await fetch(`${path}/changes/lines?${query}`, { headers: { "HX-Request": "true" } });
+  const answer = await fetch(`${table.dataset.lines}&${query}`, { headers: { "HX-Request": "true" } });
   if (answer.status === 401) location.assign("/login");
   if (!answer.ok) throw new Error((await answer.json()).detail);
   const template = document.createElement("template");

@@ -11,7 +11,7 @@ const NARROW = matchMedia("(max-width: 720px)");
 const MOST_LINES = 10_000;
 
 export const review = /** @type {HTMLElement} */ (document.getElementById("review"));
-export const capture = review.dataset.capture ?? "";
+const capture = review.dataset.capture ?? "";
 export const files = /** @type {HTMLElement[]} */ ([...review.querySelectorAll("section.file")]);
 /** @type {HTMLElement[]} */
 const waiting = [];
