@@ -100,6 +100,12 @@ def test_a_whole_change_is_viewed_by_keys(visit: Open, here: Installation, repo:
     page.keyboard.press("]")
     page.keyboard.press("x")
     expect(progress).to_have_text("6 of 6 viewed")
+    page.route("**/viewed", lambda route: route.abort())
+    first = page.locator("section.file").first.get_by_role("button", name="Viewed", exact=True)
+    first.click()
+    expect(page.get_by_role("alert")).to_have_text("The mark was not kept. Try again.")
+    expect(first).to_have_attribute("aria-pressed", "true")
+    page.complaints.clear()  # type: ignore[attr-defined] # the browser itself reports the request
 
 
 def test_a_comment_starts_at_a_line_and_is_outdated_when_the_agent_changes_it(

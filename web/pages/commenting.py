@@ -65,7 +65,7 @@ def edit(id: str, comment_id: str) -> BaseResponse:
     """Say something else in a draft."""
     said = forms.body(schemas.CommentChange, body=forms.field("body", 16_384))
     comments.edit(tasks.get(id), comment_id, said["body"])
-    return forms.leave(f"/ui/tasks/{id}/changes#c-{comment_id}")
+    return forms.leave(f"{forms.back()}#c-{comment_id}")
 
 
 @forms.action(lambda id, comment_id: f"comment:{comment_id}")
@@ -73,13 +73,13 @@ def resolve(id: str, comment_id: str) -> BaseResponse:
     """Take a sent comment for addressed, or leave that to its lines again."""
     by = credential().actor if forms.field("resolved", 4) == "1" else None
     comments.resolve(tasks.get(id), comment_id, by)
-    return forms.leave(f"/ui/tasks/{id}/changes#c-{comment_id}")
+    return forms.leave(f"{forms.back()}#c-{comment_id}")
 
 
 @forms.action(lambda id: f"comments:{id}")
 def delete(id: str) -> BaseResponse:
     comments.remove(tasks.get(id), forms.field("comment", 64))
-    return forms.leave(f"/ui/tasks/{id}/changes")
+    return forms.leave(forms.back())
 
 
 @forms.action(lambda id: f"comments:{id}")

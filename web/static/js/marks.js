@@ -7,6 +7,9 @@ import * as keys from "./keys.js";
 // Where a hunk stands that was gone to: below its file's header, which stays in view.
 const FOCUS_PX = 90;
 const form = /** @type {HTMLFormElement | null} */ (document.getElementById("marks"));
+let told = Promise.resolve();
+/** Marks of each file that the server has not answered yet. @type {Map<HTMLElement, number>} */
+const untold = new Map();
 
 const markOf = (/** @type {Element} */ file) => /** @type {HTMLButtonElement} */ (file.querySelector(":scope > header .viewed"));
 const buttonOf = (/** @type {Element} */ hunk) => /** @type {HTMLButtonElement | null} */ (hunk.querySelector(".hunk .viewed"));
@@ -38,13 +41,19 @@ function showHunk(hunk, isSeen) {
   for (const box of hunk.querySelectorAll("input")) box.checked = false;
 }
 
-/** A mark shows at once, and is taken back when the server does not keep it. @param {HTMLElement} file @param {HTMLButtonElement} button @param {() => void} change */
-async function tell(file, button, change) {
+/** A mark shows at once; the server is told of one after the other. @param {HTMLElement} file @param {HTMLButtonElement} button @param {() => void} change */
+function tell(file, button, change) {
   if (!form) return;
   const body = new FormData(form);
   body.set(button.name, button.value);
   const before = [isViewed(file), ...hunksIn(file).map((hunk) => isPressed(buttonOf(hunk)))];
   change();
+  untold.set(file, (untold.get(file) ?? 0) + 1);
+  told = told.then(() => send(form, body, file, before));
+}
+
+/** What the server does not keep is taken back. @param {HTMLFormElement} form @param {FormData} body @param {HTMLElement} file @param {boolean[]} before */
+async function send(form, body, file, before) {
   const problem = /** @type {HTMLElement} */ (form.querySelector(".problem"));
   try {
     const answer = await fetch(form.action, { method: "POST", body, headers: { "HX-Request": "true" } });
@@ -58,6 +67,8 @@ async function tell(file, button, change) {
     hunksIn(file).forEach((hunk, place) => showHunk(hunk, hunks[place] ?? false));
     problem.textContent = "The mark was not kept. Try again.";
     problem.hidden = false;
+  } finally {
+    untold.set(file, (untold.get(file) ?? 1) - 1);
   }
 }
 
@@ -65,6 +76,7 @@ async function tell(file, button, change) {
 function apply(file, said) {
   const progress = document.getElementById("progress");
   if (progress) progress.textContent = said.progress;
+  if (untold.get(file) !== 1) return; // a later mark of the file is on its way
   const part = file.querySelector(":scope > header .in-part");
   if (part) part.textContent = said.hunks;
   if (said.viewed !== isViewed(file)) showFile(file, said.viewed);
@@ -74,7 +86,7 @@ function apply(file, said) {
 /** @param {HTMLElement} file */
 function toggleFile(file) {
   const isSeen = !isViewed(file);
-  return tell(file, markOf(file), () => {
+  tell(file, markOf(file), () => {
     showFile(file, isSeen);
     for (const hunk of hunksIn(file)) showHunk(hunk, isSeen);
   });
@@ -86,11 +98,9 @@ function toggleHunk(hunk) {
   const button = buttonOf(hunk);
   if (!(file instanceof HTMLElement) || !button) return;
   const isSeen = !isPressed(button);
-  void tell(file, button, () => {
+  tell(file, button, () => {
     showHunk(hunk, isSeen);
-    if (!isSeen && isViewed(file)) {
-      showFile(file, false);
-    }
+    if (!isSeen && isViewed(file)) showFile(file, false);
   });
 }
 
@@ -179,7 +189,7 @@ function markAndGoOn() {
 /** @param {HTMLElement} file */
 function markFile(file) {
   const wasSeen = isViewed(file);
-  void toggleFile(file);
+  toggleFile(file);
   if (!wasSeen) moveOpen(1, file);
 }
 
@@ -190,7 +200,7 @@ document.addEventListener("click", (event) => {
   const hunk = button.closest("tbody[data-hunk]");
   const file = button.closest("section.file");
   if (hunk instanceof HTMLElement) toggleHunk(hunk);
-  else if (file instanceof HTMLElement) void toggleFile(file);
+  else if (file instanceof HTMLElement) toggleFile(file);
 });
 
 keys.add("j", "Next file", () => moveFile(1));
