@@ -5,12 +5,16 @@ from __future__ import annotations
 import base64
 import hashlib
 import re
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any, Literal
 
+import peewee
+
 from shared.errors import BadRequest, Conflict, NotFound
 from shared.review import turns
+from shared.review.marks import File, name_of
 from shared.secrets.redaction import MASK
 from shared.store.models import INSERTED, Attempt, Capture, Task, Turn, ViewedFile, json_text
 
@@ -18,7 +22,7 @@ BASE, LATEST, TURN, REVIEW = "base", "latest", "turn", "review"
 WORDS = "base, latest, turn, review, attempt-N, before-attempt-N, or a capture's id"
 ATTEMPT = re.compile(r"(before-)?attempt-([1-9][0-9]{0,5})")
 _ID = re.compile(r"[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}")
-_ROW = [field for field in Capture._meta.sorted_fields if field not in (Capture.patch, Capture.files)]
+_ROW = [field for field in Capture._meta.sorted_fields if field.name not in ("patch", "files")]
 
 
 @dataclass(frozen=True)
@@ -40,7 +44,7 @@ class State:
 
     `word` names it again exactly, in a command for a worker. `oid` is its tree, or the base commit; of a review the
     base commit that the `viewed` versions go on top of. `base_oid` is the commit that its task's work began on, then;
-    `head_oid` the commit of a capture, or the base.
+    `head_oid` the commit of a capture, or the base. A review is stale where something in it was viewed on another base.
     """
 
     word: str
@@ -50,6 +54,7 @@ class State:
     head_oid: str | None
     captured_at: datetime | None = None
     viewed: tuple[Viewed, ...] = ()
+    is_stale: bool = False
 
     @property
     def key(self) -> str:
@@ -74,15 +79,9 @@ class Pair:
         return f"{self.old.key}..{self.new.key}"
 
     @property
-    def is_whole(self) -> bool:
-        """Whether it is the task's whole change, as its latest capture has it."""
-        latest = _latest(self.task) if self.other is None and self.old.kind == "base" else None
-        return latest is not None and latest.id == self.new.word
-
-    @property
     def is_rebased(self) -> bool:
         """Whether the work stood on another base in between: the branch's changes are among the differences."""
-        return self.old.base_oid != self.new.base_oid
+        return self.old.base_oid != self.new.base_oid or self.old.is_stale or self.new.is_stale
 
     def body(self) -> dict[str, str]:
         """What a worker is told."""
@@ -113,7 +112,7 @@ def _state(task: Task, word: str) -> State | None:
     if word == BASE:
         return None
     if word == LATEST:
-        return _captured(_known_latest(task))
+        return _captured(_latest(task))
     if word == REVIEW:
         return reviewed(task)
     if word == TURN:
@@ -150,10 +149,17 @@ def _began_from(turn: Turn) -> State | None:
 
 def reviewed(task: Task) -> State:
     """The base with every viewed file in the version that was viewed. Raises Conflict where nothing is captured."""
-    latest = _known_latest(task)
-    rows = ViewedFile.select().where(ViewedFile.task == task.number).order_by(ViewedFile.path)
+    latest = _latest(task, Capture.files)
+    base = latest.base_oid
+    rows = list(ViewedFile.select().where(ViewedFile.task == task.number).order_by(ViewedFile.path))
     viewed = tuple(one for row in rows if (one := _viewed(row)) is not None)
-    return State(REVIEW, "review", latest.base_oid, latest.base_oid, None, viewed=viewed)
+    return State(REVIEW, "review", base, base, None, viewed=viewed, is_stale=_are_stale(rows, latest.files))
+
+
+def _are_stale(rows: Sequence[ViewedFile], files: Sequence[File]) -> bool:
+    """Whether a file was viewed with another old version than it has now: the work was rebased since."""
+    now = {name_of(file): str(file.get("old_blob") or "-") for file in files}
+    return any(now.get(row.path) not in (None, row.content.split(" ")[1]) for row in rows)
 
 
 def _viewed(row: ViewedFile) -> Viewed | None:
@@ -184,15 +190,9 @@ def _with_id(task: Task, id: str) -> Capture:
     return row
 
 
-def _latest(task: Task) -> Capture | None:
-    row: Capture | None = (
-        Capture.select(*_ROW).where(Capture.task == task.number).order_by(INSERTED.desc()).first()
-    )
-    return row
-
-
-def _known_latest(task: Task) -> Capture:
-    row = _latest(task)
+def _latest(task: Task, *more: peewee.Field) -> Capture:
+    wanted = Capture.select(*_ROW, *more).where(Capture.task == task.number)
+    row: Capture | None = wanted.order_by(INSERTED.desc()).first()
     if row is None:
         raise Conflict("Nothing of this task is captured yet.")
     return row

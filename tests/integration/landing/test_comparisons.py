@@ -139,6 +139,21 @@ def test_after_a_rebase_the_bases_of_the_two_sides_differ(site) -> None:
     assert changes(site, task, "base", "latest") == {"one": "added"}
 
 
+def test_what_was_viewed_before_a_rebase_is_compared_with_what_is_there_now_and_the_answer_says_so(
+    site,
+) -> None:
+    task = worked(site, "sed -i s/one/1/ a.txt; echo x > x")
+    view(task, "x")
+    site.sh("echo four >> a.txt; git add -A; git commit -qm four")
+    assert changes(site, task, "review", "latest") == {"a.txt": "modified"}
+    view(task, "a.txt")
+    assert not points.pair(tasks.get(task.id), "review", "latest").is_rebased
+    site.done(task, CommandKind.REBASE)
+    assert points.pair(tasks.get(task.id), "review", "latest").is_rebased
+    row = compared(site, task, "review", "latest")
+    assert [line for line in bytes(row.patch).splitlines() if line.startswith((b"+", b"-"))][2:] == [b"+four"]
+
+
 def test_two_tasks_of_one_workspace_are_compared_also_when_one_is_cleaned_up(site) -> None:
     one, two = worked(site, "echo 1 > file"), worked(site, "echo 2 > file; echo more > more")
     assert changes(site, one, "latest", "latest", **{"with": two.id}) == {"file": "modified", "more": "added"}
