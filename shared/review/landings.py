@@ -36,19 +36,21 @@ DONE = {
     CommandKind.PUSH: "pushed",
     CommandKind.DELETE: "deleted",
 }
+#: Asked again while a worker is at it, these are not done twice.
+JOINED = EXCLUSIVE | {CommandKind.VERIFY, CommandKind.COMPARE}
 
 
 def request_work(task: Task, kind: CommandKind, body: Mapping[str, Any] | None = None) -> Command:
     """Ask a worker for something that touches the task's repository: capture, preview, merge, cleanup, undo.
 
-    The same asked again while the first waits is one command. Raises Conflict for a merge or a cleanup of a task
+    The same asked again while the first waits is one command, of some kinds also while it is carried out. Raises Conflict for a merge or a cleanup of a task
     that has not ended, and beside another one.
     """
     with transaction():
         task = get(task.id)
         under_way = commands.open_work(task)
         for known in under_way:
-            waits = known.state == State.ACCEPTED or kind in EXCLUSIVE or kind is CommandKind.VERIFY
+            waits = known.state == State.ACCEPTED or kind in JOINED
             if known.kind == kind and known.body == dict(body or {}) and waits:
                 return known
         other = next((known for known in under_way if known.kind in EXCLUSIVE), None)

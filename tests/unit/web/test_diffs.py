@@ -7,7 +7,8 @@ from uuid import uuid4
 
 import pytest
 
-from shared import attempts, tasks
+from shared import attempts, commands, tasks
+from shared.commands import CommandKind
 from shared.review import comparisons, landings, marking, points, turns
 from shared.review.comparisons import ComparisonRecord
 from shared.review.landings import CaptureRecord
@@ -154,6 +155,15 @@ def test_without_a_worker_the_comparison_is_pending(api: Api) -> None:
     answers = [api.get(f"{path}?from={first.id}") for _ in range(2)]
     assert [answer.status_code for answer in answers] == [202, 202]
     assert len({answer.json["pending_command"]["id"] for answer in answers}) == 1
+
+
+def test_a_comparison_under_way_is_waited_for_and_not_made_twice(api: Api) -> None:
+    id = ended(api)["id"]
+    first, _ = captured("1"), captured("2")
+    asked = landings.request_work(Task.get(), CommandKind.COMPARE, {"from": first.id, "to": "latest"})
+    assert commands.take(asked.id, "w1") is not None
+    again = landings.request_work(tasks.get(id), CommandKind.COMPARE, {"from": first.id, "to": "latest"})
+    assert again.id == asked.id
 
 
 def test_where_the_work_was_rebased_in_between_the_answer_says_so(api: Api, worker: PlayedWorker) -> None:
