@@ -2,8 +2,8 @@
 PYTHON ?= python3
 BIN := .venv/bin
 PYTEST := $(BIN)/python -m pytest --session-timeout=1800
-# One more than there are cores: tests that wait leave a fifth of them idle.
-CORES ?= $(shell expr $$(getconf _NPROCESSORS_ONLN) + 1)
+# Two more than there are cores: most tests wait for processes more than they compute.
+CORES ?= $(shell expr $$(getconf _NPROCESSORS_ONLN) + 2)
 ARGS ?=
 # Every process of the suite would compile the program anew: a third of a web or worker process's start.
 export PYTHONDONTWRITEBYTECODE :=

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Callable
 from queue import PriorityQueue
 from typing import Any
@@ -10,6 +11,9 @@ import dramatiq
 from dramatiq.common import join_all
 
 from broker.sqlite import SqliteBroker
+
+
+LAST_LOOK_MILLIS = 100
 
 
 class Consumers(dramatiq.Worker):
@@ -21,18 +25,24 @@ class Consumers(dramatiq.Worker):
 
     def stop(self, timeout: int = 600_000) -> None:
         """As Dramatiq's: first the threads that work, at most `timeout` milliseconds, then those that consume."""
-        self._end(self.workers, self.work_queue.end_waits, timeout)
+        until = time.monotonic() + timeout / 1000
+        self._end(self.workers, self.work_queue.end_waits, until)
         # Other brokers' consumers look often enough by themselves.
         if isinstance(self.broker, SqliteBroker):
-            self._end(self.consumers.values(), self.broker.end_waits, timeout)
-        super().stop(timeout)
+            self._end(self.consumers.values(), self.broker.end_waits, until)
+        super().stop(_millis_left(until))
 
     @staticmethod
-    def _end(threads: Any, wake: Callable[[], None], timeout: int) -> None:
+    def _end(threads: Any, wake: Callable[[], None], until: float) -> None:
         for thread in threads:
             thread.stop()
         wake()
-        join_all(threads, timeout)
+        join_all(threads, _millis_left(until))
+
+
+def _millis_left(until: float) -> int:
+    """Never less than a consumer needs for its last look."""
+    return max(LAST_LOOK_MILLIS, round((until - time.monotonic()) * 1000))
 
 
 class _Waiting(PriorityQueue[Any]):
