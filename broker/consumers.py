@@ -12,7 +12,6 @@ from dramatiq.common import join_all
 
 from broker.sqlite import SqliteBroker
 
-
 LAST_LOOK_MILLIS = 100
 
 
