@@ -17,6 +17,8 @@ from typing import Any
 from tests.waiting import wait_until
 
 OPEN = {"allow_network": True, "allow_git_write": True, "allow_secrets": True, "blocked_commands": []}
+#: Generous, because several suites may share two cores; nothing waits for it to pass.
+START_SECONDS = 45.0
 ENDED = ("ready-for-review", "completed", "failed", "stopped")
 
 
@@ -66,9 +68,13 @@ class Installation:
 
     def _await_web(self) -> None:
         wait_until(
-            lambda: (self.data / "instance.json").exists(), 15, what="the web process to publish itself"
+            lambda: (self.data / "instance.json").exists(),
+            START_SECONDS,
+            what="the web process to publish itself",
         )
-        wait_until(lambda: self.get("/health").status == 200, 15, what="/health", ignoring=(OSError,))
+        wait_until(
+            lambda: self.get("/health").status == 200, START_SECONDS, what="/health", ignoring=(OSError,)
+        )
 
     def start_worker(self) -> subprocess.Popen[bytes]:
         """Start one more worker and wait until it is registered."""
@@ -82,7 +88,7 @@ class Installation:
         count = sum(process.poll() is None for process in self.workers)
         wait_until(
             lambda: len(self.get("/health").body.get("workers", [])) >= count,
-            15,
+            START_SECONDS,
             what="the workers to register",
         )
 
@@ -175,7 +181,7 @@ class Installation:
     def output(self, task_id: str, stream: str = "stdout") -> list[str]:
         return [event["message"] for event in self.events(task_id) if event["kind"] == stream]
 
-    def until(self, task_id: str, *statuses: str, timeout: float = 20) -> dict[str, Any]:
+    def until(self, task_id: str, *statuses: str, timeout: float = 60) -> dict[str, Any]:
         """The task once its status is one of these (any ended one by default)."""
         wanted = statuses or ENDED
 

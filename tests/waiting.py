@@ -27,7 +27,7 @@ class Deadline:
 
 def wait_until(
     condition: Callable[[], T],
-    timeout: float = 10.0,
+    timeout: float = 30.0,
     *,
     what: str = "",
     every: float = 0.01,

@@ -71,6 +71,7 @@ def test_rules_that_ask_need_containment_because_it_does_not_ask_about_everythin
     assert opencode.processes(task_id) == []
 
 
+@pytest.mark.timeout(400)  # the program takes three seconds of a core to start, and starts twice
 def test_it_works_asks_and_takes_a_reply(opencode: Site) -> None:
     turns = [
         {"call": "bash", "input": {"command": "echo one > made.txt", "description": "make"}},

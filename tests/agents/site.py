@@ -24,7 +24,7 @@ from tests.processes import left_after
 from tests.waiting import wait_until
 
 #: Generous, because several suites may share two cores; nothing waits for it to pass.
-PATIENCE_SECONDS = 45.0
+PATIENCE_SECONDS = 90.0
 ASK: dict[str, Any] = {**OPEN, "tool_rules": [{"tool": "*", "action": "ask"}]}
 GIT_CONFIG = "[user]\n\tname = A Tester\n\temail = tester@example.invalid\n[init]\n\tdefaultBranch = main\n"
 PROGRAM = {"claude-code": "claude", "codex": "codex", "opencode": "opencode"}
@@ -261,7 +261,7 @@ def site(runner: str, **settings: str | None) -> Iterator[Site]:
         chosen = {name: value for name, value in {**own, **settings}.items() if value is not None}
         with installed(folder, **chosen) as running:
             made = Site(running, model, folder, runner)
-            wait_until(lambda: _available(made), 15, what=f"{runner} to be found")
+            wait_until(lambda: _available(made), PATIENCE_SECONDS, what=f"{runner} to be found")
             yield made
 
 

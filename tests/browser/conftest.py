@@ -14,7 +14,7 @@ from tests.browser import chromium
 from tests.browser.chromium import Complaints
 from tests.installation import Installation, installed
 
-expect.set_options(timeout=10_000)
+expect.set_options(timeout=20_000)
 Open = Callable[..., Page]
 
 

@@ -87,7 +87,7 @@ def killed_before_its_commit(world: World, person: Person, mutant: str | None) -
     first = worker(world, mutant, "start.before-commit")
     task = person.create("unrecorded", 5)
     person.ask("start", f"/tasks/{task}/start", task=task)
-    assert first.wait(20) == KILLED
+    assert first.wait(60) == KILLED
     world.installation.workers.remove(first)
     world.worker()
     person.until_ended(task)

@@ -87,7 +87,7 @@ class World:
         waiting = self.query("SELECT id, kind, state FROM command WHERE finished_at IS NULL")
         return [str(tuple(row)) for row in (*live, *waiting)]
 
-    def settle(self, seconds: float = 30) -> None:
+    def settle(self, seconds: float = 60) -> None:
         """Wait until every attempt and every command has ended."""
         wait_until(lambda: not self.unrest(), seconds, what="the store to be quiet", every=0.05)
 
@@ -218,6 +218,6 @@ def _write(folder: Path, files: dict[str, str]) -> None:
         path.write_text(text)
 
 
-def wait_for(world: World, condition: Callable[[], Any], what: str, seconds: float = 20) -> Any:
+def wait_for(world: World, condition: Callable[[], Any], what: str, seconds: float = 60) -> Any:
     """`wait_until` that looks every 20 ms and takes a web process that is away for "not yet"."""
     return wait_until(condition, seconds, what=what, every=0.02, ignoring=(OSError, IndexError))
