@@ -84,7 +84,7 @@ def test_a_scope_says_what_it_shows_and_leads_back_and_its_text_is_no_markup(
     comparing(worker, "<b>.txt")
     page = visitor.get(f"{path}/between?from=before-attempt-2&to=attempt-2").text
     assert "What attempt 2 changed." in page
-    assert "Comments and marks stand at all changes" in page
+    assert "Comments and marks are shown with all changes" in page
     assert (SCRIPT in page, "<b>.txt" in page, "&lt;b&gt;.txt" in page) == (False, False, True)
     assert 'form="marks"' not in page
     assert "not among the allowed files" in page
