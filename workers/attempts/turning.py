@@ -6,7 +6,6 @@ import logging
 
 from shared import attempts, worktree_setup
 from shared.config import Config
-from shared.errors import OpenRuntimeError
 from shared.events import Draft, Kind
 from shared.review.landings import latest_capture
 from shared.store.models import Attempt, Task
@@ -49,7 +48,7 @@ def state(attempt: Attempt, config: Config, within_seconds: float) -> str | None
         with time_limit.within(within_seconds):
             taken = capturing.take(task, worktree, config, why="turn", live=True)
         return taken.id
-    except (OpenRuntimeError, OSError):
+    except Exception:  # whatever it is, a person's words must not wait for ever
         log.warning("what is there before a turn of task %s was not captured", task.id, exc_info=True)
         attempts.note(attempt, [Draft(Kind.ERROR, NOT_IN_TIME)])
         return last.id if last is not None else None
