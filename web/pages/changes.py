@@ -58,7 +58,7 @@ class Folder:
 
 @dataclass(frozen=True)
 class Look:
-    """How diffs are drawn."""
+    """How diffs are drawn, and which; `between` are the two states that are compared, as the address names them."""
 
     split: bool
     ignore_space: bool
@@ -66,6 +66,7 @@ class Look:
     hide_settled: bool = False
     part: int = 1
     find: str = ""
+    between: tuple[tuple[str, str], ...] = (("from", ""), ("to", ""))
 
     def query(self, **other: str) -> str:
         """The address of this look with something in it otherwise; an empty value leaves the thing out."""
@@ -83,6 +84,7 @@ class Look:
 
     def _parts(self) -> dict[str, str]:
         return {
+            **dict(self.between),
             "view": "split" if self.split else "unified",
             "space": "ignore" if self.ignore_space else "",
             "viewed": "hide" if self.hide_viewed else "",

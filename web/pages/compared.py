@@ -40,7 +40,7 @@ def of(name: Callable[[], Pair], look: Look) -> Compared:
         return Compared(problem=refused.detail)
     if isinstance(row, Command):
         return Compared(pair, waits=True)
-    found, wish = captures.changes(row), context.wish(row)
+    found, wish = captures.changes(row, changes.wanted(look)), context.wish(row)
     return Compared(pair, found, changes.folders(found.files), _drawn(found, look, wish))
 
 

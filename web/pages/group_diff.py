@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-from urllib.parse import urlencode
+from dataclasses import dataclass, replace
 
 from flask import Flask, Response, make_response
 
@@ -27,10 +26,6 @@ class Asked:
     first: Task
     second: Task
     look: Look
-
-    def query(self, **other: str) -> str:
-        """The address of this page with something in it otherwise."""
-        return f"{urlencode({'from': self.first.id, 'to': self.second.id})}&{self.look.query(**other)}"
 
 
 def install(app: Flask) -> None:
@@ -75,4 +70,5 @@ def _asked(id: str) -> Asked:
     wanted = frame.query("from")[:64] or members[0].id
     other = frame.query("to")[:64] or next(row.id for row in members if row.id != wanted)
     first, second = groups.two(group, wanted, other)
-    return Asked(group, members, first, second, changes.look_asked())
+    look = replace(changes.look_asked(), between=(("from", first.id), ("to", second.id)))
+    return Asked(group, members, first, second, look)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from urllib.parse import urlencode
+from dataclasses import replace
 
 from flask import Flask, Response, make_response, redirect
 from werkzeug.wrappers import Response as BaseResponse
@@ -35,7 +35,7 @@ def page(id: str) -> BaseResponse:
     if new == LATEST:
         changes.look_again(task)
     _require_words(task, old, new)
-    look = changes.look_asked()
+    look = replace(changes.look_asked(), between=(("from", old), ("to", new)))
     shown = compared.of(lambda: points.pair(task, old, new), look)
     with snapshot():
         task = tasks.get(id)
@@ -48,7 +48,6 @@ def page(id: str) -> BaseResponse:
             scopes=scopes.of(task),
             shown=shown,
             look=look,
-            query=lambda **other: f"{urlencode({'from': old, 'to': new})}&{look.query(**other)}",
             capture_id=capture_id,
             marked=marked,
         )

@@ -29,12 +29,13 @@ def path(api: Api, worker: PlayedWorker) -> str:
     return f"/ui/tasks/{id}/changes"
 
 
-def comparing(worker: PlayedWorker, name: str = "a.txt") -> None:
+def comparing(worker: PlayedWorker, *names: str) -> None:
     def answer(command: Command) -> tuple[str, dict[str, str]]:
         pair = points.pair(command.task, command.body["from"], command.body["to"])
         files = [
             {"path": name, "path_b64": None, "old_path": None, "status": "modified", "additions": 1, "deletions": 0,
              "binary": False, "old_mode": "100644", "new_mode": "100644", "flags": ["outside-globs"]}
+            for name in names or ("a.txt",)
         ]  # fmt: skip
         record = ComparisonRecord("1" * 40, "2" * 40, "", files, PATCH, False)
         return "applied", {"comparison": comparisons.keep(pair, record).id}
@@ -129,3 +130,18 @@ def test_words_that_name_nothing_are_refused_and_the_whole_change_has_its_own_pa
     assert visitor.get(f"{path}/between?from=attempt-9").status_code == 404
     assert visitor.get(f"{path}/between").headers["Location"] == path
     assert visitor.get(f"{path}/between/file?comparison=x&key=y").status_code == 404
+
+
+def test_many_files_come_in_parts_and_are_found_by_their_paths_without_leaving_the_scope(
+    visitor: Visitor, worker: PlayedWorker, path: str
+) -> None:
+    comparing(worker, *(f"src/{number:03}.py" for number in range(300)))
+    here = f"{path}/between?from=turn&to=latest"
+    page = visitor.get(here).text
+    assert (page.count('<section class="file"'), "1–250 of 300 files" in page) == (250, True)
+    (following,) = set(re.findall(r'rel="next" href="([^"]+)"', page))
+    page = visitor.get(f"{path}/between{following.replace('&amp;', '&')}").text
+    assert (page.count('<section class="file"'), "251–300 of 300 files" in page) == (50, True)
+    page = visitor.get(f"{here}&find=299").text
+    assert (page.count('<section class="file"'), "src/299.py" in page) == (1, True)
+    assert re.search(r'<input type="hidden" name="from" value="turn">', page)
