@@ -1,22 +1,23 @@
-"""Capture of 1,000 edits in 50,000 files, beside git's own three commands with a warm index."""
+"""Captures of large changes, beside git's own three commands with a warm index."""
 
 from __future__ import annotations
 
 import os
 import shutil
-import statistics
 import subprocess
 import tempfile
 import time
+from collections.abc import Callable
 from pathlib import Path
-from typing import Any
 
+from bench.samples import Row, median, row
 from workers.repository import capture, worktrees
 from workers.repository.inspect import inspect
 from workers.repository.worktree import Worktree
 
-FILES = 50_000
-EDITS = 1_000
+FEW = (50_000, 1_000)
+ALL = (2_700, 2_700)
+UNTRACKED = 20_000
 ROUNDS = 6
 BAR = 1.3
 ENVIRON = {
@@ -31,26 +32,37 @@ ENVIRON = {
 }
 
 
-def measure(files: int = FILES, edits: int = EDITS) -> list[dict[str, Any]]:
-    """One row: our capture in milliseconds, and git's `add -A`, `write-tree` and `diff-tree` of the same edits."""
+def measure() -> list[Row]:
+    """Our capture in milliseconds beside git's `add -A`, `write-tree` and `diff-tree` of the same change: few edits in
+    many files, a change of every file, and new files that nobody has added.
+    """
+    found = []
+    for files, edits in (FEW, ALL):
+        name = f"diff: capture of {edits} edits in {files} files"
+        found.append(_measured(name, files, _edited(files, edits)))
+    return [*found, _measured(f"diff: capture of {UNTRACKED} untracked files", 50, _added)]
+
+
+def _measured(name: str, files: int, change: Callable[[Path, int], None]) -> Row:
     folder = Path(tempfile.mkdtemp(prefix="openruntime-bench-"))
     try:
         source = _repository(folder / "repo", files)
-        found = inspect(source, dirty=False)
-        assert found is not None
+        repository = inspect(source, dirty=False)
+        assert repository is not None
         made = worktrees.create(
-            found,
+            repository,
             task_id="bench-diff",
             title="bench",
             base_ref=None,
             worktrees=folder / "worktrees",
             repositories=folder / "repositories",
         )
-        ours, raw = [], []
+        ours: list[float] = []
+        raw: list[float] = []
         _ours(made), _raw(source)
         for number in range(ROUNDS):
             for place in (made.path, source):
-                _edit(place, files, edits, number)
+                change(place, number)
             if number % 2:  # whoever comes first pays for the disk's work with the edits
                 raw.append(_raw(source))
                 ours.append(_ours(made))
@@ -59,19 +71,8 @@ def measure(files: int = FILES, edits: int = EDITS) -> list[dict[str, Any]]:
                 raw.append(_raw(source))
     finally:
         shutil.rmtree(folder, ignore_errors=True)
-    value, yardstick = statistics.median(ours), statistics.median(raw)
-    ratio = value / yardstick
-    return [
-        {
-            "name": f"diff: capture of {edits} edits in {files} files",
-            "value": round(value, 1),
-            "unit": "ms",
-            "yardstick": round(yardstick, 1),
-            "ratio": round(ratio, 2),
-            "bar": BAR,
-            "ok": ratio <= BAR,
-        }
-    ]
+    value, yardstick = median(ours), median(raw)
+    return row(name, value, "ms", yardstick=yardstick, bar=f"<= {BAR:g} x", ok=value <= BAR * yardstick)
 
 
 def _repository(folder: Path, files: int) -> Path:
@@ -87,11 +88,23 @@ def _repository(folder: Path, files: int) -> Path:
     return folder
 
 
-def _edit(folder: Path, files: int, edits: int, number: int) -> None:
-    for edit in range(edits):
-        target = edit * (files // edits)
-        with (folder / f"d{target % 500}" / f"f{target}.txt").open("a") as opened:
-            opened.write(f"edit {number}\n")
+def _edited(files: int, edits: int) -> Callable[[Path, int], None]:
+    def edit(folder: Path, number: int) -> None:
+        for turn in range(edits):
+            target = turn * (files // edits)
+            with (folder / f"d{target % 500}" / f"f{target}.txt").open("a") as opened:
+                opened.write(f"edit {number}\n")
+
+    return edit
+
+
+def _added(folder: Path, number: int) -> None:
+    """As many new files as there were, with other content."""
+    place = folder / "new"
+    shutil.rmtree(place, ignore_errors=True)
+    place.mkdir()
+    for turn in range(UNTRACKED):
+        (place / f"n{turn}.txt").write_text(f"{number} {turn}\n")
 
 
 def _ours(made: Worktree) -> float:
@@ -112,5 +125,5 @@ def _raw(folder: Path) -> float:
 
 
 if __name__ == "__main__":
-    for row in measure():
-        print(row)
+    for found in measure():
+        print(found)

@@ -14,7 +14,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from shared.errors import Conflict, GitFailed, LandingRefused, Refused
-from workers.repository import blocking, merging, references, snapshot
+from workers.repository import blocking, left_locks, merging, references, snapshot
 from workers.repository.difference import Touched, touched
 from workers.repository.discovery import Checkout, Repository, head_branch, resolve_commit
 from workers.repository.git import git
@@ -39,6 +39,11 @@ class Update:
     branch: str | None
     scratch: Path
     tip: str | None = None
+
+    @property
+    def arrival(self) -> str:
+        """Where the branch goes."""
+        return self.new if self.tip is None else self.tip
 
     @property
     def index(self) -> Path:
@@ -130,7 +135,9 @@ def _recover(
 ) -> bool:
     """Finish or take back what a crash interrupted; True when the landing turns out to be complete."""
     marker = _marker(checkout, update)
-    if update.branch and _tip(checkout, update) == (update.new if update.tip is None else update.tip):
+    if update.branch:
+        left_locks.release(checkout.git_dir, repository.common_dir, update.branch, update.arrival, marker)
+    if update.branch and _tip(checkout, update) == update.arrival:
         _install(checkout, update, marker)
         return True
     try:
@@ -260,13 +267,13 @@ def _move_branch(
         references.move(
             checkout.git_dir,
             f"refs/heads/{update.branch}",
-            update.new if update.tip is None else update.tip,
+            update.arrival,
             update.old or "",
             reason=f"openruntime: landed task {update.task_id}",
         )
     except GitFailed as failure:
         put_back(repository, checkout, own, paths)
-        raise Conflict("The target branch has moved: look at the landing again.") from failure
+        raise references.not_moved(failure) from failure
 
 
 def _stage(update: Update, marker: Path) -> None:

@@ -10,7 +10,7 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 
 from shared.errors import Conflict, GitFailed
-from workers.repository import checkout, discovery, references
+from workers.repository import checkout, discovery, left_locks, references
 from workers.repository.discovery import Checkout, Repository, checkouts, resolve_commit
 from workers.repository.locks import held
 
@@ -118,6 +118,8 @@ def _move(repository: Repository, intent: Intent) -> None:
         return
     if any(place.branch == intent.target_branch for place in checkouts(repository)):
         raise Conflict("The target branch was checked out meanwhile: look at the landing again.")
+    place = repository.common_dir
+    left_locks.release(place, place, str(intent.target_branch), intent.tip, place / "none")
     try:
         references.move(
             repository.common_dir,
@@ -127,7 +129,7 @@ def _move(repository: Repository, intent: Intent) -> None:
             reason=f"openruntime: landed task {intent.task_id}",
         )
     except GitFailed as failure:
-        raise Conflict("The target branch has moved: look at the landing again.") from failure
+        raise references.not_moved(failure) from failure
 
 
 def _place(repository: Repository, intent: Intent) -> Checkout:

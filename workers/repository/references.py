@@ -7,7 +7,7 @@ import re
 from collections.abc import Sequence
 from pathlib import Path
 
-from shared.errors import BadRequest, NotReady
+from shared.errors import BadRequest, Conflict, GitFailed, NotReady
 from workers.repository.discovery import Repository, resolve_commit
 from workers.repository.git import git
 
@@ -15,6 +15,7 @@ MAX_NAME_CHARACTERS = 250
 MAX_COMMITS_BYTES = 16 << 20
 MOST_BEHIND = 10_000
 _UNUSABLE = re.compile(r"[\x00-\x20\x7f~^:?*\[\\]|\.\.|@\{|//|\.lock(/|$)|/\.|\.$|/$|^[-./]|^@$")
+_LOCKED = re.compile(r"Unable to create '([^']+\.lock)'")
 _OID = re.compile(r"[0-9a-f]{7,64}")
 
 
@@ -112,6 +113,14 @@ def move(git_dir: Path, name: str, new: str, old: str, *, reason: str) -> None:
         update(git_dir, name, new, old or "0" * len(new), reason=reason)
     else:
         git("update-ref", "-m", reason, "-d", name, old, git_dir=git_dir)
+
+
+def not_moved(failure: GitFailed) -> Conflict:
+    """Why a branch did not move, in words."""
+    locked = _LOCKED.search(failure.stderr)
+    if locked:
+        return Conflict(f"The branch is locked by another git command, or by one that crashed: {locked[1]}.")
+    return Conflict("The target branch has moved: look at the landing again.")
 
 
 def has_arrived(git_dir: Path, tip: str | None, landed: str, moved_to: str | None) -> bool:

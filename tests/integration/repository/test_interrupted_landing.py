@@ -59,6 +59,16 @@ elif point == "in-install":
 elif point == "installed":
     real = os.replace
     checkout.os.replace = lambda source, target: (real(source, target), die() if str(target).endswith("/index") else None)
+elif point in ("branch-locked", "head-locked"):
+    real = checkout._move_branch
+    def locked(repository, place, update, *more):
+        if point == "head-locked":
+            real(repository, place, update, *more)
+        else:
+            (repository.common_dir / "refs/heads/main.lock").write_text(update.new + "\\n")
+        (place.git_dir / "HEAD.lock").touch()
+        die()
+    checkout._move_branch = locked
 elif point != "none":
     after(point)
 completion.complete(intent)
@@ -68,12 +78,14 @@ POINTS = (
     "_back_up",
     "half-written",
     "_write_files",
+    "branch-locked",
+    "head-locked",
     "_move_branch",
     "in-install",
     "installed",
     "_install",
 )
-INDEX_POINTS = ("in-install", "installed")  # applying never replaces the index
+INDEX_POINTS = ("branch-locked", "head-locked", "in-install", "installed")  # applying has no part in them
 CASES = [(point, "squash") for point in POINTS] + [
     (point, "apply") for point in POINTS if point not in INDEX_POINTS
 ]
@@ -105,8 +117,7 @@ def assert_landed(desk, intent: Intent, strategy: str = "squash") -> None:
     assert (desk.folder / "made/deep/m.txt").read_text() == "m\n"
     assert desk.sh("cat s sub/b.txt loose .env") == "staged\nb\nmine\nloose\nsecret"
     assert desk.sh("wc -l < a.txt") == "5000"
-    assert not (desk.folder / ".git/index.lock").exists()
-    assert not list(desk.folder.glob(".git/openruntime-*"))
+    assert not list(desk.folder.glob(".git/**/*.lock"))
     assert desk.sh("git for-each-ref refs/openruntime/landing") == ""
     assert not (Path(intent.home) / "landing").exists()
 
@@ -144,6 +155,24 @@ def test_a_lock_of_the_users_own_git_is_not_taken_for_ours(desk) -> None:
     with pytest.raises(LandingRefused):
         completion.complete(intent)
     assert (desk.folder / ".git/index.lock").read_text() == "theirs"
+
+
+@pytest.mark.parametrize("content", ["", "0" * 40])
+def test_a_ref_that_the_users_own_git_has_locked_is_said_and_stays_locked(desk, content) -> None:
+    intent = prepared(desk)
+    before = desk.state()
+    lock = desk.folder / ".git/refs/heads/main.lock"
+    lock.write_text(content)
+    with pytest.raises(Conflict, match=r"locked by another git command.*main\.lock"):
+        completion.complete(intent)
+    assert lock.read_text() == content
+    lock.unlink()
+    assert desk.state() == before
+    assert start(desk, intent, "_lock").wait(60) == -signal.SIGKILL
+    lock.write_text("0" * 40)
+    with pytest.raises(Conflict, match="locked"):
+        completion.complete(intent)
+    assert lock.read_text() == "0" * 40
 
 
 def test_killed_with_its_git_at_any_moment_a_landing_converges(desk) -> None:
