@@ -13,11 +13,12 @@ from playwright.sync_api import Page, Request
 
 from shared import approvals, timeline
 from shared.approvals import Question
+from shared.clock import now
 from shared.events import Category, Draft, Kind
 from shared.lifecycle import Status
 from shared.review import comments
 from shared.store.database import transaction
-from shared.store.models import Attempt, Task
+from shared.store.models import Attempt, Comment, Task
 from tests.browser import story
 from tests.browser.captured import Change, capture
 from tests.browser.conftest import Open, contexts, here, is_live, visit
@@ -39,7 +40,7 @@ new MutationObserver(() => {
 }).observe(document, { childList: true, subtree: true });
 """
 #: Handlers, addresses and controls that stand in the finished page; in prose zero-width characters are let be, emoji
-#: are made of them.
+#: are made of them. A field holds what is edited in it as it is.
 JUDGE = """(prose) => {
   const wrong = [...window.__hits];
   for (const node of document.querySelectorAll("main *")) {
@@ -50,7 +51,9 @@ JUDGE = """(prose) => {
       if (/^(src|action|formaction|hx-get|hx-post)$/.test(name) && /evil/.test(value)) wrong.push(`${node.tagName} ${name}`);
     }
   }
-  const text = document.querySelector("main").textContent;
+  const main = document.querySelector("main").cloneNode(true);
+  for (const field of main.querySelectorAll("textarea")) field.remove();
+  const text = main.textContent;
   const seen = prose ? /[\\u061c\\u200e\\u200f\\u202a-\\u202e\\u2066-\\u2069\\u0000-\\u0008\\u000b\\u000c\\u000e-\\u001f\\u007f-\\u009f]/ : /[\\u061c\\u200b-\\u200f\\u202a-\\u202e\\u2066-\\u2069\\ufeff\\u00ad\\u0000-\\u0008\\u000b\\u000c\\u000e-\\u001f\\u007f-\\u009f]/;
   const hidden = seen.exec(text);
   if (hidden) wrong.push(`U+${hidden[0].codePointAt(0).toString(16)} in …${text.slice(hidden.index - 30, hidden.index + 10)}`);
@@ -81,6 +84,7 @@ def sinks(here: Installation) -> dict[str, str]:
         changed = f"/ui/tasks/{_changed(_lines()).id}/changes"
         found |= {"lines, unified": f"{changed}?view=unified", "lines, split": f"{changed}?view=split"}
         found["comments"] = f"/ui/tasks/{_commented().id}/changes"
+        found["addressed comments"] = f"/ui/tasks/{_addressed().id}/changes"
         _titled()
         return {**found, "board": "/", "inbox": "/ui/inbox"}
     finally:
@@ -147,6 +151,22 @@ def _commented() -> Task:
     row = _changed([("a.txt", ["old"], ["new"])])
     for quote, body in itertools.zip_longest(PAYLOADS[::2], PAYLOADS[1::2], fillvalue=""):
         comments.add(row, {"path": body}, comments.Side.NEW, (1, 1), quote, body, "owner")
+    return row
+
+
+def _addressed() -> Task:
+    """What stands now where a comment's lines stood is shown beside what it was about."""
+    told = [ONE_LINE[start : start + 2] for start in range(0, len(ONE_LINE), 2)]
+    lines = [[f"begin {number}", *pair, f"end {number}"] for number, pair in enumerate(told)]
+    row = _changed([("a.txt", ["old"], list(itertools.chain(*lines)))])
+    for number in range(len(told)):
+        around = {"before": [f"begin {number}"], "after": [f"end {number}"]}
+        where = 4 * number + 2
+        comments.add(
+            row, {"path": "a.txt"}, comments.Side.NEW, (where, where), "was", "Why?", "owner", around
+        )
+    with transaction():
+        Comment.update(sent_at=now()).where(Comment.task == row.number).execute()
     return row
 
 
