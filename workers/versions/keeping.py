@@ -28,9 +28,11 @@ DRAWING = re.compile(r"\.svg$", re.IGNORECASE)
 def keep(task: Task, taken: Capture, config: Config) -> None:
     """Keep what a page shows of these files; what cannot be read is only not shown, and the capture stands."""
     try:
-        redactor = granting.redactor(task, config)
         pictured = _unique(_pictures(taken.files))[:MOST_PICTURES]
         commented = _unique(_commented(task, taken.files))[:MOST_TEXTS]
+        if not pictured and not commented:
+            return
+        redactor = granting.redactor(task, config)
         known = versions.listed([task], [*pictured, *commented])
         found = [
             *_read_pictures(taken, [blob for blob in pictured if blob not in known], redactor),
