@@ -18,6 +18,7 @@ from shared.costs.spending import Spending
 from shared.doorbell import Bell, ring
 from shared.events import Category, Draft, Kind
 from shared.lifecycle import LIVE, Status, StopReason, sources
+from shared.review import turns
 from shared.store.database import raw, transaction
 from shared.store.models import Attempt, Command, Task
 
@@ -35,7 +36,7 @@ RETURNING id
 
 @dataclass(frozen=True)
 class Ending:
-    """How an attempt ended, as its supervision saw it."""
+    """How an attempt ended, as its supervision saw it; `capture` is of what it left, where that was captured."""
 
     status: Status
     exit_status: str | None = None
@@ -49,6 +50,7 @@ class Ending:
     #: How the last turn ended in the agent's own terms, and when a usage limit is lifted.
     outcome: str | None = None
     limit_resets_at: datetime | None = None
+    capture: str | None = None
 
 
 @dataclass
@@ -284,6 +286,7 @@ def finish(attempt: Attempt, ending: Ending) -> bool:
         if not ended:
             return False
         timeline.append(attempt.task_id, ending.drafts, attempt.id)
+        turns.end(attempt, ending.capture)
         if ending.stop_reason == StopReason.BUDGET:
             _record_budget_stop(attempt, ending)
         if ending.status is not Status.STOPPED:
@@ -308,13 +311,8 @@ def finish(attempt: Attempt, ending: Ending) -> bool:
 
 
 def _record_budget_stop(attempt: Attempt, ending: Ending) -> None:
-    audit.record(
-        Act.BUDGET_STOP,
-        "attempt",
-        attempt.id,
-        task_id=Task.get_by_id(attempt.task_id).id,
-        runtime_millis=ending.runtime_millis,
-    )
+    about = {"task_id": Task.get_by_id(attempt.task_id).id, "runtime_millis": ending.runtime_millis}
+    audit.record(Act.BUDGET_STOP, "attempt", attempt.id, **about)
 
 
 def start_failed(attempt: Attempt, reason: str) -> bool:

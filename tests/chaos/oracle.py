@@ -76,6 +76,11 @@ def _attempts(world: World, facts: Facts) -> Iterator[str]:
         said[row["attempt"]][row["category"]] += 1
     for row in world.query("SELECT * FROM attempt"):
         facts.attempts[row["status"]] += 1
+        turns = world.query("SELECT id, ended_at FROM turn WHERE attempt = ?", row["id"])
+        if [turn["id"] for turn in turns if turn["id"] == row["id"]] != [row["id"]] * bool(row["identity"]):
+            yield f"attempt {row['id']}: its first turn is not the one it began with: {[turn['id'] for turn in turns]}"
+        if any(turn["ended_at"] is None for turn in turns):
+            yield f"attempt {row['id']} has ended, but a turn of it has not"
         endings = sum(said[row["id"]][category] for category in ENDINGS)
         if row["finished_at"] is None or endings != 1:
             yield f"attempt {row['id']} is {row['status']} and ended {endings} times"

@@ -19,9 +19,7 @@ from shared.crashpoints import crashpoint
 from shared.errors import GitFailed, Refused
 from shared.events import Category, Draft, Kind
 from shared.lifecycle import Status, StopReason
-from shared.review import turns
 from shared.review.landings import latest_capture
-from shared.store.database import transaction
 from shared.store.models import Attempt, Task
 from workers.attempts import capturing, homes, process
 from workers.attempts.accounting import account
@@ -56,9 +54,8 @@ def close(attempt: Attempt, turn: TurnEnded | None, config: Config, again: Calla
     drafts += _tampering(task, attempt)
     crashpoint("end.captured")
     ending = _lost(attempt) if exit is None else _ended(attempt, exit, turn, changed)
-    with transaction():
-        if attempts.finish(attempt, dataclasses.replace(ending, drafts=[*drafts, *ending.drafts])):
-            turns.end(attempt, capture)
+    drafts += ending.drafts
+    attempts.finish(attempt, dataclasses.replace(ending, drafts=drafts, capture=capture))
     crashpoint("end.finished")
 
 

@@ -38,8 +38,7 @@ def attempt(site: Landing, task: Task, script: str) -> Task:
     turns.begin(claimed, claimed.id, turning.before_attempt(before, claimed, site.config))
     shell(Path(found.root), script)
     kept = capturing.take(tasks.get(task.id), site.worktree(task), site.config, claimed.id, why="end")
-    attempts.finish(claimed, Ending(Status.READY_FOR_REVIEW))
-    turns.end(claimed, kept.id)
+    attempts.finish(claimed, Ending(Status.READY_FOR_REVIEW, capture=kept.id))
     return tasks.get(task.id)
 
 

@@ -13,7 +13,7 @@ from shared.review import comparisons, landings, marking, points, turns
 from shared.review.comparisons import ComparisonRecord
 from shared.review.landings import CaptureRecord
 from shared.store.database import transaction
-from shared.store.models import Capture, Command, Task
+from shared.store.models import Attempt, Capture, Command, Task
 from tests.unit.web.conftest import Api, PlayedWorker
 from tests.unit.web.test_review import ONE, TWO, ended, file
 
@@ -31,14 +31,13 @@ def attempt(*trees: str) -> list[Capture]:
     """An attempt of the task with a turn that ends with each of these trees."""
     task = Task.get()
     tasks.request_start(task)
-    claimed = attempts.claim_next("w1", 8)
-    assert claimed is not None
+    attempts.claim_next("w1", 8)  # unless the played worker was faster
+    claimed = Attempt.get(Attempt.task == task.number, Attempt.finished_at.is_null())
     last, ends = landings.latest_capture(task), []
     for tree in trees:
         turns.begin(claimed, str(uuid4()), last.id if last is not None else None)
         ends.append(last := captured(tree))
-    attempts.finish(claimed, attempts.Ending(attempts.Status.READY_FOR_REVIEW))
-    turns.end(claimed, ends[-1].id)
+    attempts.finish(claimed, attempts.Ending(attempts.Status.READY_FOR_REVIEW, capture=ends[-1].id))
     return ends
 
 
