@@ -125,7 +125,8 @@ def page(id: str) -> Response:
     """The latest capture; while the agent works, one is taken first."""
     task = tasks.get(id)
     look_again(task)
-    look, wish = look_asked(), context.wish(captures.latest(task))
+    look = look_asked()
+    wish = context.wish(captures.latest(task)) if frame.query("context") else None
     with snapshot():
         task = tasks.get(id)
         row = captures.latest(task)
