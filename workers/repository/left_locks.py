@@ -15,6 +15,7 @@ from workers import beneath
 PATIENCE_SECONDS = 1.0
 MAX_LOCK_BYTES = 4096
 
+#: Which file it is, since when (nanoseconds), and what it holds.
 Seen = tuple[int, int, bytes]
 
 
@@ -25,7 +26,18 @@ def release(git_dir: Path, common_dir: Path, branch: str, tip: str, marker: Path
     `marker`, by which we have kept the user's git away from the checkout since. Each must lie there unchanged.
     """
     places = (common_dir / "refs/heads" / f"{branch}.lock", git_dir / "HEAD.lock")
-    found = {place: seen for place in places if (seen := _seen(place)) and _is_ours(seen, tip, marker)}
+    _remove_unchanged(
+        {place: seen for place in places if (seen := _seen(place)) and _is_ours(seen, tip, marker)}
+    )
+
+
+def release_stale(place: Path) -> None:
+    """Remove a lock on a ref that nobody but us writes, if it lies there unchanged for a while."""
+    if (seen := _seen(place)) is not None:
+        _remove_unchanged({place: seen})
+
+
+def _remove_unchanged(found: dict[Path, Seen]) -> None:
     if not found:
         return
     time.sleep(PATIENCE_SECONDS)
@@ -45,7 +57,6 @@ def _is_ours(seen: Seen, tip: str, marker: Path) -> bool:
 
 
 def _seen(place: Path) -> Seen | None:
-    """Which file is there, since when, and what it holds."""
     try:
         found = place.lstat()
         return found.st_ino, found.st_mtime_ns, beneath.read_regular(place, MAX_LOCK_BYTES)

@@ -8,6 +8,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from shared.errors import BadRequest, Conflict, GitFailed, NotReady
+from workers.repository import left_locks
 from workers.repository.discovery import Repository, resolve_commit
 from workers.repository.git import git
 
@@ -15,7 +16,8 @@ MAX_NAME_CHARACTERS = 250
 MAX_COMMITS_BYTES = 16 << 20
 MOST_BEHIND = 10_000
 _UNUSABLE = re.compile(r"[\x00-\x20\x7f~^:?*\[\\]|\.\.|@\{|//|\.lock(/|$)|/\.|\.$|/$|^[-./]|^@$")
-_LOCKED = re.compile(r"Unable to create '([^']+\.lock)'")
+_LOCKED = re.compile(r"Unable to create '(.+?\.lock)'")
+_OURS = re.compile(r"/refs/(heads/)?openruntime/[^/]+(/[^/]+)?\.lock$")
 _OID = re.compile(r"[0-9a-f]{7,64}")
 
 
@@ -99,7 +101,19 @@ def branch_name(name: str) -> str:
 def update(git_dir: Path, name: str, new: str, old: str | None = None, *, reason: str = "") -> None:
     """Point a ref at `new`; with `old`, only if it stands there now. Raises GitFailed otherwise."""
     words = ["update-ref", "--create-reflog", "-m", reason] if reason else ["update-ref"]
-    git(*words, name, new, *([old] if old is not None else []), git_dir=git_dir)
+    _write(git_dir, *words, name, new, *([old] if old is not None else []))
+
+
+def _write(git_dir: Path, *words: str, input: bytes | None = None) -> None:
+    """Once more where a killed git of ours had left a lock on a ref in our own namespace."""
+    try:
+        git(*words, git_dir=git_dir, input=input)
+    except GitFailed as failure:
+        locked = _LOCKED.search(failure.stderr)
+        if locked is None or not _OURS.search(locked[1]):
+            raise
+        left_locks.release_stale(Path(locked[1]))
+        git(*words, git_dir=git_dir, input=input)
 
 
 def keep(git_dir: Path, name: str, oid: str) -> None:
@@ -142,7 +156,7 @@ def behind(git_dir: Path, base: str, tip: str) -> int:
 def create(git_dir: Path, branch: str, pin: str, oid: str) -> None:
     """Make a ref that is not there yet, and with it `pin` wherever that stands. Raises GitFailed; then neither moved."""
     orders = f"create {branch} {oid}\nupdate {pin} {oid}\n"
-    git("update-ref", "--stdin", git_dir=git_dir, input=orders.encode())
+    _write(git_dir, "update-ref", "--stdin", input=orders.encode())
 
 
 def delete(git_dir: Path, name: str, old: str | None = None) -> bool:
