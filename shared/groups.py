@@ -37,7 +37,7 @@ def get(group_id: str) -> TaskGroup:
     except ValueError:
         raise BadRequest(f"The id {group_id!r} is not a UUID.") from None
     group = TaskGroup.get_or_none(TaskGroup.id == wanted)
-    if group is None:
+    if group is None or not Task.select().where(Task.group_id == wanted).exists():
         raise NotFound("Group not found.")
     return group
 

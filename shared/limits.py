@@ -20,7 +20,7 @@ MOST_AT_ONCE = 20
 DUE = """
 SELECT attempt.id FROM attempt INDEXED BY attempt_limit JOIN task ON task.number = attempt.task
 WHERE attempt.limit_resets_at <= :at AND attempt.outcome = :outcome AND task.status = :status
-  AND task.live_attempt IS NULL AND task.archived_at IS NULL
+  AND task.live_attempt IS NULL AND task.archived_at IS NULL AND task.deleted_at IS NULL
 LIMIT :most
 """
 

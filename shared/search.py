@@ -67,7 +67,7 @@ def tasks(words: Sequence[str], limit: int) -> list[Task]:
     if len(words) == 1 and ID.fullmatch(words[0]):
         condition, given = f"({condition}) OR id LIKE ?", [*given, f"{words[0].lower()}%"]
     rows = raw().execute(
-        f"SELECT number FROM task WHERE {condition} ORDER BY updated_at DESC, number DESC LIMIT ?",  # noqa: S608
+        f"SELECT number FROM task WHERE deleted_at IS NULL AND ({condition}) ORDER BY updated_at DESC, number DESC LIMIT ?",  # noqa: S608
         [*given, limit],
     )
     return _tasks([number for (number,) in rows])

@@ -4,8 +4,11 @@ from __future__ import annotations
 
 from shared.store.database import raw
 
-#: Numbers are never given twice, so the count and the highest one say whether anything came or went.
-COUNT = "SELECT (SELECT count(*) FROM task), (SELECT coalesce(max(number), 0) FROM task)"
+#: Numbers are never given twice, so the count, the highest one and which are deleted say whether anything came or went.
+COUNT = """
+SELECT (SELECT count(*) FROM task) - deleted.count, (SELECT coalesce(max(number), 0) FROM task), deleted.which
+FROM (SELECT count(*) AS count, coalesce(sum(number), 0) AS which FROM task WHERE deleted_at IS NOT NULL) AS deleted
+"""
 
 
 class Census:
@@ -14,6 +17,7 @@ class Census:
     def __init__(self) -> None:
         self._ids: dict[int, str] | None = None
         self._highest = 0
+        self._deleted = 0
 
     def forget(self) -> None:
         """Nobody watches: the next look counts anew and finds nothing gone."""
@@ -21,21 +25,24 @@ class Census:
 
     def gone(self) -> list[str]:
         """The ids of the tasks deleted since the last look."""
-        if self._ids is None:
-            self._ids = _above(0)
-            self._highest = max(self._ids, default=0)
+        count, highest, deleted = raw().execute(COUNT).fetchone()
+        known, was = self._ids, self._deleted
+        self._deleted = deleted
+        if known is None:
+            self._ids, self._highest = _above(0), highest
             return []
-        count, highest = raw().execute(COUNT).fetchone()
         if highest > self._highest:
-            self._ids |= _above(self._highest)
-            self._highest = max(self._ids)
-        if count == len(self._ids):
+            known |= _above(self._highest)
+            self._highest = highest
+        if count == len(known) and deleted == was:
             return []
-        left = _above(0)
-        lost = [id for number, id in self._ids.items() if number not in left]
-        self._ids, self._highest = left, max(self._highest, max(left, default=0))
-        return lost
+        self._ids = _above(0)
+        return [id for number, id in known.items() if number not in self._ids]
 
 
 def _above(number: int) -> dict[int, str]:
-    return dict(raw().execute("SELECT number, id FROM task WHERE number > ?", (number,)).fetchall())
+    return dict(
+        raw()
+        .execute("SELECT number, id FROM task WHERE number > ? AND deleted_at IS NULL", (number,))
+        .fetchall()
+    )

@@ -64,6 +64,18 @@ def carried_out(command: Command, seconds: float) -> Command:
     return command
 
 
+def gone(command: Command) -> bool:
+    """Whether a deletion went through in time: a command that is gone went with its task. Raises what refused it."""
+
+    def look() -> bool | None:
+        found = Command.get_or_none(Command.id == command.id)
+        if found is not None:
+            raise_refusal(found)
+        return True if found is None or found.finished_at is not None else None
+
+    return bool(until(look, WORK_SECONDS if fleet.live_workers() else 0))
+
+
 def raise_refusal(command: Command) -> None:
     """Raise what the worker refused the command with; an ignored or expired command is a Conflict."""
     if command.finished_at is None or command.state in (commands.State.APPLIED, commands.State.REDIRECTED):

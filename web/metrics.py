@@ -32,7 +32,7 @@ class Store(Collector):
 
     def collect(self) -> Iterator[Any]:
         with snapshot():
-            yield _by_status("openruntime_tasks", "Tasks by status.", "task")
+            yield _by_status("openruntime_tasks", "Tasks by status.", "task WHERE deleted_at IS NULL")
             yield _by_status("openruntime_attempts", "Attempts by status.", "attempt")
             yield GaugeMetricFamily(
                 "openruntime_queue_depth", "Attempts that wait for a slot.", value=backlog.queued()

@@ -22,6 +22,7 @@ from shared.errors import OpenRuntimeError, Refused
 from shared.review import landings
 from shared.store.database import close
 from shared.store.models import Attempt, Command, Task
+from workers import deleting
 from workers.attempts import process
 from workers.attempts.place import worktree_of
 from workers.landing import verification
@@ -158,3 +159,4 @@ def let_go_of_the_old(config: Config) -> None:
             if repository is not None:
                 retention.prune(repository, older_than_seconds=seconds, spare=spare, standing=standing)
     verification.sweep(config, older_than_seconds=DAY_SECONDS)
+    deleting.forget_the_old(config)

@@ -3,10 +3,9 @@
 from __future__ import annotations
 
 import logging
-import shutil
 from typing import Any
 
-from shared import archive, commands
+from shared import commands
 from shared.commands import CommandKind, State
 from shared.config import Config
 from shared.crashpoints import crashpoint
@@ -14,11 +13,10 @@ from shared.errors import Conflict, OpenRuntimeError, Refused
 from shared.review import landings
 from shared.secrets import masking
 from shared.store.models import Command, Task
-from workers import comparing
-from workers.attempts import capturing, closing, configured, granting
-from workers.attempts.place import attempt_directories, worktree_of
+from workers import comparing, deleting
+from workers.attempts import capturing, configured, granting
+from workers.attempts.place import worktree_of
 from workers.landing import cleanup, merge, push, rebase, undo, verification
-from workers.repository import removal
 from workers.versions import texts
 
 log = logging.getLogger(__name__)
@@ -78,20 +76,6 @@ def _capture(task: Task, command: Command, config: Config) -> dict[str, Any]:
     return {"captured": True, "capture": taken.id}
 
 
-def _delete(task: Task, command: Command, config: Config) -> dict[str, Any]:
-    """Files first: a crash in between leaves a task that can be deleted again, never a file without one."""
-    archive.refuse_undeletable(task)
-    worktree = worktree_of(task, config)
-    if worktree is not None:  # a start that failed made it; no agent ever saw it
-        removal.remove(worktree, keep=None)
-    closing.forget(attempt_directories(task, config))
-    shutil.rmtree(config.homes / task.id, ignore_errors=True)
-    if attempt_directories(task, config):
-        raise Conflict("A process of the task is still ending; delete it in a moment.")
-    archive.delete(task)
-    return {}
-
-
 WORK = {
     CommandKind.LOOK: _look,
     CommandKind.CAPTURE: _capture,
@@ -106,5 +90,5 @@ WORK = {
     CommandKind.REBASE: rebase.rebase,
     CommandKind.PUSH: push.push,
     CommandKind.PUSH_PREVIEW: push.preview,
-    CommandKind.DELETE: _delete,
+    CommandKind.DELETE: deleting.delete,
 }

@@ -37,10 +37,11 @@ MOST_SUB_AGENTS = 500
 
 #: Ascending, so that the newest task's row is the one that stays.
 OWNERS = """
-SELECT runner, runner_session_id, id, number FROM task WHERE runner_session_id IN ({marks})
+SELECT runner, runner_session_id, id, number FROM task WHERE runner_session_id IN ({marks}) AND deleted_at IS NULL
 UNION
 SELECT attempt.runner, attempt.runner_session_id, task.id, task.number
-FROM attempt JOIN task ON task.number = attempt.task WHERE attempt.runner_session_id IN ({marks})
+FROM attempt JOIN task ON task.number = attempt.task
+WHERE attempt.runner_session_id IN ({marks}) AND task.deleted_at IS NULL
 ORDER BY number
 """
 

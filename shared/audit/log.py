@@ -78,6 +78,8 @@ class Act(StrEnum):
     ARCHIVE = "archive"
     UNARCHIVE = "unarchive"
     DELETED = "deleted"
+    DELETED_FOR_GOOD = "deleted-for-good"
+    PUT_BACK = "put-back"
     REGISTER_WORKSPACE = "register-workspace"
     CHANGE_WORKSPACE = "change-workspace"
     FORGET_WORKSPACE = "forget-workspace"

@@ -36,7 +36,7 @@ SELECT {key}, max({label}), max({task}), count(DISTINCT a.id),
        sum(json_extract({spent}, '$.cost_micros')), coalesce(max(json_extract({spent}, '$.estimated')), 0),
        coalesce(sum(json_extract({spent}, '$.unpriced_tokens')), 0)
 FROM attempt a JOIN task t ON t.number = a.task {models}
-WHERE a.started_at >= :since AND a.started_at < :until AND (:workspace IS NULL OR t.workspace = :workspace)
+WHERE t.deleted_at IS NULL AND a.started_at >= :since AND a.started_at < :until AND (:workspace IS NULL OR t.workspace = :workspace)
   AND (NOT :used OR a.cost <> '{{}}')
 GROUP BY 1
 ORDER BY {order}
@@ -107,7 +107,9 @@ def report(
 
 def workspaces() -> list[str]:
     """Every workspace something was spent in."""
-    rows = raw().execute("SELECT DISTINCT workspace FROM task WHERE ledger <> '{}' ORDER BY 1 LIMIT 1000")
+    rows = raw().execute(
+        "SELECT DISTINCT workspace FROM task WHERE ledger <> '{}' AND deleted_at IS NULL ORDER BY 1 LIMIT 1000"
+    )
     return [path for (path,) in rows]
 
 

@@ -11,13 +11,13 @@ from typing import Any
 
 from flask import Response, request
 
-from shared import amending, archive, creation, fleet, tasks, workspaces
+from shared import amending, archive, creation, deletion, fleet, tasks, workspaces
 from shared.agents import adoption, sessions
 from shared.agents import options as agent_options
 from shared.agents.sessions import Session
 from shared.clock import from_micros, to_micros
 from shared.errors import BadRequest, Forbidden, WrongShape
-from shared.store.models import Command, Task
+from shared.store.models import Task
 from web import answers, effects, event_text, idempotency, views
 from web.api import results, schemas
 from web.api.sessions import looked_for
@@ -209,15 +209,8 @@ def set_archived(path: schemas.ById, body: schemas.Archive) -> Response:
 @api.delete("/tasks/<id>", responses={202: results.Deleting, 204: None})
 @authority(Authority.OWNER)
 def delete(path: schemas.ById) -> Response:
-    """Remove the task, its events and its files; 409 while it is live or has a worktree."""
-    command = archive.request_delete(tasks.get(path.id))
-
-    def look() -> Response | None:
-        found = Command.get_or_none(Command.id == command.id)
-        if found is None:  # it went with its task
-            return Response(status=204)
-        effects.raise_refusal(found)
-        return None
-
-    done = effects.until(look, effects.WORK_SECONDS if fleet.live_workers() else 0)
-    return done or answers.value({"task_id": path.id, "pending_command": views.command(command)}, 202)
+    """Take the task out of every list, to be put back within 30 days; 409 while it is live or has a worktree."""
+    command = deletion.request(tasks.get(path.id))
+    if effects.gone(command):
+        return Response(status=204)
+    return answers.value({"task_id": path.id, "pending_command": views.command(command)}, 202)

@@ -16,6 +16,7 @@ from web.pages import (
     context,
     costs,
     decisions,
+    deleted,
     failures,
     frame,
     group_diff,
@@ -56,6 +57,7 @@ def install(app: Flask) -> None:
     for page in (
         access,
         archive,
+        deleted,
         board,
         compose,
         group_diff,

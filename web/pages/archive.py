@@ -9,11 +9,11 @@ from urllib.parse import urlencode
 from flask import Flask
 from werkzeug.wrappers import Response as BaseResponse
 
-from shared import archive, fleet, tasks
+from shared import archive, deletion, fleet, tasks
 from shared.commands import CommandKind
 from shared.errors import Conflict, NotReady, Refused
 from shared.review import landings
-from shared.store.models import Attempt, Capture, Command, Task
+from shared.store.models import Attempt, Capture, Task
 from web import effects
 from web.pages import forms, frame, task_details
 from web.reading import snapshot
@@ -22,11 +22,10 @@ from web.security import Authority, authority
 
 @dataclass(frozen=True)
 class Notice:
-    """What was just done: `archived`, `restored`, `deleted` or `deleting`; `kept` is the ref the work stays under."""
+    """What was just done: `archived`, `restored`, `deleted` or `deleting`."""
 
     kind: str
     task: Task | None = None
-    kept: str | None = None
 
 
 @dataclass(frozen=True)
@@ -53,8 +52,10 @@ def notice() -> Notice | None:
     try:
         if kind in ("archived", "restored"):
             return Notice(kind, tasks.get(given))
-        if kind in ("deleted", "deleting"):
-            return Notice(kind, kept=archive.recovery_ref(given) if given else None)
+        if kind == "deleted":
+            return Notice(kind, deletion.find(given))
+        if kind == "deleting":
+            return Notice(kind)
     except Refused:
         pass
     return None
@@ -117,17 +118,15 @@ def _is_live(task: Task) -> bool:
 def delete(id: str) -> BaseResponse:
     """The worktree first, then the task; `force` says that unmerged work may go, and where nothing was asked nothing goes."""
     task = tasks.get(id)
-    kept = None
     if not _is_live(task) and going(task).worktree is not None:
-        kept = _removed_worktree(task, force=forms.field("force", 4) == "1")
-    command = archive.request_delete(task)
-    gone = effects.until(lambda: _is_gone(command), effects.WORK_SECONDS if fleet.live_workers() else 0)
-    said = {"notice": "deleted" if gone else "deleting", **({"task": task.id} if kept else {})}
-    return forms.leave(f"/?{urlencode(said)}")
+        _remove_worktree(task, force=forms.field("force", 4) == "1")
+    if effects.gone(deletion.request(task)):
+        return forms.leave(f"/?{urlencode({'notice': 'deleted', 'task': task.id})}")
+    return forms.leave("/?notice=deleting")
 
 
-def _removed_worktree(task: Task, *, force: bool) -> str | None:
-    """Clean up, and wait for it; returns the ref that keeps the work."""
+def _remove_worktree(task: Task, *, force: bool) -> None:
+    """Clean up, and wait for it."""
     if not fleet.live_workers():
         raise NotReady(
             "No worker is running, so the worktree cannot be removed. Start one, then delete the task."
@@ -136,14 +135,3 @@ def _removed_worktree(task: Task, *, force: bool) -> str | None:
     command = effects.carried_out(command, effects.WORK_SECONDS)
     if command.finished_at is None:
         raise Conflict("The worktree is still being removed; delete the task in a moment.")
-    ref = (command.result or {}).get("recovery_ref")
-    return str(ref) if ref else None
-
-
-def _is_gone(command: Command) -> bool | None:
-    """True once the command went with its task; raises what the worker refused it with."""
-    found = Command.get_or_none(Command.id == command.id)
-    if found is None:
-        return True
-    effects.raise_refusal(found)
-    return None

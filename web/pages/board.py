@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from flask import Flask, Response, make_response
 
-from shared import tasks
+from shared import deletion, tasks
 from shared.store.models import Task
 from web.pages import archive, columns, compose, frame, undo
 from web.pages.cards import card
@@ -35,6 +35,7 @@ def board() -> str:
             filters={name: columns.wish(name) for name in columns.FILTERS},
             notice=archive.notice(),
             removed=undo.recently_removed() if columns.wish("archived") else [],
+            deleted=deletion.listed() if columns.wish("archived") else [],
         )
 
 

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import peewee
 
 from shared.store.models.columns import InstantField, JSONText, StatusField, Table
@@ -56,9 +58,20 @@ class Task(Table):
     worktree_merged_at = InstantField(null=True)
     worktree_cleaned_at = InstantField(null=True)
     archived_at = InstantField(null=True)
+    deleted_at = InstantField(null=True)
     group_id = peewee.TextField(null=True)
     created_at = InstantField()
     updated_at = InstantField()
+
+    @classmethod
+    def select(cls, *fields: Any) -> Any:
+        """Every task but the deleted ones, which are kept out of sight: no list, page or count may know them."""
+        return cls.every(*fields).where(cls.deleted_at.is_null())
+
+    @classmethod
+    def every(cls, *fields: Any) -> Any:
+        """Deleted tasks too."""
+        return super().select(*fields)
 
 
 class Attempt(Table):

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from shared import tasks
+from shared import commands, deletion
 from shared.clock import now
 from shared.commands import CommandKind
 from shared.review import comments, landings, marks, versions
@@ -202,9 +202,8 @@ def test_what_is_kept_goes_with_its_task(site: Landing, pictures: Path) -> None:
     assert KeptVersion.select().count() == 1
     site.done(task, CommandKind.CLEANUP, force=True)
     assert KeptVersion.select().count() == 1
-    from shared import archive, commands
-
-    taken = commands.take(archive.request_delete(tasks.get(task.id)).id, "worker-1")
-    assert taken is not None
-    work.carry_out(taken, site.config)
-    assert KeptVersion.select().count() == 0
+    for ask, left in ((deletion.request, 1), (deletion.request_for_good, 0)):
+        taken = commands.take(ask(Task.get_by_id(task.number)).id, "worker-1")
+        assert taken is not None
+        work.carry_out(taken, site.config)
+        assert KeptVersion.select().count() == left

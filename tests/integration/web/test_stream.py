@@ -7,7 +7,7 @@ import random
 import threading
 import time
 
-from shared import archive, tasks
+from shared import archive, deletion, tasks
 from shared.store.models import Task
 from tests.installation import Installation
 from tests.integration.web.conftest import Ws, add, announce, bearer, open_ws
@@ -262,7 +262,7 @@ def test_a_client_is_never_sent_compressed_frames(site: Installation) -> None:
 def deleted(*ids: str) -> None:
     """Delete tasks as a worker does, once their files are gone."""
     for id in ids:
-        archive.delete(tasks.get(id))
+        deletion.hide(tasks.get(id))
 
 
 def losses(ws: Ws) -> list[str]:

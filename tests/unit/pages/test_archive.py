@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from shared import archive
+from shared import archive, deletion
 from shared.commands import CommandKind
 from shared.lifecycle import Status
 from shared.review import landings
@@ -35,7 +35,7 @@ def at_work(worker: PlayedWorker) -> list[tuple[str, dict[str, Any]]]:
                 return "refused", {"status": 409, "detail": "The task's changes are not merged."}
             landings.cleaned(task, "Removed the worktree")
             return "applied", {"recovery_ref": archive.recovery_ref(task.id)}
-        archive.delete(task)
+        (deletion.forget if command.body.get(deletion.FOR_GOOD) else deletion.hide)(task)
         return "applied", {}
 
     worker.answer = answer
@@ -106,10 +106,32 @@ def test_a_task_without_a_worktree_is_deleted_and_said_so(
     asked = at_work(worker)
     id = ended(api)
     answer = visitor.send(f"/ui/tasks/{id}/delete", {"back": f"/ui/tasks/{id}/delete"})
-    assert (answer.status_code, answer.headers["Location"]) == (303, "/?notice=deleted")
-    assert "The task was deleted." in visitor.get(answer.headers["Location"]).text
+    assert (answer.status_code, answer.headers["Location"]) == (303, f"/?notice=deleted&task={id}")
+    board = visitor.get(answer.headers["Location"]).text
+    assert "Deleted “Tidy &lt;b&gt;up&lt;/b&gt;”." in board
     assert [kind for kind, _ in asked] == ["delete"]
     assert visitor.get(f"/ui/tasks/{id}").status_code == 404
+    assert f'action="/ui/deleted/{id}/restore"' in board
+    back = visitor.send(f"/ui/deleted/{id}/restore", {"back": "/"})
+    assert (back.status_code, back.headers["Location"]) == (303, f"/ui/tasks/{id}")
+    assert visitor.get(f"/ui/tasks/{id}").status_code == 200
+    assert "Deleted" not in visitor.get(answer.headers["Location"]).text, "the notice is over"
+
+
+def test_a_deleted_task_is_deleted_for_good_from_the_archive(
+    visitor: Visitor, api: Api, worker: PlayedWorker
+) -> None:
+    at_work(worker)
+    id = ended(api)
+    deletion.hide(Task.get(Task.id == id))
+    shown = visitor.get("/?archived=1").text
+    assert "Deleted tasks" in shown
+    assert f"/ui/deleted/{id}/forget" in shown
+    answer = visitor.send(f"/ui/deleted/{id}/forget", {"back": "/?archived=1"})
+    assert (answer.status_code, answer.headers["Location"]) == (303, "/?archived=1")
+    assert id not in visitor.get("/?archived=1").text
+    refused = visitor.send(f"/ui/deleted/{id}/restore", {"back": "/?archived=1"})
+    assert (refused.status_code, "No such task is deleted." in refused.text) == (404, True)
 
 
 def test_unmerged_work_goes_only_when_that_was_said(visitor: Visitor, api: Api, worker: PlayedWorker) -> None:
@@ -122,7 +144,6 @@ def test_unmerged_work_goes_only_when_that_was_said(visitor: Visitor, api: Api, 
     answer = visitor.send(f"/ui/tasks/{id}/delete", {**back, "force": "1"})
     assert answer.headers["Location"] == f"/?notice=deleted&task={id}"
     assert asked == [("cleanup", {"force": False}), ("cleanup", {"force": True}), ("delete", {})]
-    assert f"refs/openruntime/recovery/{id}" in visitor.get(answer.headers["Location"]).text
 
 
 def test_without_a_worker_a_worktree_stays_and_a_plain_task_waits(visitor: Visitor, api: Api) -> None:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from shared import archive, audit, tasks
+from shared import audit, deletion, tasks
 from shared.audit import log
 from shared.config import Config
 from shared.store.database import raw
@@ -19,7 +19,7 @@ def test_each_decision_is_a_row_that_leads_to_its_task(visitor: Visitor, api: Ap
     assert "&lt;b&gt;tidy&lt;/b&gt;" in page
     assert "\u202e" not in page
     assert "You, by token" in page
-    archive.delete(tasks.get(task["id"]))
+    deletion.hide(tasks.get(task["id"]))
     assert f"task {task['id'][:8]}, deleted" in visitor.get("/ui/audit").text
 
 

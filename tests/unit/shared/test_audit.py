@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from shared import approvals, archive, audit, commands, tasks, workspaces
+from shared import approvals, archive, audit, commands, deletion, tasks, workspaces
 from shared.access import accounts
 from shared.approvals import Question
 from shared.audit import Act, Actor, chain, log
@@ -72,8 +72,8 @@ def test_a_task_s_whole_life_is_recorded_and_outlives_it(board: Board) -> None:
     archive.set_archived(gated, False)
     landings.merged(tasks.get(gated.id), "Merged into main")
     landings.cleaned(tasks.get(gated.id), "Removed the worktree")
-    archive.request_delete(gated)
-    archive.delete(tasks.get(gated.id))
+    deletion.request(gated)
+    deletion.hide(tasks.get(gated.id))
     assert kinds() == [
         "create",
         "start-refused",

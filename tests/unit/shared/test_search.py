@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from shared import archive, search, tasks, timeline
+from shared import deletion, search, tasks, timeline
 from shared.errors import BadRequest
 from shared.events import Draft, Kind
 from shared.search import words_of
@@ -94,7 +94,7 @@ def test_an_answer_ends_when_its_time_is_up_and_says_where_to_go_on(
 def test_a_deleted_task_s_words_are_not_found(board: Board) -> None:
     task = board.new(title="needle")
     say(task, "needle")
-    archive.delete(tasks.get(task.id))
+    deletion.hide(tasks.get(task.id))
     assert (search.tasks(["needle"], 9), search.events(["needle"], 9).hits) == ([], [])
 
 

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+from datetime import timedelta
 from typing import Any
 
 import pytest
 
-from shared import archive, commands, tasks
+from shared import commands, deletion, tasks
 from shared.clock import now
 from shared.lifecycle import Status
 from shared.store.database import raw, transaction
@@ -26,7 +27,8 @@ def deleting(worker: PlayedWorker) -> None:
     """The played worker deletes, as a real one does after the files."""
 
     def answer(command: Command) -> tuple[str, dict[str, Any]]:
-        archive.delete(Task.get_by_id(command.task_id))
+        task = Task.get_by_id(command.task_id)
+        (deletion.forget if command.body.get(deletion.FOR_GOOD) else deletion.hide)(task)
         return "applied", {}
 
     worker.answer = answer
@@ -62,21 +64,67 @@ def test_a_worktree_must_be_cleaned_up_before_its_task_is_deleted(api: Api, work
     assert api("DELETE", f"/tasks/{task['id']}").status_code == 204
 
 
-def test_a_deleted_task_takes_all_its_rows_with_it(api: Api, worker: PlayedWorker) -> None:
+def test_a_deleted_task_is_nowhere_and_comes_back_with_all_that_was_recorded(
+    api: Api, worker: PlayedWorker
+) -> None:
     deleting(worker)
     other = api.new()["id"]
     headers = {"Idempotency-Key": "k"}
-    body = {"title": "t", "prompt": "p", "runner": "shell", "command": "true"}
+    body = {"title": "Find <me>", "prompt": "p", "runner": "shell", "command": "true"}
     task = ended(api.post("/tasks", body, headers=headers).json)
-    number = tasks.get(task["id"]).number
+    events = api.get(f"/tasks/{task['id']}/events").json
     answer = api("DELETE", f"/tasks/{task['id']}")
     assert (answer.status_code, answer.data) == (204, b"")
     assert api.get(f"/tasks/{task['id']}").status_code == 404
     assert api("DELETE", f"/tasks/{task['id']}").status_code == 404
-    for table in ("attempt", "event", "command", "approval", "capture", "landing"):
-        assert raw().execute(f"SELECT count(*) FROM {table} WHERE task = ?", (number,)).fetchone() == (0,)
     assert [found["id"] for found in api.get("/tasks").json] == [other]
+    assert task["id"] not in api.get("/search?q=Find").text
+    assert 'openruntime_tasks{status="completed"} 0.0' in api.get("/metrics").text
     assert api.post("/tasks", body, headers=headers).json["id"] != task["id"]
+    listed = api.get("/deleted-tasks").json
+    assert [(one["id"], one["title"], one["event_count"]) for one in listed] == [
+        (task["id"], "Find <me>", len(events))
+    ]
+    back = api.post(f"/deleted-tasks/{task['id']}/restore")
+    assert (back.status_code, back.json["id"]) == (200, task["id"])
+    told = api.get(f"/tasks/{task['id']}/events").json
+    assert (told[: len(events)], told[-1]["message"][:8]) == (events, "Put back")
+    assert task["id"] in api.get("/search?q=Find").text
+    assert api.get("/deleted-tasks").json == []
+    assert api.post(f"/deleted-tasks/{task['id']}/restore").status_code == 404
+
+
+def test_a_task_deleted_for_good_takes_all_its_rows_with_it(api: Api, worker: PlayedWorker) -> None:
+    deleting(worker)
+    task = ended(api.new())
+    number = tasks.get(task["id"]).number
+    assert api("DELETE", f"/deleted-tasks/{task['id']}").status_code == 404
+    assert api("DELETE", f"/tasks/{task['id']}").status_code == 204
+    assert api("DELETE", f"/deleted-tasks/{task['id']}").status_code == 204
+    assert api.get("/deleted-tasks").json == []
+    assert api.post(f"/deleted-tasks/{task['id']}/restore").status_code == 404
+    for table in ("task", "attempt", "event", "command", "approval", "capture", "landing"):
+        column = "number" if table == "task" else "task"
+        rows = raw().execute(f"SELECT count(*) FROM {table} WHERE {column} = ?", (number,))
+        assert rows.fetchone() == (0,), table
+
+
+def test_deleted_tasks_go_for_good_after_thirty_days(api: Api) -> None:
+    old, young = (tasks.get(ended(api.new())["id"]) for _ in range(2))
+    for task in (old, young):
+        deletion.hide(task)
+    with transaction():
+        Task.update(deleted_at=now() - timedelta(days=31)).where(Task.number == old.number).execute()
+    assert [task.id for task in deletion.overdue()] == [old.id]
+    deletion.forget(deletion.find(old.id))
+    assert [one["id"] for one in api.get("/deleted-tasks").json] == [young.id]
+
+
+def test_a_task_that_goes_for_good_is_not_put_back(api: Api) -> None:
+    task = tasks.get(ended(api.new())["id"])
+    deletion.hide(task)
+    assert api("DELETE", f"/deleted-tasks/{task.id}").status_code == 202
+    assert api.post(f"/deleted-tasks/{task.id}/restore").status_code == 409
 
 
 def test_without_a_worker_a_deletion_is_accepted_once_and_no_start_overtakes_it(api: Api) -> None:
@@ -106,5 +154,5 @@ def test_what_is_not_there_cannot_be_put_away(api: Api, id: str) -> None:
 
 def test_a_delete_asked_twice_is_one_command(api: Api) -> None:
     task = tasks.get(ended(api.new())["id"])
-    assert archive.request_delete(task).id == archive.request_delete(task).id
+    assert deletion.request(task).id == deletion.request(task).id
     assert [command.kind for command in commands.open_work(task)] == ["delete"]

@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from shared import archive, groups, tasks
+from shared import deletion, groups, tasks
 from shared.lifecycle import Status
 from shared.review import comparisons, landings, points
 from shared.review.comparisons import ComparisonRecord
@@ -188,8 +188,16 @@ def test_a_comparison_that_takes_long_is_answered_with_the_command(api: Api) -> 
     assert (answer.status_code, answer.json["pending_command"]["kind"]) == (202, "compare")
 
 
-def test_a_group_goes_with_its_last_task(api: Api) -> None:
+def test_a_group_is_gone_with_its_last_task_and_comes_back_with_one(api: Api) -> None:
     group = made(api)
+    path = f"/groups/{group['id']}"
     for count, task in enumerate(group["tasks"], start=1):
-        archive.delete(tasks.get(task["id"]))
+        deletion.hide(tasks.get(task["id"]))
+        assert api.get(path).status_code == (404 if count == 3 else 200)
+    first = deletion.put_back(deletion.find(group["tasks"][0]["id"]))
+    assert [task["id"] for task in api.get(path).json["tasks"]] == [first.id]
+    for count, task in enumerate(group["tasks"], start=1):
+        if count == 1:
+            deletion.hide(first)
+        deletion.forget(deletion.find(task["id"]))
         assert TaskGroup.select().count() == (0 if count == 3 else 1)

@@ -20,7 +20,18 @@ from web.api.results.inventories import (
 from web.api.results.result import Listed, Problem
 from web.api.results.review import Capture, Comment, Diff, Landed, Lines, Looked, Pushed, Review, Turn
 from web.api.results.search import SearchResult
-from web.api.results.tasks import Attach, Deleting, Event, Group, GroupDiff, GroupFiles, Logs, Reply, Task
+from web.api.results.tasks import (
+    Attach,
+    DeletedTask,
+    Deleting,
+    Event,
+    Group,
+    GroupDiff,
+    GroupFiles,
+    Logs,
+    Reply,
+    Task,
+)
 
 __all__ = [
     "AgentFile",
@@ -31,6 +42,7 @@ __all__ = [
     "Capture",
     "Comment",
     "Costs",
+    "DeletedTask",
     "Deleting",
     "Diff",
     "Event",

@@ -202,6 +202,17 @@ class Attach(Result):
     env: dict[str, str]
 
 
+class DeletedTask(Result):
+    id: str
+    title: str
+    runner: str
+    workspace: str
+    status: str
+    event_count: int
+    deleted_at: str
+    kept_until: str = Field(description="When it goes for good.")
+
+
 class Deleting(Result):
     task_id: str
     pending_command: Pending
