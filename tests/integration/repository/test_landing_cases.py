@@ -179,6 +179,32 @@ def test_eight_landings_at_once_all_land(desk, checked_out) -> None:
     assert desk.sh("git status --porcelain") == "M sub/b.txt\n?? untracked"
 
 
+@pytest.mark.parametrize("rounds", [1, pytest.param(20, marks=pytest.mark.slow)])
+def test_beside_a_user_who_goes_on_committing_each_landing_lands_or_says_why_not(desk, rounds) -> None:
+    """Whoever finds the index or the branch locked tries again, as a person does; no commit of either side is lost."""
+    landed, refused = set(), 0
+    mine = "echo {0} > mine; until git add mine && git commit -qm mine-{0} -- mine; do :; done 2>/dev/null"
+    for turn in range(rounds):
+        work = [desk.change(f"echo {n} > f{turn}-{n}", f"task-{turn:02}-{n}") for n in range(4)]
+        with ThreadPoolExecutor(5) as pool:
+            user = pool.submit(lambda turn=turn: [desk.sh(mine.format(f"{turn}-{n}")) for n in range(4)])
+            for found in [pool.submit(land, desk, taken) for taken in work]:
+                try:
+                    landed.add(found.result().commit_oid)
+                except Conflict:
+                    refused += 1
+            user.result()
+        assert desk.sh("git status --porcelain") == ""
+    subjects = desk.sh("git log --format=%s main").split("\n")
+    assert (subjects.count("Land the work"), refused) == (len(landed), 4 * rounds - len(landed))
+    assert [subject for subject in subjects if subject.startswith("mine-")] == [
+        f"mine-{turn}-{n}" for turn in reversed(range(rounds)) for n in reversed(range(4))
+    ]
+    assert set(desk.sh("git log --format=%H main").split()) >= landed
+    assert desk.sh("git fsck 2>&1 | grep -v dangling || true") == ""
+    print(f"{len(landed)} landed, {refused} refused beside {4 * rounds} commits of the user's")
+
+
 def test_a_user_who_commits_during_a_landing_is_not_run_over(desk) -> None:
     """The target moves between preparing and completing: the first try gives way, the next builds on it."""
     taken = desk.change("echo n > n")
