@@ -8,6 +8,7 @@ from pathlib import Path
 import pytest
 
 from tests.agents.site import Site, site
+from tests.waiting import wait_until
 
 pytestmark = [pytest.mark.agents, pytest.mark.sandbox]
 
@@ -70,5 +71,8 @@ def test_a_home_of_the_tasks_own_is_remembered_by_it_alone(claude: Site) -> None
     claude.ended(task_id, "completed", attempts=2)
     assert claude.said(task_id) == ["One.", "Two."], "it resumed the session"
     claude.command(task_id, "worktree/cleanup")
+    kept = claude.installation.data / "homes" / task_id
     assert claude.installation.request("DELETE", f"/tasks/{task_id}").status in (202, 204)
-    assert not (claude.installation.data / "homes" / task_id).exists()
+    assert kept.exists(), "it can be put back"
+    assert claude.installation.request("DELETE", f"/deleted-tasks/{task_id}").status in (202, 204)
+    wait_until(lambda: not kept.exists(), what="its home to go with it")
