@@ -94,6 +94,11 @@ class Config:
         return self.data / "repositories"
 
     @property
+    def folders(self) -> Path:
+        """Git directories of our own around folders that are in no repository, by folder and task."""
+        return self.repositories / ".folders"
+
+    @property
     def homes(self) -> Path:
         """Agent homes of tasks that have one of their own, by task id and runner."""
         return self.data / "homes"

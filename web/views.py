@@ -8,7 +8,7 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
-from shared import fleet, groups, tasks
+from shared import fleet, groups, task_place, tasks
 from shared.agents import options
 from shared.clock import rfc3339
 from shared.followups import FollowUp
@@ -104,11 +104,15 @@ def task(row: Task, known: Context) -> View:
         "updated_at": rfc3339(row.updated_at),
         "attempts": attempts,
         "current_attempt": attempts[-1] if attempts else None,
-        "policy_report": row.policy_report or report.of(tasks.policy_of(row), known.grounds.get(row.runner)),
+        "policy_report": row.policy_report
+        or report.of(
+            tasks.policy_of(row), known.grounds.get(row.runner), task_place.shown(row.place, row.options)
+        ),
         "policy_hash": digest_of(policy(row.effective_policy or row.policy)),
         "preset": row.preset,
         "priority": row.priority,
         "labels": row.labels,
+        "place": task_place.shown(row.place, row.options),
         "branch": row.branch,
         "base_ref": row.base_ref,
         "target_branch": row.target_branch,

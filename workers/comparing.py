@@ -13,8 +13,8 @@ from shared.review.comparisons import ComparisonRecord
 from shared.review.points import Pair
 from shared.store.models import Command, Task
 from workers.attempts import capturing, granting
-from workers.attempts.place import worktree_of
-from workers.repository import comparing, difference, discovery
+from workers.attempts.place import repository_of, worktree_of
+from workers.repository import comparing, difference
 
 
 def compare(task: Task, command: Command, config: Config) -> dict[str, Any]:
@@ -30,7 +30,7 @@ def compare(task: Task, command: Command, config: Config) -> dict[str, Any]:
 
 
 def _made(found: Pair, config: Config) -> ComparisonRecord:
-    repository = discovery.locate(found.task.workspace)
+    repository = repository_of(found.task, config)
     if repository is None:
         raise Conflict(f"{found.task.workspace} is not in a git repository any more.")
     sides = [found.task] if found.other is None else [found.task, found.other]

@@ -12,7 +12,7 @@ from shared.errors import Conflict
 from shared.store.models import Command, Task
 from workers.attempts import closing
 from workers.attempts.place import attempt_directories, worktree_of
-from workers.repository import removal
+from workers.repository import folders, removal
 
 log = logging.getLogger(__name__)
 
@@ -24,7 +24,7 @@ def delete(task: Task, command: Command, config: Config) -> dict[str, Any]:
         return {}
     deletion.refuse_undeletable(task)
     worktree = worktree_of(task, config)
-    if worktree is not None:  # a start that failed made it; no agent ever saw it
+    if worktree is not None and not worktree.in_place:  # a start that failed made it; no agent ever saw it
         removal.remove(worktree, keep=None)
     closing.forget(attempt_directories(task, config))
     if attempt_directories(task, config):
@@ -41,4 +41,8 @@ def forget_the_old(config: Config) -> None:
 
 def _forget(task: Task, config: Config) -> None:
     shutil.rmtree(config.homes / task.id, ignore_errors=True)
+    worktree = worktree_of(task, config)
+    if worktree is not None and worktree.in_place:
+        removal.remove(worktree, keep=None)
+    folders.forget(config.folders, task.workspace, task.id)
     deletion.forget(task)

@@ -27,7 +27,7 @@ from workers.attempts import process
 from workers.attempts.place import worktree_of
 from workers.landing import verification
 from workers.office import Office
-from workers.repository import discovery, removal, retention, shadow
+from workers.repository import discovery, folders, removal, retention, shadow
 
 log = logging.getLogger(__name__)
 ROUND_SECONDS = 1.0
@@ -111,7 +111,8 @@ class Janitor(threading.Thread):
             Task.worktree_cleaned_at.is_null(),
         )
         for task in unused.join(Attempt).where(Attempt.claims > 0).distinct():
-            if worktree_of(task, self._office.config) is not None:
+            worktree = worktree_of(task, self._office.config)
+            if worktree is not None and not worktree.in_place:
                 with suppress(Refused):
                     landings.request_work(task, CommandKind.CLEANUP, {"force": True})
 
@@ -158,5 +159,7 @@ def let_go_of_the_old(config: Config) -> None:
             repository = discovery.locate(row.workspace)
             if repository is not None:
                 retention.prune(repository, older_than_seconds=seconds, spare=spare, standing=standing)
+    for repository in folders.every(config.folders):
+        retention.prune(repository, older_than_seconds=seconds, spare=spare, standing=standing)
     verification.sweep(config, older_than_seconds=DAY_SECONDS)
     deleting.forget_the_old(config)

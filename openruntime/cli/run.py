@@ -17,6 +17,7 @@ from openruntime.cli.exits import FAILED, INTERRUPTED, OK
 from openruntime.cli.root import Command
 from openruntime.cli.terminal import fit, one_line
 from shared.errors import BadRequest, OpenRuntimeError
+from shared.task_place import TaskPlace
 
 TITLE_COLUMNS = 72
 PRESETS = ("default", "auto-review", "full-access", "custom")
@@ -37,6 +38,7 @@ SUCCEEDED = ("completed", "ready-for-review")
 @click.option("--preset", type=click.Choice(PRESETS), help="Permission preset.")
 @click.option("--budget", metavar="MIN", type=click.IntRange(1, 240), help="Runtime budget in minutes.")
 @click.option("--env", "granted", metavar="NAME", multiple=True, help="Grant a secret or variable by name.")
+@click.option("--in-place", is_flag=True, help="Edit the folder itself, which is in no git repository.")
 @click.option("--title", help="Title; the first line of the goal otherwise.")
 @click.option("--pty", is_flag=True, help="Give a shell task a terminal.")
 @click.option(
@@ -51,6 +53,7 @@ def run(
     preset: str | None,
     budget: int | None,
     granted: tuple[str, ...],
+    in_place: bool,
     title: str | None,
     pty: bool,
     following: bool,
@@ -77,6 +80,7 @@ def run(
             if value is not None
         },
         **({"pty": True} if pty else {}),
+        **({"place": TaskPlace.IN_PLACE} if in_place else {}),
         **({"env": list(granted)} if granted else {}),
     }
     if len(runners) > 1:

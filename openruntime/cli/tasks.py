@@ -99,6 +99,7 @@ def _facts(task: dict[str, Any]) -> list[tuple[str, Any]]:
         ("command", task.get("command")),
         ("preset", task.get("preset")),
         ("workspace", task["workspace"]),
+        ("works in", task.get("place")),
         ("worktree", task.get("worktree_path")),
         ("branch", task.get("branch")),
         ("lands on", task.get("target_branch")),

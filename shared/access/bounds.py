@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-from shared import policy, workspaces
+from shared import policy, task_place, workspaces
 from shared.errors import Forbidden
 from shared.policy import Policy, presets
 from shared.policy.width import widened
@@ -22,6 +22,8 @@ def require(wanted: Policy, options: Mapping[str, Any], workspace: str) -> None:
     wider = widened(wanted, base)
     if set(options.get("env") or ()) - set(defaults.get("env") or ()):
         wider.append("env")
+    if task_place.consents(options):
+        wider.append(task_place.OPTION)
     if any(defaults.get(name) is not None for name in CHECKS):
         wider += [name for name in CHECKS if options.get(name) not in (None, defaults.get(name))]
     if wider:

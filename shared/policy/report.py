@@ -6,15 +6,21 @@ One table for all: what is frozen with an attempt, what a task page shows before
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any, Literal
 
 from shared.policy import DEFAULT_PROCESSES, NetworkMode, Policy
+from shared.task_place import TaskPlace
 
 Strength = Literal["enforced", "advisory", "off"]
 Line = tuple[Strength, str]
 Report = dict[str, Line]
 
+WRITTEN = {
+    TaskPlace.WORKTREE: "worktree",
+    TaskPlace.COPY: "copy of the folder",
+    TaskPlace.IN_PLACE: "folder",
+}
 TIERS = ("bubblewrap", "landlock", "none")
 #: The versions of Landlock's interface that keep a process from emptying files by name, and from signalling others.
 TRUNCATE_SINCE, SCOPES_SINCE = 3, 6
@@ -28,7 +34,7 @@ class Ground:
     `detail` is why the tier is no better, `fix` the commands that make it so. `hosted`: the agent must reach its
     model's API. `separable`: it is known where that is, so that its network can be its own all the same. `asks`: it
     puts its tool calls to us. `network` is what the containment says of the network where it knows more than this
-    table. `landlock` is the version of that interface. `worktree`: it works in one, and not in a folder without git.
+    table. `landlock` is the version of that interface. `place` is what the task works in.
     """
 
     tier: str = NONE
@@ -39,7 +45,7 @@ class Ground:
     separable: bool = False
     network: Line | None = None
     landlock: int = SCOPES_SINCE
-    worktree: bool = True
+    place: TaskPlace = TaskPlace.WORKTREE
 
 
 #: A policy that uses every field there is.
@@ -61,8 +67,13 @@ STRICT = Policy(
 )
 
 
-def of(policy: Policy, ground: Ground | None) -> Report:
-    """A line for every field of the policy, in the order of the fields: (strength, reason); none without a ground."""
+def of(policy: Policy, ground: Ground | None, place: str | None = None) -> Report:
+    """A line for every field of the policy, in the order of the fields: (strength, reason); none without a ground.
+
+    `place` is what the task works in, where that is known.
+    """
+    if ground and place:
+        ground = replace(ground, place=TaskPlace(place))
     return {field: line(policy, ground) for field, line in TABLE.items()} if ground else {}
 
 
@@ -122,7 +133,14 @@ def _boundary(policy: Policy, ground: Ground, by_tier: Mapping[str, Line]) -> Li
 
 
 def _workspace_access(policy: Policy, ground: Ground) -> Line:
-    written = f"Only the {'worktree' if ground.worktree else 'folder'} and the agent's home can be written"
+    strength, reason = _reach_of_files(policy, ground)
+    if ground.place is not TaskPlace.IN_PLACE:
+        return strength, reason
+    return strength, f"It edits the folder itself, at once and before any review. {reason}"
+
+
+def _reach_of_files(policy: Policy, ground: Ground) -> Line:
+    written = f"Only the {WRITTEN[ground.place]} and the agent's home can be written"
     here = f"{written}; other tasks and our data are not there."
     kernel = f"{written}, and little else read; names, sizes and modes of other"
     kernel += " files stay visible, and the modes and times of yours can be changed."
@@ -163,7 +181,7 @@ def _allow_secrets(policy: Policy, ground: Ground) -> Line:
 
 
 def _allow_git_write(policy: Policy, ground: Ground) -> Line:
-    if not ground.worktree:
+    if ground.place is not TaskPlace.WORKTREE:
         return _off("The folder is in no git repository.")
     here = "The agent's git writes to a directory of its own; your repository is read-only to it."
     kernel = _enforced("Your repository is read-only to it: git shows, but cannot add or commit.")

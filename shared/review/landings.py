@@ -17,6 +17,7 @@ from shared.lifecycle import Status
 from shared.review import keeping
 from shared.store.database import transaction
 from shared.store.models import INSERTED, Capture, Command, Landing, Task
+from shared.task_place import PLAIN, TaskPlace
 from shared.tasks import get
 
 #: As the programs sign themselves in commits they make on their own.
@@ -28,6 +29,7 @@ CO_AUTHORS = {
 LEFT_OUT = frozenset(
     {"embedded-repository", "submodule-moved", "too-large", "too-much", "unreadable", "unsafe-name"}
 )
+IN_WORKTREES = (CommandKind.MERGE, CommandKind.REBASE, CommandKind.CLEANUP, CommandKind.PUSH)
 DONE = {
     CommandKind.MERGE: "merged",
     CommandKind.CLEANUP: "cleaned up",
@@ -64,6 +66,8 @@ def request_work(task: Task, kind: CommandKind, body: Mapping[str, Any] | None =
 def _require_at_rest(task: Task, kind: CommandKind) -> None:
     if task.live_attempt is not None:
         raise Conflict(f"The task is {task.status}; it can be {DONE[kind]} once it has ended.")
+    if kind in IN_WORKTREES and task.place == TaskPlace.IN_PLACE:
+        raise Conflict("The task works in place: what it edits is in the folder already.")
     if kind in (CommandKind.MERGE, CommandKind.REBASE) and task.worktree_path is None:
         raise Conflict("The task has no worktree; there is nothing to merge.")
     if kind is CommandKind.MERGE and task.worktree_merged_at is not None:
@@ -82,6 +86,13 @@ def proposed_message(task: Task) -> str:
         agent = CO_AUTHORS.get(task.runner, f"{task.runner} <{task.runner}@openruntime.invalid>")
         trailers += f"Co-Authored-By: {agent}\n"
     return f"{task.title}{body}\n\n{trailers}"
+
+
+def where_it_lands(task: Task, branch: str | None) -> str:
+    """The target of a landing, in words."""
+    if task.place in PLAIN:
+        return f"the folder {task.workspace}"
+    return f"branch {branch}" if branch else "the checkout"
 
 
 def merged(task: Task, message: str) -> None:
@@ -184,6 +195,23 @@ def end_landing(landing: Landing, state: str, **fields: Any) -> None:
         Landing.update(state=state, finished_at=now(), **fields).where(Landing.id == landing.id).execute()
 
 
+def stand_in_place(task: Task, capture: Capture, intent: str) -> None:
+    """Record what a task edited in place as its one landing, which stands for all its attempts; none where it edited nothing."""
+    with transaction():
+        at = now()
+        known = last_landing(task)
+        if known is None and capture.files:
+            known = begin_landing(task, capture, "apply", None, intent)
+        if known is not None:
+            state = "landed" if capture.files else "undone"
+            Landing.update(capture=capture.id, intent=intent, state=state, finished_at=at).where(
+                Landing.id == known.id
+            ).execute()
+        Task.update(worktree_merged_at=at if capture.files else None).where(
+            Task.number == task.number
+        ).execute()
+
+
 def begin_undo(landing: Landing, intent: str) -> None:
     """Record how a landing is about to be undone, before the first ref moves."""
     with transaction():
@@ -206,9 +234,10 @@ def undone(task: Task, landing: Landing, message: str, oid: str | None) -> None:
         at = now()
         Landing.update(state="undone", undone_at=at, undo_oid=oid).where(Landing.id == landing.id).execute()
         Task.update(worktree_merged_at=None, updated_at=at).where(Task.number == task.number).execute()
-        Task.update(status=Status.READY_FOR_REVIEW).where(
-            Task.number == task.number, Task.live_attempt.is_null(), Task.status == Status.COMPLETED
-        ).execute()
+        if task.place != TaskPlace.IN_PLACE:
+            Task.update(status=Status.READY_FOR_REVIEW).where(
+                Task.number == task.number, Task.live_attempt.is_null(), Task.status == Status.COMPLETED
+            ).execute()
         timeline.append(task.number, [Draft(Kind.LIFECYCLE, message)])
         audit.record(Act.UNDONE, "task", task.id, message=message)
 

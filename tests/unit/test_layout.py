@@ -44,6 +44,7 @@ PURE = {
     "secrets.redaction": {"re2"},
     "secrets.rules": {"re2"},
     "secrets.scan": {"re2"},
+    "task_place": set(),
 }
 
 

@@ -11,7 +11,7 @@ from typing import Any
 
 from flask import Response, request
 
-from shared import amending, archive, creation, deletion, fleet, tasks, workspaces
+from shared import amending, archive, creation, deletion, fleet, task_place, tasks, workspaces
 from shared.agents import adoption, sessions
 from shared.agents import options as agent_options
 from shared.agents.sessions import Session
@@ -38,6 +38,7 @@ OPTIONS = (
     "env",
     "depends_on",
     "pty",
+    task_place.OPTION,
     *agent_options.NAMES,
 )
 CURSOR = re.compile(r"([0-9]{1,18}):([0-9]{1,18})")

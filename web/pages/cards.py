@@ -12,6 +12,7 @@ from shared.groups import Place
 from shared.lifecycle import LIVE, Outcome, Status, StopReason
 from shared.policy.tool_rules import FOR_A_PERSON
 from shared.store.models import Approval, Attempt, Event, Task
+from shared.task_place import TaskPlace
 from web import views
 from web.pages import requests, words
 from web.pages.requests import Asked
@@ -99,6 +100,11 @@ class Card:
     attempts: int
     pending: str | None
     place: Place | None
+
+    @property
+    def works_in(self) -> str:
+        """The kind of place, in words; "" where it is an ordinary worktree, or not known yet."""
+        return words.works_in(self.task)
 
     @property
     def is_live(self) -> bool:
@@ -247,6 +253,8 @@ def _activity(task: Task, last: Attempt | None, known: views.Context) -> tuple[s
         if last and last.blocked_reason and task.stop_reason == StopReason.BUDGET:
             return last.blocked_reason, False
         return REASONS.get(task.stop_reason or "", "Stopped"), False
+    if task.worktree_merged_at and task.place == TaskPlace.IN_PLACE:
+        return "Edited the folder in place", False
     if task.worktree_merged_at:
         return f"Merged into {task.target_branch}" if task.target_branch else "Merged", False
     if task.status is Status.FAILED:

@@ -224,6 +224,7 @@ def _new() -> creation.NewTask:
         "priority": forms.whole("priority", 0, -1000, 1000),
         "base_ref": forms.field("base_ref", 255) or None,
         "env": forms.field("env").replace(",", " ").split() or None,
+        "place": forms.field("place", 16) or None,
     }
     try:
         body = schemas.NewTask.model_validate(given)
@@ -240,7 +241,7 @@ def _new() -> creation.NewTask:
         preset=body.preset,
         priority=body.priority or 0,
         base_ref=body.base_ref,
-        options={"env": body.env} if body.env else {},
+        options=body.model_dump(include={"env", "place"}, exclude_none=True),
     )
 
 

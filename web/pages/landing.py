@@ -13,6 +13,7 @@ from shared.errors import BadRequest, Refused
 from shared.review import landings, marks
 from shared.review.gates import CHECKOUT, GateKind
 from shared.store.models import Command, Task
+from shared.task_place import TaskPlace
 from web import effects, quoting
 from web.api import schemas
 from web.pages import captures, forms, frame, reviewing, said, task_details
@@ -25,6 +26,8 @@ STRATEGIES = {
     "rebase": ("Rebase", "The work on top of the branch, without a merge commit."),
     "apply": ("Apply to the checkout", "Uncommitted edits in your checkout; you commit them."),
 }
+#: A folder in no git repository has no branch to commit to.
+FOLDER_STRATEGIES = {"apply": ("Apply to the folder", "The files of your folder change; you can undo it.")}
 LISTED = 50
 #: How a rebase treats conflicts, by the button that asks for it.
 REBASES: dict[str, dict[str, Any]] = {
@@ -79,7 +82,8 @@ def merge_page(id: str) -> str:
     """What a landing would meet now, and the form for it: a page of its own, or what the dialog holds."""
     task = tasks.get(id)
     strategy = frame.query("strategy")
-    strategy = strategy if strategy in STRATEGIES else "squash"
+    strategies = FOLDER_STRATEGIES if task.place == TaskPlace.COPY else STRATEGIES
+    strategy = strategy if strategy in strategies else next(iter(strategies))
     target = frame.query("target_branch")[:255] or task.target_branch or ""
     seen, problem = _looked(task, strategy, target)
     task = tasks.get(id)
@@ -89,7 +93,7 @@ def merge_page(id: str) -> str:
     values: dict[str, Any] = {
         "task": task,
         "act": f"/ui/tasks/{task.id}",
-        "strategies": STRATEGIES,
+        "strategies": strategies,
         "strategy": strategy,
         "target": (seen or {}).get("target_branch") or target,
         "branches": inspection(task.workspace).branches,

@@ -40,7 +40,10 @@ def branches() -> str:
     workspaces.want_inspection([path])
     refreshed([path])
     return frame.page(
-        "parts/branches.html", inspection=inspection(path), chosen=request.args.get("base_ref", "")
+        "parts/branches.html",
+        inspection=inspection(path),
+        chosen=request.args.get("base_ref", ""),
+        place=request.args.get("place", ""),
     )
 
 

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any
 
-from shared import approvals, fleet, followups, tasks
+from shared import approvals, fleet, followups, task_place, tasks
 from shared.agents import trust
 from shared.clock import now
 from shared.followups import FollowUp
@@ -15,6 +15,7 @@ from shared.lifecycle import ENDED, LIVE, Status
 from shared.policy import report as policy_report
 from shared.store.database import raw
 from shared.store.models import AgentFile, Approval, Attempt, Task
+from shared.task_place import TaskPlace
 from web import views
 from web.api.events import attachment
 from web.pages import cards, requests, words
@@ -116,13 +117,19 @@ class Details:
         )
 
     @property
+    def works_in(self) -> str:
+        """The kind of place, in words; "" where it is an ordinary worktree, or not known yet."""
+        return words.works_in(self.task)
+
+    @property
     def is_merged(self) -> bool:
         return self.task.worktree_merged_at is not None
 
     @property
     def state(self) -> tuple[str, str]:
         """The word of the state and its colour."""
-        return ("Merged", "ok") if self.is_merged else (self.card.state, self.card.tone)
+        landed = "Edited in place" if self.task.place == TaskPlace.IN_PLACE else "Merged"
+        return (landed, "ok") if self.is_merged else (self.card.state, self.card.tone)
 
 
 def frame(task: Task) -> dict[str, Any]:
@@ -205,6 +212,8 @@ def steps(task: Task, last: Attempt | None, *, gated: bool) -> list[Step]:
         found.append(Step("Working", "now"))
     ended = last.finished_at if last else None
     found.append(Step(_end(task, ended), _at(ended), ended))
+    if task.place == TaskPlace.IN_PLACE:
+        return found
     if task.worktree_path or task.worktree_merged_at:
         if task.worktree_merged_at or changed_files(task):
             at = task.worktree_merged_at
@@ -294,7 +303,9 @@ class Rule:
 def rules(task: Task) -> list[Rule]:
     """The effective policy, field by field: as it held when the latest attempt began, or would hold here now."""
     wanted = tasks.policy_of(task)
-    report = task.policy_report or policy_report.of(wanted, fleet.grounds().get(task.runner))
+    report = task.policy_report or policy_report.of(
+        wanted, fleet.grounds().get(task.runner), task_place.shown(task.place, task.options)
+    )
     found = []
     for name, value in wanted.to_json().items():
         level, reason = report.get(name) or ("", "")

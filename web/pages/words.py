@@ -9,14 +9,18 @@ from pathlib import Path
 from flask import Flask
 from markupsafe import Markup
 
+from shared import task_place
 from shared.audit import Actor
 from shared.clock import from_micros, now, rfc3339
+from shared.store.models import Task
+from shared.task_place import TaskPlace
 from web.rendering.marks import spelled, visible
 
 #: Terminal control: CSI, OSC (with its terminator), other two-byte escapes.
 ANSI = re.compile(r"\x1b\[[0-?]*[ -/]*[@-~]|\x1b[\]PX^_].*?(?:\x07|\x1b\\|$)|\x1b[ -/]*[0-~]", re.DOTALL)
 MINUTE, HOUR, DAY = 60, 3600, 86400
 LABELS = {"claude-code": "Claude", "codex": "Codex", "shell": "Shell"}
+PLACES: dict[str, str] = {TaskPlace.COPY: "copy of the folder", TaskPlace.IN_PLACE: "in place"}
 MICROS_PER_CENT = 10_000
 ACTORS: dict[str, str] = {
     Actor.BROWSER: "You, in a browser",
@@ -107,6 +111,11 @@ def actor(name: str) -> str:
     """Who did something, from the audit log's word for it."""
     kind, _, rest = name.partition(":")
     return ACTORS.get(name) or (f"Token {rest}" if kind == "token" else name)
+
+
+def works_in(task: Task) -> str:
+    """The kind of place, in words; "" where it is an ordinary worktree, or not known yet."""
+    return PLACES.get(task_place.shown(task.place, task.options) or "", "")
 
 
 def field(name: str) -> str:

@@ -19,12 +19,14 @@ from shared.crashpoints import crashpoint
 from shared.errors import GitFailed, Refused
 from shared.events import Category, Draft, Kind
 from shared.lifecycle import Status, StopReason
-from shared.review.landings import latest_capture
-from shared.store.models import Attempt, Task
+from shared.review.landings import latest_capture, stand_in_place
+from shared.store.models import Attempt, Capture, Task
 from workers.attempts import capturing, homes, process
 from workers.attempts.accounting import account
-from workers.attempts.place import changed_configuration, worktree_of
+from workers.attempts.place import changed_configuration, repository_of, worktree_of
 from workers.attempts.steering import OUTAGE, UNSAFE
+from workers.repository import in_place
+from workers.repository.worktree import Worktree
 from workers.runners.observations import Outcome, TurnEnded
 
 log = logging.getLogger(__name__)
@@ -50,43 +52,52 @@ def close(attempt: Attempt, turn: TurnEnded | None, config: Config, again: Calla
     account(attempt, turn, config)
     task = Task.get_by_id(attempt.task_id)
     homes.put_away(directory, config.home_view(task.id, attempt.runner))
-    drafts, changed, capture = _capture(task, attempt, config)
-    drafts += _tampering(task, attempt)
+    drafts, changed, kept = capture(task, attempt, config)
+    drafts += _tampering(task, attempt, config)
     crashpoint("end.captured")
     ending = _lost(attempt) if exit is None else _ended(attempt, exit, turn, changed)
     drafts += ending.drafts
-    attempts.finish(attempt, dataclasses.replace(ending, drafts=drafts, capture=capture))
+    attempts.finish(attempt, dataclasses.replace(ending, drafts=drafts, capture=kept))
     crashpoint("end.finished")
 
 
-def _capture(task: Task, attempt: Attempt, config: Config) -> tuple[list[Draft], bool, str | None]:
+def capture(task: Task, attempt: Attempt, config: Config) -> tuple[list[Draft], bool, str | None]:
     """The diff event, whether there is anything to review, and the capture's id; a failing capture is an event, not a
     lost end.
     """
     worktree = worktree_of(task, config)
-    if worktree is None or task.worktree_path is None:
+    if worktree is None or (task.worktree_path is None and not worktree.in_place):
         return [], False, None
     try:
         kept = capturing.take(task, worktree, config, attempt.id, why="end")
+        if worktree.in_place:
+            return _in_place(task, worktree, kept), False, kept.id
     except (GitFailed, Refused, OSError) as error:
         log.warning("the capture of task %s failed", task.id, exc_info=True)
         last = latest_capture(task)
-        return (
-            [Draft(Kind.ERROR, f"The changes could not be captured: {error}")],
-            bool(last and last.files),
-            None,
-        )
+        waits = bool(last and last.files) and not worktree.in_place
+        return [Draft(Kind.ERROR, f"The changes could not be captured: {error}")], waits, None
     changed = bool(kept.files)
     return [Draft(Kind.DIFF, kept.stat if changed else "No changes were captured")], changed, kept.id
 
 
-def _tampering(task: Task, attempt: Attempt) -> list[Draft]:
+def _in_place(task: Task, worktree: Worktree, kept: Capture) -> list[Draft]:
+    """What was edited in place has landed with that: it waits for nobody, and can be undone."""
+    intent = in_place.landed(worktree, kept.head_oid, [file["path"] for file in kept.files])
+    stand_in_place(task, kept, intent.to_json())
+    if not kept.files:
+        return [Draft(Kind.DIFF, "No changes were captured")]
+    said = f"These edits are in {worktree.path} already; an undo takes them back"
+    return [Draft(Kind.DIFF, kept.stat), Draft(Kind.LIFECYCLE, said)]
+
+
+def _tampering(task: Task, attempt: Attempt, config: Config) -> list[Draft]:
     """What says which programs git runs is compared where the agent could reach it (contract 8)."""
     known = attempt.identity or {}
     reachable = known.get("tier") == "landlock" and tasks.policy_of(task).allow_git_write
     if known.get("contained") and not reachable:
         return []
-    changed = changed_configuration(task)
+    changed = changed_configuration(task, repository_of(task, config))
     if not changed:
         return []
     attempts.suspect(attempt)

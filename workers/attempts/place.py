@@ -1,8 +1,9 @@
-"""Where an attempt runs: its task's worktree, or the folder itself where there is no repository."""
+"""Where an attempt runs: its task's worktree, or with consent a folder without git itself."""
 
 from __future__ import annotations
 
 import os
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -14,19 +15,22 @@ from shared.errors import NotReady
 from shared.events import Draft, Kind
 from shared.review import landings
 from shared.store.models import Attempt, Capture, Task
+from shared.task_place import PLAIN, TaskPlace, consents
+from workers.attempts import plain_folder
 from workers.repository import capture as captures
-from workers.repository import discovery, fingerprint, merging, rebasing, references, worktrees
+from workers.repository import discovery, fingerprint, folders, merging, rebasing, references, worktrees
 from workers.repository.discovery import Repository
 from workers.repository.worktree import Worktree
 
 
 @dataclass(frozen=True)
 class Place:
-    """`root` is what the agent may write, `cwd` where it starts; `worktree` is None without a repository."""
+    """`root` is what the agent may write, `cwd` where it starts; `worktree` is None in place."""
 
     root: str
     cwd: str
     worktree: Worktree | None = None
+    kind: TaskPlace = TaskPlace.WORKTREE
 
 
 def prepare(task: Task, attempt: Attempt, config: Config) -> Place:
@@ -36,11 +40,26 @@ def prepare(task: Task, attempt: Attempt, config: Config) -> Place:
     """
     if not os.path.isdir(task.workspace):
         raise NotReady(f"The workspace {task.workspace} does not exist any more.")
-    repository = discovery.locate(task.workspace)
-    if repository is None:
-        return _in_place(task, attempt)
-    config.worktrees.mkdir(mode=0o700, parents=True, exist_ok=True)
-    config.repositories.mkdir(mode=0o700, parents=True, exist_ok=True)
+    for folder in (config.worktrees, config.repositories, config.folders):
+        folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+    repository = None if task.place in PLAIN else discovery.locate(task.workspace)
+    if repository is not None:
+        if consents(task.options):
+            raise NotReady(
+                f"{task.workspace} is in a git repository: a task works in a worktree there, not in place."
+            )
+        return _in_worktree(task, attempt, repository, config)
+    if task.place not in PLAIN and task.worktree_path is not None:
+        raise NotReady(f"{task.workspace} is not in a git repository any more.")
+    repository, drafts = plain_folder.repository(task, config)
+    if consents(task.options) or task.place == TaskPlace.IN_PLACE:
+        return _in_place(task, attempt, repository, config, drafts)
+    return _in_worktree(task, attempt, repository, config, drafts)
+
+
+def _in_worktree(
+    task: Task, attempt: Attempt, repository: Repository, config: Config, drafts: Sequence[Draft] = ()
+) -> Place:
     known = task.worktree_path is not None and os.path.isdir(task.worktree_path)
     landed = _landed_commit(task, repository)
     work, base = _kept_work(task, repository)
@@ -55,13 +74,16 @@ def prepare(task: Task, attempt: Attempt, config: Config) -> Place:
     )
     if known and landed is not None:
         worktree = _brought_up(task, worktree, repository, landed)
+    if repository.plain and worktree.base_commit != repository.head_oid:
+        folders.stand_on(repository, worktree.base_commit)
     crashpoint("start.worktree")
-    drafts = (
-        [] if known else [Draft(Kind.LIFECYCLE, f"Created an isolated worktree on branch {worktree.branch}")]
-    )
+    kind = TaskPlace.COPY if repository.plain else TaskPlace.WORKTREE
+    if not known:
+        drafts = [*drafts, Draft(Kind.LIFECYCLE, f"Created an isolated worktree on branch {worktree.branch}")]
     attempts.place(
         attempt,
         drafts,
+        place=kind,
         worktree_path=str(worktree.path),
         execution_workspace=str(worktree.execution_path),
         branch=worktree.branch,
@@ -71,7 +93,22 @@ def prepare(task: Task, attempt: Attempt, config: Config) -> Place:
         worktree_merged_at=None,
         worktree_cleaned_at=None,
     )
-    return Place(str(worktree.path), str(worktree.execution_path), worktree)
+    return Place(str(worktree.path), str(worktree.execution_path), worktree, kind)
+
+
+def _in_place(
+    task: Task, attempt: Attempt, repository: Repository, config: Config, drafts: Sequence[Draft]
+) -> Place:
+    beside = plain_folder.beside(task, config, repository)
+    attempts.place(
+        attempt,
+        drafts,
+        place=TaskPlace.IN_PLACE,
+        execution_workspace=task.workspace,
+        base_commit=beside.base_commit,
+        worktree_merged_at=None,
+    )
+    return Place(task.workspace, task.workspace, kind=TaskPlace.IN_PLACE)
 
 
 def _beginning(task: Task, repository: Repository) -> str | None:
@@ -84,8 +121,13 @@ def _beginning(task: Task, repository: Repository) -> str | None:
 
 
 def _landed_commit(task: Task, repository: Repository) -> str | None:
-    """What a landed task goes on from: the commit it landed as, while the repository has that; None otherwise."""
+    """What a landed task goes on from: the commit it landed as, while the repository has that; None otherwise.
+
+    Without a repository, the folder as it is now.
+    """
     last = landings.last_landing(task) if task.worktree_merged_at is not None else None
+    if last is not None and repository.plain:
+        return folders.snapshot_now(repository)
     if last is None or last.commit_oid is None:
         return None
     return discovery.resolve_commit(repository.git_dir, last.commit_oid)
@@ -111,14 +153,6 @@ def _brought_up(task: Task, worktree: Worktree, repository: Repository, landed: 
     return rebasing.move(repository, worktree, base=landed, old=taken.tree_oid, tree=tree, again=False)
 
 
-def _in_place(task: Task, attempt: Attempt) -> Place:
-    said = Draft(
-        Kind.LIFECYCLE, f"Running without worktree isolation: {task.workspace} is not in a git repository"
-    )
-    attempts.place(attempt, [said], execution_workspace=task.workspace)
-    return Place(task.workspace, task.workspace)
-
-
 def _configuration(task: Task, repository: Repository) -> dict[str, Any]:
     """What of git's configuration the attempt starts with; of one whose change nobody has looked at, what was before."""
     known = task.worktree or {}
@@ -127,17 +161,22 @@ def _configuration(task: Task, repository: Repository) -> dict[str, Any]:
     return {"configuration": fingerprint.marks(repository)}
 
 
-def changed_configuration(task: Task, repository: Repository | None = None) -> list[tuple[str, str]]:
+def changed_configuration(task: Task, repository: Repository | None) -> list[tuple[str, str]]:
     """What of git's configuration and hooks is not as it was when the latest attempt started, each in a few words.
 
     The person may have changed it, too.
     """
     before = (task.worktree or {}).get("configuration")
-    if repository is None and os.path.isdir(task.workspace):
-        repository = discovery.locate(task.workspace)
     if before is None or repository is None:
         return []
     return fingerprint.changes(before, fingerprint.marks(repository))
+
+
+def repository_of(task: Task, config: Config) -> Repository | None:
+    """The repository a task's work goes to, ours where its folder is in none; None while there is none."""
+    if task.place in PLAIN:
+        return folders.find(config.folders, task.workspace, task.id)
+    return discovery.locate(task.workspace) if os.path.isdir(task.workspace) else None
 
 
 def worktree_of(task: Task, config: Config) -> Worktree | None:

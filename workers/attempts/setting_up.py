@@ -22,8 +22,7 @@ from shared.worktree_setup import INCLUDE, Setup
 from workers import beneath
 from workers.attempts import errand
 from workers.attempts.errand import Done, Errand
-from workers.attempts.place import Place, worktree_of
-from workers.repository import discovery
+from workers.attempts.place import Place, repository_of, worktree_of
 from workers.repository.git import git
 from workers.repository.worktree import Worktree, replace_file
 from workers.runners import registry
@@ -45,7 +44,7 @@ def is_long(task: Task, config: Config) -> bool:
     if not (wanted.command or wanted.from_repository):
         return False
     worktree = worktree_of(task, config)
-    return worktree is None or not (worktree.home / DONE).exists()
+    return worktree is None or not (worktree.in_place or (worktree.home / DONE).exists())
 
 
 def set_up(task: Task, attempt: Attempt, place: Place, config: Config) -> bool:
@@ -59,7 +58,7 @@ def set_up(task: Task, attempt: Attempt, place: Place, config: Config) -> bool:
         return True
     wanted = _with_repository(worktree_setup.of(task), worktree)
     if wanted.include and _is_trusted(task):
-        _tell(attempt, _included(task, worktree))
+        _tell(attempt, _included(task, worktree, config))
     if wanted.command and not _has_run(task, attempt, place, wanted, config):
         return False
     kept = {"teardown": wanted.teardown, "set_up": bool(wanted.command)}
@@ -200,10 +199,10 @@ def _is_trusted(task: Task) -> bool:
     return task.runner == "shell" or bool(asked and not trust.is_ignoring(task))
 
 
-def _included(task: Task, worktree: Worktree) -> list[Draft]:
+def _included(task: Task, worktree: Worktree, config: Config) -> list[Draft]:
     """Copy the ignored files of the person's checkout that `.worktreeinclude` of the base commit names."""
     patterns = _of_base(worktree, INCLUDE)
-    repository = discovery.locate(task.workspace) if patterns else None
+    repository = repository_of(task, config) if patterns else None
     if not patterns or repository is None or repository.toplevel is None:
         return []
     try:

@@ -234,7 +234,7 @@ def _ground(
         separable=not reached.shared,
         network=reached.line,
         landlock=tier.landlock,
-        worktree=place.worktree is not None,
+        place=place.kind,
     )
 
 

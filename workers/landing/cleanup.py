@@ -31,6 +31,8 @@ def remove(task: Task, *, force: bool, config: Config) -> dict[str, Any]:
     if task.live_attempt is not None:
         raise Conflict(f"The task is {task.status}; it can be cleaned up once it has ended.")
     worktree = worktree_of(task, config)  # also one whose start ended before the task knew of it
+    if worktree is not None and worktree.in_place:
+        raise Conflict("The task works in place; there is no worktree to clean up.")
     if task.worktree_path is None and worktree is None:
         raise Conflict("The task has no worktree; there is nothing to clean up.")
     ref = None

@@ -164,7 +164,7 @@ def _already_landed(task: Task, command: Command) -> dict[str, Any] | None:
 
 def _landed(task: Task, command: Command, recorded: Landing, landed: completion.Landed) -> dict[str, Any]:
     """Record a landing, its task and what the command answers in one transaction: all of it is so, or none."""
-    where = f"branch {landed.target_branch}" if landed.target_branch else "the checkout"
+    where = landings.where_it_lands(task, landed.target_branch)
     said = f"Merged into {where}" + (f" as {landed.commit_oid[:10]}" if landed.commit_oid else "")
     kinds = sorted({item["kind"] for item in recorded.overridden})
     said += f"; overridden: {', '.join(kinds)}" if kinds else ""

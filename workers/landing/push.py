@@ -13,6 +13,7 @@ from shared.review import checks, landings
 from shared.review.gates import GateKind, item, refusing
 from shared.store.database import transaction
 from shared.store.models import Command, Task
+from shared.task_place import PLAIN
 from workers.attempts import granting
 from workers.attempts.place import changed_configuration
 from workers.landing import gates, pull_request, site, verification
@@ -90,6 +91,8 @@ def push(task: Task, command: Command, config: Config) -> dict[str, Any]:
 
 
 def _wish(task: Task, command: Command) -> Wish:
+    if task.place in PLAIN:
+        raise Conflict(f"{task.workspace} is in no git repository: there is no remote to push to.")
     repository = discovery.locate(task.workspace)
     if repository is None:
         raise NotReady(f"{task.workspace} is not in a git repository any more.")

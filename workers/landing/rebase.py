@@ -15,10 +15,12 @@ from shared.store.database import transaction
 from shared.store.models import Command, Task
 from workers.attempts import capturing, granting
 from workers.landing import site
-from workers.repository import rebasing, removal
-from workers.repository.target import choose
+from workers.repository import folders, rebasing, removal
+from workers.repository.target import Target, choose
 
 NAMED = 50
+#: How the folder as it is now is called, where the other side would be a branch.
+FOLDER = "the-folder"
 
 
 def rebase(task: Task, command: Command, config: Config) -> dict[str, Any]:
@@ -42,6 +44,8 @@ def rebase(task: Task, command: Command, config: Config) -> dict[str, Any]:
         tree=plan["tree"],
         again="plan" in known,
     )
+    if repository.plain:
+        folders.stand_on(repository, moved.base_commit)
     crashpoint("rebase.moved")
     capturing.take(task, moved, config, why=command.kind)
     marked = plan["conflicts"]
@@ -69,7 +73,10 @@ def rebase(task: Task, command: Command, config: Config) -> dict[str, Any]:
 def _planned(task: Task, command: Command, config: Config) -> dict[str, Any]:
     """What the worktree will be; the work is safe under its recovery ref before anything moves."""
     worktree, repository = site.of(task, config)
-    target = choose(repository, command.body.get("target_branch") or task.target_branch, "squash")
+    if repository.plain:  # it has no branch that moves on, but the folder does
+        target = Target(FOLDER, folders.snapshot_now(repository), None)
+    else:
+        target = choose(repository, command.body.get("target_branch") or task.target_branch, "squash")
     if target.oid in ("", worktree.base_commit):
         raise Conflict(f"The task is on the tip of {target.branch} already.")
     row = capturing.take(task, worktree, config, why=command.kind)

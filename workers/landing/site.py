@@ -9,10 +9,10 @@ from shared.review import landings
 from shared.store.models import Capture as CaptureRow
 from shared.store.models import Command, Task
 from workers.attempts import capturing
-from workers.attempts.place import worktree_of
+from workers.attempts.place import repository_of, worktree_of
 from workers.landing.gates import Candidate
 from workers.repository import capture as captures
-from workers.repository import discovery, history
+from workers.repository import history
 from workers.repository.discovery import Repository
 from workers.repository.worktree import Worktree
 
@@ -29,7 +29,7 @@ def of(task: Task, config: Config) -> tuple[Worktree, Repository]:
         raise NotReady(
             "The task's worktree is gone; start the task again to bring it back from its last state."
         )
-    repository = discovery.locate(task.workspace)
+    repository = repository_of(task, config)
     if repository is None:
         raise NotReady(f"{task.workspace} is not in a git repository any more.")
     return worktree, repository
@@ -43,7 +43,7 @@ def candidate(task: Task, command: Command, config: Config) -> Candidate:
     worktree, repository = of(task, config)
     taken = captures.take(worktree)
     row = capturing.store(taken, task, config, why=command.kind)
-    strategy = command.body.get("strategy") or "squash"
+    strategy = command.body.get("strategy") or ("apply" if repository.plain else "squash")
     keeps = strategy in KEEP_COMMITS and tasks.policy_of(task).allow_git_write
     return Candidate(
         task,

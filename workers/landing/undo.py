@@ -12,7 +12,8 @@ from shared.errors import Conflict, GitFailed, NotReady, Refused
 from shared.review import landings
 from shared.store.database import transaction
 from shared.store.models import Command, Landing, Task
-from workers.repository import completion, discovery, undoing, worktrees
+from workers.attempts.place import repository_of
+from workers.repository import completion, undoing, worktrees
 from workers.repository.completion import Intent
 from workers.repository.discovery import Repository
 
@@ -22,7 +23,7 @@ RESTORED = "The worktree comes back with its last state."
 
 def preview(task: Task, command: Command, config: Config) -> dict[str, Any]:
     """What an undo would do now, in the words of a landing's preview; nothing changes."""
-    landing, repository = _subject(task)
+    landing, repository = _subject(task, config)
     empty: dict[str, Any] = {"conflicts": [], "blocking": [], "files": []}
     if landing is None:
         return {"how": RESTORE, "says": RESTORED, "clean": True, "target_branch": None, **empty}
@@ -45,7 +46,7 @@ def undo(task: Task, command: Command, config: Config) -> dict[str, Any]:
     if task.live_attempt is not None:
         raise Conflict(f"The task is {task.status}; it can be undone once it has ended.")
     result = dict(command.result or {})
-    landing, repository = _subject(task) if not result else (None, _repository(task))
+    landing, repository = _subject(task, config) if not result else (None, _repository(task, config))
     if landing is not None:
         result = _undo_landing(task, command, landing, repository)
     if tasks.get(task.id).worktree_cleaned_at is None:
@@ -87,19 +88,19 @@ def restore(task: Task, repository: Repository, config: Config) -> str:
     return said
 
 
-def _subject(task: Task) -> tuple[Landing | None, Repository]:
+def _subject(task: Task, config: Config) -> tuple[Landing | None, Repository]:
     """What an undo is about: the landing that stands, or None for the cleanup alone. Raises Conflict for neither."""
     landing = landings.last_landing(task)
     cleaned_since = task.worktree_cleaned_at is not None and task.worktree_merged_at is None
     if landing is not None and not (cleaned_since and landing.state == "landed"):
-        return landing, _repository(task)
+        return landing, _repository(task, config)
     if task.worktree_cleaned_at is None:
         raise Conflict("Nothing of the task was merged or cleaned up; there is nothing to undo.")
-    return None, _repository(task)
+    return None, _repository(task, config)
 
 
-def _repository(task: Task) -> Repository:
-    found = discovery.locate(task.workspace)
+def _repository(task: Task, config: Config) -> Repository:
+    found = repository_of(task, config)
     if found is None:
         raise NotReady(f"{task.workspace} is not in a git repository any more.")
     return found
@@ -128,7 +129,7 @@ def _undo_landing(task: Task, command: Command, landing: Landing, repository: Re
         raise
     crashpoint("undo.moved")
     reverted = done.commit_oid if intent.strategy == undoing.REVERT else None
-    where = f"branch {intent.target_branch}" if intent.target_branch else "the checkout"
+    where = landings.where_it_lands(task, intent.target_branch)
     said = f"Undid the landing on {where}" + (f" by commit {reverted[:10]}" if reverted else "")
     result = {"message": said, "commit_oid": reverted, "target_branch": intent.target_branch}
     with transaction():

@@ -104,7 +104,9 @@ def _looked_at(worktree: Worktree, *, refresh: bool) -> tuple[Snapshot, differen
     else:
         if not index.is_file():
             git("read-tree", worktree.base_commit, git_dir=own, index=index)
-        found = snapshot.take(own, worktree.path, index, repair=not refresh, live=refresh)
+        # In place it is the person's own folder: its modes are theirs.
+        repair = not (refresh or worktree.in_place)
+        found = snapshot.take(own, worktree.path, index, repair=repair, live=refresh)
     return found, difference.compare(own, worktree.base_commit, found.tree)
 
 

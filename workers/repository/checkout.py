@@ -14,7 +14,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from shared.errors import Conflict, GitFailed, LandingRefused, Refused
-from workers.repository import blocking, left_locks, merging, references, snapshot
+from workers.repository import blocking, left_locks, merging, permissions, references, snapshot
 from workers.repository.difference import Touched, touched
 from workers.repository.discovery import Checkout, Repository, head_branch, resolve_commit
 from workers.repository.git import git
@@ -76,6 +76,8 @@ def perform(repository: Repository, checkout: Checkout, update: Update, lock: in
                     "Uncommitted work is in the way of this landing.", conflicts=[], blocking=in_the_way
                 )
             _back_up(repository, checkout, update, own)
+            if repository.plain:
+                permissions.remember(checkout.path, paths, update.scratch)
             _write_files(repository, checkout, update, own, paths, lock)
             _stage(update, marker)
             _move_branch(repository, checkout, update, own, paths)
@@ -118,6 +120,8 @@ def take_back(repository: Repository, checkout: Checkout, update: Update) -> str
             except BaseException:
                 _unlock(checkout, marker)
                 raise
+        if repository.plain:
+            permissions.remember(checkout.path, paths, update.scratch)
         try:
             put_back(repository, checkout, own, paths)
         finally:

@@ -10,7 +10,7 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 
 from shared.errors import Conflict, GitFailed
-from workers.repository import checkout, discovery, left_locks, references
+from workers.repository import checkout, discovery, left_locks, permissions, references
 from workers.repository.discovery import Checkout, Repository, checkouts, resolve_commit
 from workers.repository.locks import held
 
@@ -72,15 +72,13 @@ def complete(intent: Intent) -> Landed:
 
     Raises LandingRefused or Conflict with the user's checkout as it was.
     """
-    with alone(Path(intent.home), Path(intent.repository_directory)) as lock:
-        return complete_held(intent, lock)
+    repository = _repository(intent)
+    with alone(Path(intent.home), repository) as lock:
+        return complete_held(repository, intent, lock)
 
 
-def complete_held(intent: Intent, lock: int) -> Landed:
+def complete_held(repository: Repository, intent: Intent, lock: int) -> Landed:
     """What `complete` does, for a holder of `alone`'s lock."""
-    repository = discovery.at(Path(intent.repository_directory))
-    if repository is None:
-        raise Conflict(f"The repository {intent.repository_directory} is gone.")
     backup = None
     if intent.checkout_path is None:
         _move(repository, intent)
@@ -95,10 +93,13 @@ def complete_held(intent: Intent, lock: int) -> Landed:
             scratch=scratch,
             tip=intent.tip_oid,
         )
-        if intent.strategy == UNAPPLY:
-            backup = checkout.take_back(repository, place, update)
-        else:
-            backup = checkout.perform(repository, place, update, lock)
+        try:
+            if intent.strategy == UNAPPLY:
+                backup = checkout.take_back(repository, place, update)
+            else:
+                backup = checkout.perform(repository, place, update, lock)
+        finally:
+            permissions.give_back(place.path, scratch)
         shutil.rmtree(scratch, ignore_errors=True)
     references.delete(repository.common_dir, references.landing_ref(intent.task_id))
     return Landed(
@@ -108,6 +109,13 @@ def complete_held(intent: Intent, lock: int) -> Landed:
         backup_ref=backup,
         files=intent.files,
     )
+
+
+def _repository(intent: Intent) -> Repository:
+    found = discovery.at(Path(intent.repository_directory))
+    if found is None:
+        raise Conflict(f"The repository {intent.repository_directory} is gone.")
+    return found
 
 
 def _move(repository: Repository, intent: Intent) -> None:
@@ -145,7 +153,7 @@ def _place(repository: Repository, intent: Intent) -> Checkout:
 
 
 @contextmanager
-def alone(home: Path, common_dir: Path) -> Iterator[int]:
+def alone(home: Path, repository: Repository) -> Iterator[int]:
     """One landing on a repository at a time; yields the lock's descriptor."""
-    with held(home.parent, f"landing {common_dir}", timeout_seconds=LOCK_SECONDS) as lock:
+    with held(home.parent, f"landing {repository.landing_place}", timeout_seconds=LOCK_SECONDS) as lock:
         yield lock

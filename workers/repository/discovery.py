@@ -17,6 +17,8 @@ from workers.repository.git import git
 #: Of a file that names a folder or a branch.
 MAX_POINTER_BYTES = 64 << 10
 DISCOVERY = {"safe.bareRepository": "all"}
+#: A file that marks a git directory of ours around a folder which is in no repository of the person's.
+PLAIN = "openruntime-folder"
 #: Everything `locate` wants to know, asked at once: a process each would be a quarter of a task's start.
 AT_ONCE = (
     "--is-bare-repository",
@@ -40,7 +42,8 @@ class Repository:
     """A user's repository as seen from the folder `path`. All paths are absolute.
 
     `prefix` is the folder inside the working tree ("" at its root, no trailing slash); `head_oid` is None in a
-    repository without a commit; `branch` is None when HEAD is detached; `toplevel` is None when `bare`.
+    repository without a commit; `branch` is None when HEAD is detached; `toplevel` is None when `bare`. `plain`: the
+    person has none, and this is ours around their folder.
     """
 
     path: Path
@@ -56,6 +59,12 @@ class Repository:
     shallow: bool
     is_linked_worktree: bool
     dirty: bool = False
+    plain: bool = False
+
+    @property
+    def landing_place(self) -> str:
+        """What two landings must not work in at once: the repository, or the folder it is around."""
+        return os.path.realpath(self.toplevel or self.path) if self.plain else str(self.common_dir)
 
     @property
     def settings(self) -> Mapping[str, str]:
@@ -177,6 +186,7 @@ def at(common_dir: Path) -> Repository | None:
         bare=bare == "true",
         shallow=shallow == "true",
         is_linked_worktree=False,
+        plain=(common_dir / PLAIN).is_file(),
     )
     main = None if found.bare else _main_folder(found)
     return replace(found, toplevel=main, path=main or common_dir)

@@ -93,7 +93,7 @@ def land(
     Raises LandingRefused with `conflicts` and `blocking`, Conflict for a moved head or target or when nothing
     would change, NotReady when a target must be chosen, BadRequest for an unusable strategy or message.
     """
-    with alone(change.git_directory.parent, repository.common_dir) as lock:
+    with alone(change.git_directory.parent, repository) as lock:
         for attempt in range(1, ATTEMPTS + 1):
             intent = prepare(
                 repository,
@@ -107,7 +107,7 @@ def land(
             if record is not None:
                 record(intent)
             try:
-                return complete_held(intent, lock)
+                return complete_held(repository, intent, lock)
             except LandingRefused:
                 raise
             except Conflict:

@@ -27,6 +27,9 @@ def remove(worktree: Worktree, *, keep: str | None) -> str | None:
     name is returned, and nothing is deleted when that fails. Raises GitFailed, or Conflict when the user
     locked the worktree or the repository is gone.
     """
+    if worktree.in_place:
+        _discard(worktree.home)
+        return None
     with held(worktree.repositories, worktree.task_id):
         repository = discovery.at(worktree.repository_directory)
         if repository is None and keep:

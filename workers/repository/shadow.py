@@ -39,7 +39,8 @@ def shadow(
             object_format=repository.object_format,
             alternates=(repository.objects_directory, *borrow),
             settings={key: own[key] for key in CHECKOUT_COPIED if key in own},
-            attributes=directory.NO_FILTERS,
+            # A snapshot of a folder without git holds its bytes, whatever a .gitattributes in it says.
+            attributes=directory.EXACT_BYTES if repository.plain else directory.NO_FILTERS,
             exclude=exclude_rules(repository, own),
         )
         _copy_checkout_files(place, folder)

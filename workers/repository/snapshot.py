@@ -25,8 +25,12 @@ HASH_SECONDS = 600
 LOOSE_FILES = 50
 ONE_PACK = {"core.bigFileThreshold": "0"}
 CLOSED_FOLDER = "could not open directory"
+#: The detail of the flag that says so.
+CLOSED = "folder"
 # git opens these by name in every folder, and would wait for ever on one that is a pipe.
 READ_BY_GIT = {".gitignore", ".gitattributes", ".gitmodules"}
+#: In a git directory of ours: paths that no snapshot records while they are not in the index, separated by NUL.
+APART = "apart"
 
 
 @dataclass(frozen=True)
@@ -40,10 +44,11 @@ class Flag:
 
 @dataclass(frozen=True)
 class Snapshot:
-    """A tree in our objects, and what could not be recorded in it."""
+    """A tree in our objects, and what could not be recorded in it: `left_out` are its paths as git lists them."""
 
     tree: str
     flags: tuple[Flag, ...]
+    left_out: tuple[bytes, ...] = ()
 
 
 @dataclass
@@ -56,7 +61,12 @@ class _Plan:
     leaving: list[bytes]
     entering: list[bytes]
     flags: list[Flag]
+    left_out: list[bytes] = field(default_factory=list)
     barred: list[bytes] = field(default_factory=list)
+
+    def leave_out(self, kind: str, path: bytes, detail: str = "") -> None:
+        self.flags.append(Flag(kind, display(path), detail))
+        self.left_out.append(path)
 
 
 def take(
@@ -66,11 +76,12 @@ def take(
     *,
     repair: bool = False,
     live: bool = False,
+    largest: int = MAX_FILE_BYTES,
     config: Mapping[str, str] | None = None,
 ) -> Snapshot:
     """Bring `index` up to date with `work_tree` and write its tree.
 
-    Files over 50 MB (or beyond 2 GB in all), embedded repositories, moved submodules and unreadable files keep
+    Files over `largest` bytes (or beyond 2 GB in all), embedded repositories, moved submodules and unreadable files keep
     what the index had and are flagged; sockets, pipes and devices are not files to git. `repair` makes files
     their owner cannot read readable: only when nobody works in the tree. `live`: an agent does, and may swap a file
     for a link at any moment; what changed is then read from a private copy.
@@ -85,12 +96,14 @@ def take(
             listed, warnings = _listed(git_dir, work_tree, index, config)
             if repair and CLOSED_FOLDER in warnings and open_folders(work_tree):
                 listed, warnings = _listed(git_dir, work_tree, index, config)
-            plan = _plan(work_tree, listed, repair=repair)
+            plan = _plan(work_tree, _without_apart(git_dir, listed), largest, repair=repair)
             _bar(git_dir, work_tree, index, plan.barred)
             update = _update_live if live else _update
             ignored = update(git_dir, work_tree, index, plan, config)
             tree = git("write-tree", git_dir=git_dir, work_tree=work_tree, index=index, config=config).text
-            return Snapshot(tree, tuple((*plan.flags, *_warned(warnings, ignored))[:MAX_FLAGS]))
+            flags = (*plan.flags, *_warned(warnings, ignored))[:MAX_FLAGS]
+            closed = [os.fsencode(flag.path) for flag in flags if flag.detail == CLOSED and flag.path]
+            return Snapshot(tree, flags, (*plan.left_out, *ignored, *closed))
         except GitFailed as failure:
             if not work_tree.is_dir() or time_limit.is_over():
                 raise
@@ -127,14 +140,28 @@ def _listed(
     return [(entry[:1], entry[2:]) for entry in done.stdout.split(b"\0") if entry], done.stderr
 
 
-def _plan(work_tree: Path, listed: list[tuple[bytes, bytes]], *, repair: bool) -> _Plan:
+def _without_apart(git_dir: Path, listed: list[tuple[bytes, bytes]]) -> list[tuple[bytes, bytes]]:
+    place = git_dir / APART
+    apart = (
+        {path.rstrip(b"/") for path in place.read_bytes().split(b"\0") if path} if place.is_file() else set()
+    )
+    if not apart:
+        return listed
+    return [
+        (tag, path)
+        for tag, path in listed
+        if tag != b"?" or not (path.rstrip(b"/") in apart or _below(path.rstrip(b"/"), apart))
+    ]
+
+
+def _plan(work_tree: Path, listed: list[tuple[bytes, bytes]], largest: int, *, repair: bool) -> _Plan:
     plan = _Plan([], [], [])
     root = os.fsencode(work_tree)
     budget = MAX_TOTAL_BYTES
     for tag, path in listed:
         full = os.path.join(root, path)
         if path.endswith(b"/"):
-            plan.flags.append(Flag("embedded-repository", display(path)))
+            plan.leave_out("embedded-repository", path)
             continue
         try:
             found = os.lstat(full)
@@ -143,7 +170,7 @@ def _plan(work_tree: Path, listed: list[tuple[bytes, bytes]], *, repair: bool) -
                 plan.leaving.append(path)
             continue
         except OSError as failure:
-            plan.flags.append(Flag("unreadable", display(path), failure.strerror or ""))
+            plan.leave_out("unreadable", path, failure.strerror or "")
             continue
         if stat.S_ISDIR(found.st_mode):
             if os.path.lexists(os.path.join(full, b".git")):
@@ -154,12 +181,12 @@ def _plan(work_tree: Path, listed: list[tuple[bytes, bytes]], *, repair: bool) -
             plan.entering.append(path)
         elif not stat.S_ISREG(found.st_mode):
             plan.barred.append(path)
-        elif found.st_size > MAX_FILE_BYTES:
-            plan.flags.append(Flag("too-large", display(path), f"{found.st_size} bytes"))
+        elif found.st_size > largest:
+            plan.leave_out("too-large", path, f"{found.st_size} bytes")
         elif found.st_size > budget:
-            plan.flags.append(Flag("too-much", display(path), f"{found.st_size} bytes"))
+            plan.leave_out("too-much", path, f"{found.st_size} bytes")
         elif not _readable(full, found, repair=repair):
-            plan.flags.append(Flag("unreadable", display(path)))
+            plan.leave_out("unreadable", path)
         else:
             budget -= found.st_size
             plan.entering.append(path)
@@ -240,7 +267,7 @@ def _warned(warnings: str, ignored: list[bytes]) -> list[Flag]:
     flags = [Flag("unsafe-name", display(path)) for path in ignored]
     for line in warnings.splitlines():
         if CLOSED_FOLDER in line:
-            flags.append(Flag("unreadable", line.split("'")[1] if line.count("'") >= 2 else None, "folder"))
+            flags.append(Flag("unreadable", line.split("'")[1] if line.count("'") >= 2 else None, CLOSED))
     return flags
 
 

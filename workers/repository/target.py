@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 from dataclasses import dataclass
 
-from shared.errors import BadRequest, NotReady
+from shared.errors import BadRequest, Conflict, NotReady
 from workers.repository import references
 from workers.repository.discovery import Checkout, Repository, checkouts, resolve_commit
 
@@ -26,6 +26,8 @@ def choose(repository: Repository, name: str | None, strategy: str) -> Target:
     """The target of a landing. Raises NotReady in one sentence when a person must choose, BadRequest for bad words."""
     if strategy not in STRATEGIES:
         raise BadRequest(f"The strategy must be one of {', '.join(STRATEGIES)}, not {strategy!r}.")
+    if repository.plain:
+        return _folder(repository, strategy)
     if strategy == "apply":
         return _workspace(repository, name)
     if not name:
@@ -56,3 +58,14 @@ def _workspace(repository: Repository, name: str | None) -> Target:
                 )
             return Target(place.branch, resolve_commit(place.git_dir, "HEAD") or UNBORN_OID, place)
     raise NotReady("The workspace is not a checkout of this repository any more.")
+
+
+def _folder(repository: Repository, strategy: str) -> Target:
+    """A folder without git, as it was when the task began."""
+    if strategy != "apply":
+        raise Conflict(
+            f"The folder {repository.toplevel} is in no git repository: the work lands there by the strategy `apply` alone."
+        )
+    for place in checkouts(repository):
+        return Target(None, resolve_commit(place.git_dir, "HEAD") or UNBORN_OID, place)
+    raise NotReady(f"The folder {repository.toplevel} is gone.")

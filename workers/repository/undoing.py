@@ -133,6 +133,8 @@ def _waiting(
         return in_the_way(repository, target, way.paths)
     assert target.place is not None  # noqa: S101 -- `choose` for apply always finds one
     if target.oid != landed.previous_oid:
+        if repository.plain:
+            raise Conflict("The task has gone on from a later state of the folder: this landing stays.")
         raise Conflict("You have committed since the edits were applied: take them back with git.")
     busy = blocking.under_way(target.place.git_dir)
     with shadow(repository, target.place.git_dir) as seen:

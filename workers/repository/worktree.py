@@ -21,7 +21,8 @@ class Worktree:
 
     `execution_path` is the folder the agent starts in; `admin_directory` the user's `.git/worktrees/<name>`, over
     which a sandbox mounts `agent_git_directory`; `objects_directories` what both borrow objects from;
-    `unborn` a base commit of ours with nothing in it, because the repository had no commit.
+    `unborn` a base commit of ours with nothing in it, because the repository had no commit; `in_place`: it is no
+    worktree but the person's own folder, of which nothing is ever removed.
     """
 
     task_id: str
@@ -37,6 +38,7 @@ class Worktree:
     agent_git_directory: Path
     capture_git_directory: Path
     objects_directories: tuple[Path, ...]
+    in_place: bool = False
 
     @property
     def home(self) -> Path:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -15,8 +14,8 @@ from shared.review.versions import TEXT, TEXT_BYTES, Version
 from shared.secrets.redaction import Redactor
 from shared.store.models import Command, Task
 from workers.attempts import granting
-from workers.attempts.place import worktree_of
-from workers.repository import discovery, objects
+from workers.attempts.place import repository_of, worktree_of
+from workers.repository import objects
 
 #: As git tells a binary file from a text.
 BINARY_HEAD_BYTES = 8_000
@@ -62,6 +61,6 @@ def _git_directories(task: Task, config: Config) -> Iterator[Path]:
         worktree = worktree_of(one, config)
         if worktree is not None and worktree.capture_git_directory.is_dir():
             yield worktree.capture_git_directory
-    repository = discovery.locate(task.workspace) if os.path.isdir(task.workspace) else None
+    repository = repository_of(task, config)
     if repository is not None:
         yield repository.git_dir

@@ -39,6 +39,7 @@ class Task(Table):
     target_branch = peewee.TextField(null=True)
     branch = peewee.TextField(null=True)
     base_commit = peewee.TextField(null=True)
+    place = peewee.TextField(null=True)
     worktree = JSONText(null=True)
     worktree_path = peewee.TextField(null=True)
     port_base = peewee.IntegerField(null=True)

@@ -96,7 +96,8 @@ class Landing:
         return dict(ended.result or {})
 
     def branches(self) -> str:
-        return self.sh("git for-each-ref refs/heads")
+        """Of a repository; nothing for a folder without one."""
+        return self.sh("git for-each-ref refs/heads") if (self.folder / ".git").exists() else ""
 
     def state(self) -> dict[str, str]:
         return state(self.folder)

@@ -32,9 +32,20 @@ def test_the_default_policy_s_boundaries_hold_for_a_contained_shell() -> None:
 
 
 def test_a_folder_without_git_has_no_git_to_keep() -> None:
-    found = report.of(Policy(), dataclasses.replace(CONTAINED, worktree=False))
+    found = report.of(Policy(), CONTAINED, "copy")
     assert found["allow_git_write"] == ("off", "The folder is in no git repository.")
-    assert found["workspace_access"][1].startswith("Only the folder ")
+    assert found["workspace_access"][1].startswith("Only the copy of the folder ")
+
+
+def test_a_task_in_place_says_that_its_edits_are_immediate_whatever_contains_it() -> None:
+    contained, open_to_all = (
+        report.of(policy, ground, "in-place")["workspace_access"]
+        for policy, ground in ((Policy(), CONTAINED), (Policy(workspace_access="full"), NOWHERE))
+    )
+    immediate = "It edits the folder itself, at once and before any review."
+    assert contained == ("enforced", f"{immediate} Only the folder and the agent's home can be written; other"
+                         " tasks and our data are not there.")  # fmt: skip
+    assert open_to_all == ("off", f"{immediate} This policy asks for no containment.")
 
 
 def test_without_containment_boundaries_are_advice_and_the_reason_says_why() -> None:

@@ -8,6 +8,7 @@ from pydantic import Field
 
 from shared.events import Kind
 from shared.lifecycle import Status
+from shared.task_place import TaskPlace
 from web.api.results.result import Result
 
 
@@ -95,6 +96,7 @@ class Task(Result):
     priority: int
     labels: list[str]
     group_id: str | None
+    place: TaskPlace | None = Field(description="What it works in; null until it has started.")
     branch: str | None
     target_branch: str | None
     attention: str | None

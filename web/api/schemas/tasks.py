@@ -54,6 +54,11 @@ class Goal(Body):
     checks: Checks | None = Field(None, description="Further checks, by name.")
     env: Annotated[list[Variable], Field(max_length=100)] | None = None
     depends_on: Annotated[list[str], Field(max_length=50)] | None = None
+    place: Literal["copy", "in-place"] | None = Field(
+        None,
+        description="For a folder in no git repository: `copy` (unless said otherwise), or `in-place`, which consents to"
+        " the agent editing the folder itself.",
+    )
     pty: bool | None = None
     mode: Literal["live", "plan", "oneshot"] | None = Field(
         None,
