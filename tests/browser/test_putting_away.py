@@ -69,7 +69,7 @@ def test_a_deleted_task_leaves_open_boards_and_its_open_page_says_so(
     timeline.wait_for_url(re.compile(r"/$"))
 
 
-def test_a_task_with_unmerged_work_is_deleted_without_a_script(
+def test_a_task_with_unmerged_work_is_deleted_and_put_back_without_a_script(
     visit: Open, here: Installation, tmp_path: Path
 ) -> None:
     shop = repository(tmp_path / "shop")
@@ -80,6 +80,9 @@ def test_a_task_with_unmerged_work_is_deleted_without_a_script(
     expect(page.locator("main")).to_contain_text("worktrees/" + id)
     page.get_by_label("Delete the unmerged changes too").check()
     page.get_by_role("button", name="Delete the task and its worktree").click()
-    expect(page.locator("#notice")).to_contain_text(f"refs/openruntime/recovery/{id}")
+    expect(page.locator("#notice")).to_contain_text("It can be put back for 30 days")
     expect(page.locator(f"#card-{id}")).to_have_count(0)
     assert here.get(f"/tasks/{id}").status == 404
+    page.locator("#notice").get_by_role("button", name="Undo").click()
+    expect(page.get_by_role("heading", name="Unwanted work")).to_be_visible()
+    assert here.get(f"/tasks/{id}").status == 200
