@@ -15,6 +15,7 @@ from shared.errors import BadRequest, Conflict, NotFound, UnmergedWork
 from shared.events import Draft, Kind
 from shared.store.database import transaction
 from shared.store.models import Command, Idempotency, Task, TaskGroup
+from shared.task_place import TaskPlace
 from shared.tasks import get
 
 #: In the body of a delete command: the task's rows and files go, not only its place in the lists.
@@ -41,6 +42,8 @@ def refuse_undeletable(task: Task) -> None:
     """Raise Conflict or UnmergedWork when something would be lost with the task."""
     if task.live_attempt is not None:
         raise Conflict(f"The task is {task.status}; stop it before it is deleted.")
+    if task.place == TaskPlace.COPY and not task.diff_stat:
+        return  # the worker looks whether the copy still is as the folder was, and takes it away
     if task.worktree_path is not None and task.worktree_cleaned_at is None:
         raise UnmergedWork("The task has a worktree; clean it up, then delete the task.")
 

@@ -12,6 +12,7 @@ from shared.errors import Conflict
 from shared.store.models import Command, Task
 from workers.attempts import closing
 from workers.attempts.place import attempt_directories, worktree_of
+from workers.landing import cleanup
 from workers.repository import folders, removal
 
 log = logging.getLogger(__name__)
@@ -23,6 +24,8 @@ def delete(task: Task, command: Command, config: Config) -> dict[str, Any]:
         _forget(task, config)
         return {}
     deletion.refuse_undeletable(task)
+    if task.worktree_path is not None and task.worktree_cleaned_at is None:
+        cleanup.remove(task, force=False, config=config)
     worktree = worktree_of(task, config)
     if worktree is not None and not worktree.in_place:  # a start that failed made it; no agent ever saw it
         removal.remove(worktree, keep=None)

@@ -88,14 +88,25 @@ def test_a_subfolder_stays_the_same_subfolder(installation: Installation, tmp_pa
     assert installation.output(task_id) == ["b", task["execution_workspace"]]
 
 
-def test_a_plain_folder_runs_in_place_and_says_so(installation: Installation, tmp_path: Path) -> None:
-    task_id = installation.run("echo hi > here.txt", tmp_path)
+def test_a_plain_folder_is_worked_on_in_a_copy_or_by_consent_in_place(
+    installation: Installation, tmp_path: Path
+) -> None:
+    task_id = installation.run("echo hi > here.txt; git status --short", tmp_path)
     task = installation.until(task_id)
-    assert task["status"] == "completed"
-    assert (tmp_path / "here.txt").read_text() == "hi\n"
+    assert (task["status"], task["place"]) == ("ready-for-review", "copy"), installation.events(task_id)
+    assert installation.output(task_id) == ["?? here.txt"]
+    assert not (tmp_path / "here.txt").exists()
     assert any("without worktree isolation" in event["message"] for event in installation.events(task_id))
-    refused = installation.post(f"/tasks/{task_id}/worktree/merge")
-    assert (refused.status, "no worktree" in refused.body["detail"]) == (409, True)
+    assert installation.post(f"/tasks/{task_id}/worktree/merge").status == 200
+    assert (tmp_path / "here.txt").read_text() == "hi\n"
+    in_place = installation.run("echo mine >> here.txt", tmp_path, place="in-place")
+    task = installation.until(in_place)
+    assert (task["status"], task["place"], task["worktree_path"]) == ("completed", "in-place", None)
+    assert (tmp_path / "here.txt").read_text() == "hi\nmine\n"
+    assert "+mine" in installation.get(f"/tasks/{in_place}/diff").body["patch"]
+    assert "at once and before any review" in task["policy_report"]["workspace_access"][1]
+    assert installation.post(f"/tasks/{in_place}/undo").status == 200
+    assert (tmp_path / "here.txt").read_text() == "hi\n"
 
 
 def _bare(folder: Path) -> Path:

@@ -78,7 +78,7 @@ def _in_worktree(
         folders.stand_on(repository, worktree.base_commit)
     crashpoint("start.worktree")
     kind = TaskPlace.COPY if repository.plain else TaskPlace.WORKTREE
-    if not known:
+    if not known and not repository.plain:
         drafts = [*drafts, Draft(Kind.LIFECYCLE, f"Created an isolated worktree on branch {worktree.branch}")]
     attempts.place(
         attempt,

@@ -78,7 +78,8 @@ def _refuse_another(task: Task) -> None:
 def _told(task: Task, begun: folders.Begun, *, whole: bool) -> list[Draft]:
     if whole:
         said = (
-            f"Made a copy of {task.workspace} to work in: it is in no git repository ({begun.files:,} files)"
+            f"Running without worktree isolation by git, in a copy of {task.workspace}: it is in no git repository"
+            f" ({begun.files:,} files)"
         )
     else:
         said = (

@@ -216,3 +216,13 @@ def test_two_states_of_a_copy_are_compared_and_what_was_deleted_for_good_leaves_
     assert folders.find(plain.config.folders, task.workspace, task.id) is not None
     deleting.delete(deletion.find(task.id), Command(body={deletion.FOR_GOOD: True}), plain.config)
     assert folders.find(plain.config.folders, task.workspace, task.id) is None
+
+
+def test_a_copy_that_nobody_changed_goes_with_its_task_and_one_with_work_keeps_it(plain) -> None:
+    idle = plain.task("true")
+    plain.done(idle, CommandKind.DELETE)
+    assert plain.worktree_path(idle) is None
+    edited = plain.task("true")
+    Path(edited.worktree_path, "later.txt").write_text("written after the last look\n")
+    assert plain.refused(edited, CommandKind.DELETE)["slug"] == "unmerged-work"
+    assert Path(edited.worktree_path, "later.txt").exists()
