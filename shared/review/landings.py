@@ -67,7 +67,9 @@ def _require_at_rest(task: Task, kind: CommandKind) -> None:
     if task.live_attempt is not None:
         raise Conflict(f"The task is {task.status}; it can be {DONE[kind]} once it has ended.")
     if kind in IN_WORKTREES and task.place == TaskPlace.IN_PLACE:
-        raise Conflict("The task works in place: what it edits is in the folder already.")
+        raise Conflict(
+            "The task has no worktree: it works in place, and what it edits is in the folder already."
+        )
     if kind in (CommandKind.MERGE, CommandKind.REBASE) and task.worktree_path is None:
         raise Conflict("The task has no worktree; there is nothing to merge.")
     if kind is CommandKind.MERGE and task.worktree_merged_at is not None:

@@ -110,9 +110,10 @@ def test_23_what_the_user_has_is_never_overwritten(site: Installation, repo: Pat
 
 
 def test_23_other_merges_that_are_refused(site: Installation, repo: Path, plain: Path) -> None:
-    nowhere = site.until(site.run("true", plain, place="in-place"), "completed")
-    answer = site.post(f"/tasks/{nowhere['id']}/worktree/merge")
-    assert (answer.status, "works in place" in said(answer)) == (409, True)
+    for place in ({}, {"place": "in-place"}):
+        nowhere = site.until(site.run("true", plain, **place), "completed")
+        answer = site.post(f"/tasks/{nowhere['id']}/worktree/merge")
+        assert (answer.status, "no worktree" in said(answer)) == (409, True), place
     unchanged = site.until(site.run("true", repo), "completed")
     answer = site.post(f"/tasks/{unchanged['id']}/worktree/merge")
     assert (answer.status, "no changes" in said(answer)) == (409, True)

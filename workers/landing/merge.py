@@ -13,6 +13,7 @@ from shared.review import checks, landings
 from shared.review.gates import CHECKOUT
 from shared.store.database import transaction
 from shared.store.models import Command, Landing, Task
+from shared.task_place import TaskPlace
 from workers.landing import cleanup, gates, site, verification
 from workers.landing.gates import Candidate, Item
 from workers.repository import completion, landing, merging, references
@@ -60,6 +61,8 @@ def _merged(task: Task, command: Command, config: Config) -> dict[str, Any]:
         return done
     candidate = site.candidate(task, command, config)
     if not candidate.capture.files:
+        if task.place == TaskPlace.COPY:
+            raise Conflict("The task has no worktree of a repository, and no changes to merge in its copy.")
         raise Conflict("The task has no changes to merge.")
     override = command.body.get("override") or []
     overridden = gates.pass_through(candidate, override)
