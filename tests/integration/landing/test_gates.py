@@ -104,7 +104,7 @@ def test_configuration_that_was_put_back_refuses_nothing(site) -> None:
 def test_a_change_an_uncontained_agent_made_is_not_forgotten_by_the_next_start(site) -> None:
     task = site.task("git config core.hooksPath /tmp/hooks")
     attempt = Attempt.get(Attempt.task == task.number)
-    assert [draft.kind for draft in closing._tampering(task, attempt)] == ["error"]
+    assert [draft.kind for draft in closing._tampering(task, attempt, site.config)] == ["error"]
     with transaction():
         known = tasks.get(task.id).worktree
         Task.update(worktree={**known, "tampered": True}).where(Task.id == task.id).execute()
