@@ -39,11 +39,27 @@ def repository(task: Task, config: Config) -> tuple[Repository, list[Draft]]:
     found = folders.find(config.folders, task.workspace, task.id)
     if found is not None:
         return found, []
-    _refuse(task, config)
+    _refuse(task, config, whole=whole)
     begun = folders.begin(
-        config.folders, task.workspace, task.id, base=groups.base_of(task) if whole else None, whole=whole
+        config.folders,
+        task.workspace,
+        task.id,
+        base=groups.base_of(task) if whole else None,
+        whole=whole,
+        closed=closed(Path(task.workspace), config),
     )
     return begun.repository, _told(task, begun, whole=whole)
+
+
+def closed(folder: Path, config: Config) -> tuple[Path, ...]:
+    """What within a folder is in no snapshot of it and nothing lands in: our own data, and the person's home."""
+    return tuple(
+        place for place in (config.data, _home()) if place != folder and place.is_relative_to(folder)
+    )
+
+
+def _home() -> Path:
+    return Path(os.path.realpath(os.path.expanduser("~")))
 
 
 def beside(task: Task, config: Config, found: Repository) -> Worktree:
@@ -51,15 +67,17 @@ def beside(task: Task, config: Config, found: Repository) -> Worktree:
     return in_place.create(found, task_id=task.id, repositories=config.repositories)
 
 
-def _refuse(task: Task, config: Config) -> None:
+def _refuse(task: Task, config: Config, *, whole: bool) -> None:
     folder = Path(task.workspace)
     for name in (task.base_ref, task.target_branch):
         if name:
             raise NotReady(f"{folder} is in no git repository: there is no branch or commit {name!r}.")
-    if config.data.is_relative_to(folder) or folder.is_relative_to(config.data):
-        raise NotReady(f"openRuntime keeps its own data in {config.data}: choose a folder without that.")
-    home = Path(os.path.realpath(os.path.expanduser("~")))
-    if home.is_relative_to(folder):
+    within = (
+        () if whole else closed(folder, config)
+    )  # an agent that edits the folder itself would have them at hand
+    if folder.is_relative_to(config.data) or config.data in within:
+        raise NotReady(f"openRuntime keeps its own data in {config.data}: choose another folder.")
+    if folder == _home() or _home() in within:
         raise NotReady(f"{folder} holds your keys and settings: choose a folder inside your home.")
     if consents(task.options) and task.group_id is not None:
         raise NotReady("Tasks of one group do not work in one folder at once: let them work in copies.")

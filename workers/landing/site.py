@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+import os
+
 from shared import tasks
 from shared.config import Config
 from shared.errors import Conflict, NotReady
 from shared.review import landings
 from shared.store.models import Capture as CaptureRow
 from shared.store.models import Command, Task
-from workers.attempts import capturing
+from workers.attempts import capturing, plain_folder
 from workers.attempts.place import repository_of, worktree_of
 from workers.landing.gates import Candidate
 from workers.repository import capture as captures
@@ -42,6 +44,7 @@ def candidate(task: Task, command: Command, config: Config) -> Candidate:
     """
     worktree, repository = of(task, config)
     taken = captures.take(worktree)
+    _refuse_closed(taken, repository, config)
     row = capturing.store(taken, task, config, why=command.kind)
     strategy = command.body.get("strategy") or ("apply" if repository.plain else "squash")
     keeps = strategy in KEEP_COMMITS and tasks.policy_of(task).allow_git_write
@@ -55,6 +58,18 @@ def candidate(task: Task, command: Command, config: Config) -> Candidate:
         command.body.get("target_branch") or task.target_branch,
         config,
     )
+
+
+def _refuse_closed(taken: captures.Capture, repository: Repository, config: Config) -> None:
+    """Nothing of a task lands in our own data, nor from a folder without git in the home that is within it."""
+    if repository.toplevel is None:
+        return
+    places = plain_folder.closed(repository.toplevel, config)
+    for place in places if repository.plain else [place for place in places if place == config.data]:
+        within = os.fsencode(place.relative_to(repository.toplevel)) + b"/"
+        for file in taken.files:
+            if file.raw_path.startswith(within):
+                raise Conflict(f"{file.path} would land in {place}, where no task may write.")
 
 
 def last_state(task: Task, worktree: Worktree, config: Config) -> CaptureRow | None:

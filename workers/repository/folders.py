@@ -9,8 +9,9 @@ from __future__ import annotations
 
 import hashlib
 import os
+import re
 import shutil
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -32,6 +33,7 @@ SHARED = "shared.git"
 OBJECT_FORMAT = "sha1"
 #: In a task's repository: paths that were there and are in no snapshot of it, separated by NUL.
 APART = snapshot.APART
+_WILD = re.compile(rb"[\\*?\[\]! ]")
 
 
 @dataclass(frozen=True)
@@ -53,19 +55,29 @@ def find(store: Path, folder: str, task_id: str) -> Repository | None:
     return discovery.at(place)
 
 
-def begin(store: Path, folder: str, task_id: str, *, base: str | None = None, whole: bool = True) -> Begun:
+def begin(
+    store: Path,
+    folder: str,
+    task_id: str,
+    *,
+    base: str | None = None,
+    whole: bool = True,
+    closed: Sequence[Path] = (),
+) -> Begun:
     """Take a snapshot of the folder and make the task's repository on it. Repeatable; the last one counts.
 
     `base` is an earlier snapshot of the same folder to begin at instead. With `whole`, a folder that is too large to be
-    recorded completely is refused by NotReady, in a sentence; else what cannot be recorded is left `APART`.
+    recorded completely is refused by NotReady, in a sentence; else what cannot be recorded is left `APART`. What is
+    `closed` within it is left apart in any case.
     """
     home = _home(store, folder)
-    shared = _shared(home, folder)
+    names = [os.fsencode(one.relative_to(folder)) for one in closed]
+    shared = _shared(home, names)
     place = home / f"{task_id}.git"
     with held(store, f"folder {folder}", timeout_seconds=snapshot.HASH_SECONDS):
         count = _counted(shared, folder) if whole else 0
         taken = _taken(shared, folder, whole=whole)
-        apart = () if whole else (*taken.left_out, *_ignored(shared, folder))
+        apart = names if whole else [*names, *taken.left_out, *_ignored(shared, folder)]
         commit = base if base and resolve_commit(shared, base) else _commit(shared, taken.tree)
         new = home / f"{task_id}.new"
         shutil.rmtree(new, ignore_errors=True)
@@ -130,7 +142,7 @@ def _home(store: Path, folder: str) -> Path:
     return store / hashlib.sha256(os.fsencode(folder)).hexdigest()[:16]
 
 
-def _shared(home: Path, folder: str) -> Path:
+def _shared(home: Path, closed: Sequence[bytes]) -> Path:
     """The git directory that all tasks of the folder borrow from."""
     place = home / SHARED
     home.mkdir(mode=0o700, parents=True, exist_ok=True)
@@ -138,7 +150,9 @@ def _shared(home: Path, folder: str) -> Path:
         directory.write(place, object_format=OBJECT_FORMAT, alternates=())
     found = discovery.at(place)
     assert found is not None  # noqa: S101 -- it was made just now
-    (place / "info/exclude").write_bytes(exclude_rules(found))
+    rules = [b"/" + _WILD.sub(rb"\\\g<0>", name) + b"/\n" for name in closed]
+    (place / "info/exclude").write_bytes(exclude_rules(found) + b"".join(rules))
+    (place / APART).write_bytes(b"\0".join(closed))
     return place
 
 

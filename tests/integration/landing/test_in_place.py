@@ -138,9 +138,11 @@ def test_two_tasks_do_not_edit_one_folder_at_once(plain) -> None:
         worked(plain, "true")
 
 
-def test_a_folder_that_holds_our_data_or_the_person_s_keys_is_not_worked_in(plain, monkeypatch) -> None:
+def test_a_folder_that_holds_our_data_or_the_person_s_keys_is_not_worked_in_in_place(
+    plain, monkeypatch
+) -> None:
     with pytest.raises(NotReady, match="keeps its own data"):
         worked(Landing(plain.config, plain.config.data.parent), "true")
     monkeypatch.setenv("HOME", str(plain.folder / "sub"))
     with pytest.raises(NotReady, match="holds your keys"):
-        plain.task("true")
+        worked(plain, "true")

@@ -226,3 +226,38 @@ def test_a_copy_that_nobody_changed_goes_with_its_task_and_one_with_work_keeps_i
     Path(edited.worktree_path, "later.txt").write_text("written after the last look\n")
     assert plain.refused(edited, CommandKind.DELETE)["slug"] == "unmerged-work"
     assert Path(edited.worktree_path, "later.txt").exists()
+
+
+def test_our_own_data_and_the_home_within_a_folder_are_in_no_copy_and_nothing_lands_there(
+    plain, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    around = plain.folder.parent
+    home = around / "a home [1]"
+    home.mkdir()
+    (home / ".secret").write_text("key\n")
+    monkeypatch.setenv("HOME", str(home))
+    (around / ".gitignore").write_text("!*\n")
+    task = plain.task("echo new > new.txt; mkdir data; echo evil > data/planted", workspace=str(around))
+    copied = Path(task.worktree_path)
+    assert (copied / "plain/a.txt").exists()
+    assert not (copied / home.name).exists()
+    assert [path.name for path in (copied / "data").iterdir()] == ["planted"]
+    ended = plain.ask(task, CommandKind.MERGE)
+    assert "where no task may write" in ended.result["detail"]
+    assert not (plain.config.data / "planted").exists()
+    plain.again(task, f"rm -r data; mkdir '{home.name}'; echo evil > '{home.name}/.profile'")
+    assert "where no task may write" in plain.ask(task, CommandKind.MERGE).result["detail"]
+    plain.again(task, f"rm -r '{home.name}'")
+    plain.done(task, CommandKind.MERGE)
+    assert (around / "new.txt").read_text() == "new\n"
+
+
+@pytest.mark.parametrize("where", ["home", "data"])
+def test_the_home_itself_and_what_is_in_our_data_are_refused_in_a_sentence(
+    plain, monkeypatch: pytest.MonkeyPatch, where: str
+) -> None:
+    monkeypatch.setenv("HOME", str(plain.folder))
+    folder = plain.folder if where == "home" else plain.config.data / "x"
+    folder.mkdir(exist_ok=True)
+    with pytest.raises(NotReady, match="keys and settings" if where == "home" else "its own data"):
+        plain.task("true", workspace=str(folder))
