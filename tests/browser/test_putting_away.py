@@ -11,8 +11,8 @@ from tests.browser.conftest import Open, is_live
 from tests.installation import Installation, repository
 
 
-def done(here: Installation, folder: Path, title: str, command: str = "echo fine") -> str:
-    id = here.run(command, folder, title=title)
+def done(here: Installation, folder: Path, title: str, command: str = "echo fine", **wish: str) -> str:
+    id = here.run(command, folder, title=title, **wish)
     here.until(id)
     return id
 
@@ -55,7 +55,7 @@ def test_the_archive_puts_tasks_back(visit: Open, here: Installation, src: Path)
 def test_a_deleted_task_leaves_open_boards_and_its_open_page_says_so(
     visit: Open, here: Installation, src: Path
 ) -> None:
-    id = done(here, src, "Going away")
+    id = done(here, src, "Going away", place="in-place")
     board, timeline, attempts = visit(), visit(f"/ui/tasks/{id}"), visit(f"/ui/tasks/{id}/attempts")
     for page in (board, timeline, attempts):
         is_live(page)
