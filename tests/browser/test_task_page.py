@@ -70,6 +70,7 @@ def test_a_restarted_web_process_is_caught_up_with_exactly(
     id = here.run(
         f"echo before; while [ ! -e {gate} ]; do sleep 0.05; done; for n in $(seq 1 150); do echo after $n; done; sleep 600",
         src,
+        place="in-place",
     )
     page = visit(f"/ui/tasks/{id}")
     is_live(page)

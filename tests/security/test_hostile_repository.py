@@ -10,7 +10,7 @@ from unittest import mock
 
 import pytest
 
-from shared import commands, tasks, workspaces
+from shared import commands, deletion, tasks, workspaces
 from shared.commands import STEERING, CommandKind
 from shared.review import landings, marking
 from shared.store.models import Command, Task
@@ -143,8 +143,12 @@ def delete(here: Hostile) -> None:
     task = here.task()
     here.site.done(task, CommandKind.CLEANUP, force=True)
     assert landings.latest_capture(task) is not None
+    here.site.done(task, CommandKind.DELETE)
     with pytest.raises(Command.DoesNotExist):  # it went with its task
-        here.site.done(task, CommandKind.DELETE)
+        taken = commands.take(deletion.request_for_good(deletion.find(task.id)).id, WORKER)
+        assert taken is not None
+        work.carry_out(taken, here.site.config)
+        Command.get_by_id(taken.id)
 
 
 #: A new operation is one line here; `test_every_command_is_tried` finds a kind of command that none of them names.
